@@ -1,0 +1,68 @@
+"""aecodec: photos in few bytes by a learned codec.
+
+    data = aecodec.encode(image, quality=60)    # PIL image or uint8 array [H, W, 3] -> bytes
+    image = aecodec.decode(data)                # -> PIL image, metadata in image.info
+    aecodec.info(data)                          # what the file says, without loading a model
+
+Everything raises AecodecError or one of its children, and nothing else.
+torch is imported with the first picture, not with this package.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from aecodec.codec import Codec
+    from aecodec.container import Info, info
+    from aecodec.picture import Picture
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AecodecError",
+    "Codec",
+    "FormatError",
+    "ImageError",
+    "Info",
+    "ModelError",
+    "Picture",
+    "__version__",
+    "decode",
+    "encode",
+    "info",
+]
+
+_LAZY = {"Codec": "codec", "Info": "container", "info": "container", "Picture": "picture"}
+
+
+def encode(image: Picture | Image.Image | np.ndarray[Any, Any], quality: int = 60) -> bytes:
+    """Code an image with the default model on the CPU: see `Codec.encode`."""
+    return _default_codec().encode(image, quality)
+
+
+def decode(data: bytes) -> Image.Image:
+    """Decode a file on the CPU: see `Codec.decode`."""
+    return _default_codec().decode(data)
+
+
+@cache
+def _default_codec() -> Codec:
+    from aecodec.codec import Codec
+
+    return Codec()
+
+
+if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

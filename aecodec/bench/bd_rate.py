@@ -1,0 +1,55 @@
+"""The Bjontegaard difference: how much more rate one RD curve needs than another.
+
+G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with
+piecewise cubic (PCHIP) interpolation instead of one cubic, as in JCT-VC's and JVET's practice.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+Curve = Sequence[tuple[float, float]]  # RD points (bpp, PSNR in dB), in any order
+
+
+def bd_rate(anchor: Curve, test: Curve) -> float | None:
+    """The rate `test` needs beyond `anchor` at equal PSNR, in percent; negative is better.
+
+    The mean of log-rate's difference over the PSNR range that both curves cover: nothing is
+    extrapolated. None if they share no range, or a curve has fewer than two usable points.
+    """
+    overlap = psnr_overlap(anchor, test)
+    if overlap is None:
+        return None
+    low, high = overlap
+    area = _log_rate_area(test, low, high) - _log_rate_area(anchor, low, high)
+    return 100 * math.expm1(area / (high - low))
+
+
+def psnr_overlap(anchor: Curve, test: Curve) -> tuple[float, float] | None:
+    """The PSNR range in dB that both curves cover; None if there is none."""
+    ranges = [[psnr for _, psnr in rising(curve)] for curve in (anchor, test)]
+    if any(len(values) < 2 for values in ranges):
+        return None
+    low, high = max(values[0] for values in ranges), min(values[-1] for values in ranges)
+    return (low, high) if low < high else None
+
+
+def rising(curve: Curve) -> list[tuple[float, float]]:
+    """The curve by rising rate, without the points that another reaches with no more rate.
+
+    What is left rises strictly in both rate and PSNR, so log-rate is a function of PSNR. A codec
+    that behaves keeps all its points.
+    """
+    kept: list[tuple[float, float]] = []
+    for bpp, psnr in sorted(curve, key=lambda point: (point[0], -point[1])):
+        if not kept or psnr > kept[-1][1]:
+            kept.append((bpp, psnr))
+    return kept
+
+
+def _log_rate_area(curve: Curve, low: float, high: float) -> float:
+    """The integral of ln(bpp) over PSNR from `low` to `high` dB."""
+    bpp, psnr = np.array(rising(curve)).T  # [points], [points]
+    return float(PchipInterpolator(psnr, np.log(bpp)).integrate(low, high))

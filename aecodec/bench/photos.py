@@ -1,0 +1,97 @@
+"""The photos a benchmark runs on: uint8 RGB, decoded once and kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from aecodec.errors import AecodecError, ImageError
+
+# Read as files, not by skimage.data's functions: those may go to the network once pooch is there.
+BUNDLED = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm")
+
+LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm")
+
+KODAK_NAMES = [f"kodim{number:02d}" for number in range(1, 25)]
+KODAK_PORTRAITS = ("kodim04", "kodim09", "kodim10", "kodim17", "kodim18", "kodim19")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo: its file's name, and its pixels, sRGB uint8 [H, W, 3]."""
+
+    name: str
+    image: npt.NDArray[np.uint8]
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.image.size // 3
+
+    def picture(self) -> Image.Image:
+        """A fresh RGB picture without metadata, so that no codec stores any."""
+        return Image.fromarray(self.image)
+
+
+def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
+    """Read the RGB photos of a folder in the order of their names.
+
+    Pictures of another mode (gray, palette, alpha, 16 bit) are left out and told to `report`.
+
+    Raises:
+        ImageError: a picture file that cannot be read.
+        AecodecError: not a folder, or no RGB photo in it.
+    """
+    if not folder.is_dir():
+        raise AecodecError(f"{folder}: not a folder")
+    photos: list[Photo] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        photo = _read_photo(path, report)
+        if photo is not None:
+            photos.append(photo)
+    if not photos:
+        raise AecodecError(f"{folder}: no RGB photos ({', '.join(SUFFIXES)})")
+    return photos
+
+
+def read_bundled() -> list[Photo]:
+    """Read the photos that travel inside scikit-image's wheel; never uses the network."""
+    photos: list[Photo] = []
+    for name in BUNDLED:
+        with as_file(files("skimage") / "data" / name) as path:
+            photo = _read_photo(path, lambda _: None)
+        if photo is None:
+            raise ImageError(f"scikit-image's {name} is not RGB")
+        photos.append(photo)
+    return photos
+
+
+def is_kodak(photos: list[Photo]) -> bool:
+    """Whether these are the 24 Kodak photos, by their names and sizes."""
+    paths = [Path(photo.name.lower()) for photo in photos]
+    if [path.stem for path in paths] != KODAK_NAMES:
+        return False
+    return all(
+        path.suffix in LOSSLESS_SUFFIXES
+        and photo.image.shape == ((768, 512, 3) if path.stem in KODAK_PORTRAITS else (512, 768, 3))
+        for path, photo in zip(paths, photos, strict=True)
+    )
+
+
+def _read_photo(path: Path, report: Callable[[str], None]) -> Photo | None:
+    """Read one file; None, after a message, if it is not RGB of 8 bits."""
+    try:
+        with Image.open(path) as picture:
+            if picture.mode != "RGB":
+                report(f"{path.name}: left out, mode {picture.mode} instead of RGB")
+                return None
+            return Photo(path.name, np.array(picture))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: cannot be read ({error})") from error

@@ -1,0 +1,67 @@
+"""The RD plot: rate against PSNR, published curves dashed."""
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aecodec.bench.report import CodecResult, Report
+
+BPP_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4)
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#444444", "#CC79A7", "#E69F00", "#56B4E9", "#999933")
+MARKERS = "osD^vP*X"
+
+
+def write_plots(report: Report, folder: Path) -> None:
+    """Write rd.png and rd.svg; the same report gives the same bytes."""
+    figure = draw(report)
+    figure.savefig(folder / "rd.png", dpi=150)
+    with matplotlib.rc_context({"svg.hashsalt": "aecodec"}):
+        figure.savefig(folder / "rd.svg", metadata={"Date": None})
+
+
+def draw(report: Report) -> Figure:
+    """Draw all RD curves on a logarithmic rate axis."""
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    for index, codec in enumerate(report.codecs):
+        _draw_curve(axes, codec, index)
+    axes.set_xscale("log")
+    axes.set_xticks(BPP_TICKS, [f"{tick:g}" for tick in BPP_TICKS])
+    axes.set_xticks([], minor=True)
+    _limit_to_run(axes, report)
+    axes.set_xlabel("bits per pixel (of the whole file, log scale)")
+    axes.set_ylabel("PSNR, RGB (dB)")
+    axes.set_title(f"{report.photos}: mean over {len(report.photo_names)} photos")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _draw_curve(axes: Axes, codec: CodecResult, index: int) -> None:
+    """One codec; ours is thicker and on top."""
+    points = sorted(codec.curve)
+    ours = codec.name == "aec"
+    axes.plot(
+        [bpp for bpp, _ in points],
+        [psnr for _, psnr in points],
+        label=codec.label,
+        color=COLOURS[index % len(COLOURS)],
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=4,
+        linewidth=2.5 if ours else 1.5,
+        linestyle="--" if codec.status == "published" else "-",
+        zorder=3 if ours else 2,
+    )
+
+
+def _limit_to_run(axes: Axes, report: Report) -> None:
+    """Show what was run here: a published curve may reach far beyond it."""
+    run = [point for codec in report.codecs if codec.status == "run" for point in codec.curve]
+    if not run:
+        return
+    rates, psnrs = [bpp for bpp, _ in run], [psnr for _, psnr in run]
+    axes.set_xlim(min(rates) / 1.15, max(rates) * 1.15)
+    axes.set_ylim(min(psnrs) - 1, max(psnrs) + 1)

@@ -1,0 +1,72 @@
+"""How the command speaks and ends: one line an error, and exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+from aecodec.errors import AecodecError
+from aecodec.files import STANDARD
+
+INTERRUPTED = 130  # as shells tell of Ctrl-C
+
+
+class Failure(click.ClickException):
+    """An input that could not be processed: one line on standard error, exit code 1."""
+
+    def __init__(self, file: str, what: str) -> None:
+        super().__init__(" ".join(f"{name_of(file)}: {what}".split()))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        say(f"error: {self.message}")
+
+
+def run(command: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
+    warnings.filterwarnings("ignore", module="PIL")  # a photo's small faults change nothing here
+    try:
+        code = command.main(arguments, "aecodec", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has left: end without a word
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def failing_for(file: str) -> Iterator[None]:
+    """Turn a library error into the one line that names this file."""
+    try:
+        yield
+    except AecodecError as error:
+        raise Failure(file, str(error)) from error
+    except MemoryError as error:
+        raise Failure(file, "not enough memory") from error
+
+
+def say(line: str) -> None:
+    """One line to the user, on standard error."""
+    click.echo(f"aecodec: {line}", err=True)
+
+
+def show_progress(line: str) -> None:
+    """One line on the way, for a person at a terminal only."""
+    if sys.stderr.isatty():
+        say(line)
+
+
+def name_of(file: str) -> str:
+    """What messages call a file argument."""
+    return "standard input or output" if file == STANDARD else file

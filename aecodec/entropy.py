@@ -1,0 +1,221 @@
+"""The entropy coder: symbols <-> payload, with constriction's ANS coder and integer tables.
+
+All symbols of a batch that share a table are coded together, in order of table index; then the
+batch's escapes (SPEC 4.4). The coder is a stack, so the encoder works from the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec.errors import FormatError, ModelError
+from aecodec.quantize import SYMBOL_LIMIT
+
+Symbols = NDArray[np.int32]
+Indexes = NDArray[np.uint8]
+
+PRECISION_BITS = 24
+TOTAL = 2**PRECISION_BITS
+"""Sum of a table's frequencies."""
+TAIL_SCALES = 4.5
+"""A table covers +-4.5 standard deviations; what lies beyond escapes."""
+ESCAPE_MIN = 1024
+"""Least frequency of the escape symbol: photos have longer tails than Gaussians."""
+EXPONENTS = 17
+"""Escaped values are below 2^17: twice SYMBOL_LIMIT and a sign."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The quantized distributions. Raises ModelError unless every table is usable.
+
+    frequencies: int32, all tables one after the other; sizes: int32 [64], entries of each.
+    A table of size 2 K + 2 gives symbols -K..K and, last, the escape.
+    """
+
+    frequencies: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        if not (1 <= len(self.sizes) <= 256 and int(self.sizes.sum()) == len(self.frequencies)):
+            raise ModelError("tables: sizes do not match frequencies")
+        if (self.sizes < 4).any() or (self.sizes % 2).any():
+            raise ModelError("tables: a size is not 2 K + 2")
+        if any(table.min() < 1 or int(table.sum()) != TOTAL for table in self):
+            raise ModelError(f"tables: frequencies must be positive and sum to {TOTAL}")
+
+    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+        return iter(np.split(self.frequencies, np.cumsum(self.sizes)[:-1]))
+
+
+def gaussian_tables(scales: list[float]) -> Tables:
+    """Tables of zero-mean Gaussians with these standard deviations, integrated over steps."""
+    parts = [_gaussian_frequencies(scale) for scale in scales]
+    sizes = np.array([len(part) for part in parts], dtype=np.int32)
+    return Tables(np.concatenate(parts).astype(np.int32), sizes)
+
+
+def _gaussian_frequencies(scale: float) -> NDArray[np.int64]:
+    reach = max(1, math.ceil(TAIL_SCALES * scale))
+    edges = [math.erf((k + 0.5) / (scale * math.sqrt(2))) for k in range(reach + 1)]
+    one_side = [(high - low) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+    mass = np.array([*reversed(one_side), edges[0], *one_side])
+    escape = max(ESCAPE_MIN, round((1 - edges[-1]) * TOTAL))
+    frequencies = np.maximum(1, np.floor(mass / mass.sum() * (TOTAL - escape))).astype(np.int64)
+    frequencies[reach] += TOTAL - escape - frequencies.sum()  # the rest goes to zero's
+    return np.append(frequencies, escape)
+
+
+class EntropyCoder:
+    """Tables made ready for constriction, once a model. Immutable, so free of thread trouble."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.reach = (tables.sizes - 2) // 2
+        self.bits = [PRECISION_BITS - np.log2(table) for table in tables]
+        self.models = [
+            # Every symbol gets weight 1, the rest is shared in proportion to what is given: with
+            # W - 1 that is W exactly. Another `perfect` would be another format.
+            constriction.stream.model.Categorical((table - 1).astype(np.float64), perfect=False)
+            for table in tables
+        ]
+
+
+@contextmanager
+def _coder_errors() -> Iterator[None]:
+    """constriction panics (a BaseException) and asserts on damaged data: all become FormatError."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, FormatError):
+        raise
+    except BaseException as error:
+        raise FormatError(f"payload: damaged ({type(error).__name__})") from None
+
+
+class SymbolEncoder:
+    """Takes batches of symbols in coding order, then writes the payload."""
+
+    def __init__(self, coder: EntropyCoder) -> None:
+        self.coder = coder
+        self.batches: list[list[tuple[Symbols, Any]]] = []
+        self.bits = 0.0
+        """what the tables say the batches cost; escapes counted as their fixed-length bits"""
+
+    def put(self, symbols: Symbols, indexes: Indexes) -> None:
+        """symbols int32 [n], indexes uint8 [n]: which table codes which symbol."""
+        batch: list[tuple[Symbols, Any]] = []
+        escapes = []
+        for index, places in _groups(indexes):
+            reach = int(self.coder.reach[index])
+            values = symbols[places]
+            outside = np.abs(values) > reach
+            entries = np.where(outside, 2 * reach + 1, values + reach).astype(np.int32)
+            escapes.append(_zigzag(values[outside], reach))
+            batch.append((entries, self.coder.models[index]))
+            self.bits += float(self.coder.bits[index][entries].sum())
+        batch.extend(self._escape_groups(np.concatenate([np.empty(0, np.int64), *escapes])))
+        self.batches.append(batch)
+
+    def _escape_groups(self, values: NDArray[np.int64]) -> Iterator[tuple[Symbols, Any]]:
+        """Escaped values (from 1): their exponents, then their mantissas."""
+        if not len(values):
+            return
+        exponents = np.floor(np.log2(values)).astype(np.int32)
+        yield exponents, _uniform(EXPONENTS)
+        self.bits += len(values) * math.log2(EXPONENTS) + float(exponents.sum())
+        for exponent in _mantissa_exponents(exponents):
+            mantissas = values[exponents == exponent] - (1 << exponent)
+            yield mantissas.astype(np.int32), _uniform(1 << exponent)
+
+    def finish(self) -> bytes:
+        """-> payload: little-endian 32-bit words."""
+        ans = constriction.stream.stack.AnsCoder()
+        for batch in reversed(self.batches):
+            for entries, model in reversed(batch):
+                ans.encode_reverse(entries, model)
+        return ans.get_compressed().astype("<u4").tobytes()
+
+
+class SymbolDecoder:
+    """Inverse of SymbolEncoder: takes the payload, then gives batches in coding order."""
+
+    def __init__(self, coder: EntropyCoder, payload: bytes) -> None:
+        """Raises FormatError for a payload that no encoder writes."""
+        if len(payload) % 4:
+            raise FormatError("payload: length is not a multiple of 4 bytes")
+        words = np.frombuffer(payload, dtype="<u4").astype(np.uint32)
+        self.coder = coder
+        with _coder_errors():
+            self.ans = constriction.stream.stack.AnsCoder(words)
+
+    def get(self, indexes: Indexes) -> Symbols:
+        """indexes uint8 [n] -> symbols int32 [n]. Raises FormatError for damaged data."""
+        symbols = np.empty(len(indexes), dtype=np.int32)
+        escaped: list[tuple[NDArray[np.intp], int]] = []
+        with _coder_errors():
+            for index, places in _groups(indexes):
+                reach = int(self.coder.reach[index])
+                entries = self.ans.decode(self.coder.models[index], len(places))
+                symbols[places] = entries - reach
+                escaped.append((places[entries == 2 * reach + 1], reach))
+            values = self._escapes(sum(len(places) for places, _ in escaped))
+        start = 0
+        for places, reach in escaped:
+            part = values[start : start + len(places)]
+            symbols[places] = _unzigzag(part, reach)
+            start += len(places)
+        return symbols
+
+    def _escapes(self, count: int) -> NDArray[np.int64]:
+        if not count:
+            return np.empty(0, dtype=np.int64)
+        exponents = self.ans.decode(_uniform(EXPONENTS), count)
+        values = np.left_shift(1, exponents.astype(np.int64))
+        for exponent in _mantissa_exponents(exponents):
+            places = np.flatnonzero(exponents == exponent)
+            values[places] += self.ans.decode(_uniform(1 << exponent), len(places))
+        return values
+
+    def finish(self) -> None:
+        """Raises FormatError when words are left over."""
+        if not self.ans.is_empty():
+            raise FormatError("payload: data left after the last symbol")
+
+
+def _groups(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """-> (table index, places of its symbols) for every table in use, in order of index."""
+    order = np.argsort(indexes, kind="stable")
+    counts = np.bincount(indexes, minlength=1)
+    start = 0
+    for index in np.flatnonzero(counts):
+        yield int(index), order[start : start + counts[index]]
+        start += int(counts[index])
+
+
+def _zigzag(values: Symbols, reach: int) -> NDArray[np.int64]:
+    """Values beyond +-reach -> 1, 2, 3 ...: reach+1, -reach-1, reach+2, ..."""
+    return 2 * (np.abs(values.astype(np.int64)) - reach) - (values > 0)
+
+
+def _unzigzag(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """Inverse of `_zigzag`. Raises FormatError for a symbol no encoder writes."""
+    magnitude = (values + 1) // 2 + reach
+    if len(values) and int(magnitude.max()) > SYMBOL_LIMIT:
+        raise FormatError(f"payload: a symbol is beyond {SYMBOL_LIMIT}")
+    return np.where(values % 2 == 1, magnitude, -magnitude)
+
+
+def _mantissa_exponents(exponents: Symbols) -> list[int]:
+    """The exponents in use that have mantissa bits, ascending."""
+    return [int(exponent) for exponent in np.unique(exponents) if exponent > 0]
+
+
+def _uniform(size: int) -> Any:
+    return constriction.stream.model.Uniform(size)

@@ -1,0 +1,23 @@
+"""The errors that leave this library: AecodecError and its children, and no others.
+
+AecodecError        also raised itself: a setting out of range, a file that cannot be read
+|-- ImageError      on the photo's side
+|-- FormatError     on the .aec side
+`-- ModelError      on the weights' side
+"""
+
+
+class AecodecError(Exception):
+    """Anything that aecodec refuses or cannot do; its text is one line for people."""
+
+
+class ImageError(AecodecError):
+    """A photo cannot be read, coded as it is, or written in the format asked for."""
+
+
+class FormatError(AecodecError):
+    """Bytes that break a rule of formats/SPEC.md; the text names the rule."""
+
+
+class ModelError(AecodecError):
+    """A model is not installed, or its weights file is not what it says."""

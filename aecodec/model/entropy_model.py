@@ -1,0 +1,235 @@
+"""The entropy model: hyperprior and four-step quadtree context, p(y | z_hat, q).
+
+`EntropyNetwork` is written once. Training runs it in floating point; the codec runs the same code
+after `to_fixed` (fixed_point.py) has replaced its layers by exact integer ones, so that encoder
+and decoder agree to the bit on every machine.
+
+Units on the two paths:                         floating point      fixed point
+    y_hat, mean                                 steps               1/16 steps
+    scale                                       log2 of steps       index of a table, 0..63
+    everything between                          order 1             2^-12
+
+Sources: hyperprior, Balle et al. 2018 (ICLR), section 3; mean and scale, Minnen et al. 2018
+(NeurIPS), section 2; quadtree context, Li et al., DCVC-DC (CVPR 2023), section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aecodec.model.config import Q_COUNT, STEPS, ModelConfig
+from aecodec.model.layers import DepthwiseBlock, PerQ, Pointwise, depth_to_space, space_to_depth
+
+SCALE_COUNT = 64
+SCALE_MIN = 0.11
+SCALES_PER_OCTAVE = 6
+"""Table k is a Gaussian of standard deviation 0.11 * 2^(k/6) steps: 0.11 to 159."""
+QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
+"""QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
+channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
+
+CodeStep = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(mask, mean, scale) of one step -> y_hat where mask is 1, anything elsewhere."""
+
+
+class HyperInput(nn.Module):
+    """z_hat in steps -> order 1: as it is."""
+
+    def forward(self, z_hat: Tensor) -> Tensor:
+        return z_hat
+
+
+class Whiten(nn.Module):
+    """y_hat in steps -> order 1: times r[q, c], a fixed table."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.ones(Q_COUNT, channels))
+        self.table: Tensor
+
+    def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
+        return y_hat * self.table[q][:, :, None, None]
+
+
+class MeanOutput(nn.Module):
+    """Network output -> mean in steps: divided by r[q, c]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.ones(Q_COUNT, channels))
+        self.table: Tensor
+
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        return h * self.table[q][:, :, None, None]
+
+
+class ScaleOutput(nn.Module):
+    """Network output (octaves) -> log2 scale in steps: plus a row for every q, not below 0.11.
+
+    The bound leaks one per cent, so that a scale below it still feels its gradient.
+    """
+
+    FLOOR = -3.184425
+    """log2(SCALE_MIN)"""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.base = PerQ(channels)
+
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        above = F.leaky_relu(h + self.base(q) - self.FLOOR, 0.01)
+        return above.clamp(max=(SCALE_COUNT - 1) / SCALES_PER_OCTAVE) + self.FLOOR
+
+
+class Bias(nn.Module):
+    """Adds a learned row for q. [B, C, H, W] -> same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.rows = PerQ(channels)
+
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        return h + self.rows(q).to(h.dtype)
+
+
+class PhaseBias(nn.Module):
+    """Adds a vector for each of the four positions of a 2x2 cell: which latents are known there."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.cell = nn.Parameter(torch.zeros(channels, 2, 2))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + tile_cell(self.cell, h).to(h.dtype)
+
+
+class ContextStep(nn.Module):
+    """What steps 2-4 do not share: (y so far, |y|, fused) -> context width, and the outputs."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.context_width
+        self.stem = Pointwise(2 * config.latent + config.fusion_width, width)
+        self.phase = PhaseBias(width)
+        self.head = Pointwise(width, 2 * config.latent, zero=True)
+
+
+class EntropyNetwork(nn.Module):
+    """h_s, fusion and context: everything the decoder must repeat exactly."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, fusion = config.hyper_width, config.fusion_width
+        self.latent = config.latent
+        self.enter = HyperInput()
+        self.up1 = Pointwise(config.hyper, 4 * width)  # h_s
+        self.q_bias = Bias(width)
+        self.block1 = DepthwiseBlock(width, fold=4)
+        self.up2 = Pointwise(width, 4 * width)
+        self.block2 = DepthwiseBlock(width, fold=4)
+        self.fuse = Pointwise(width, fusion)
+        blocks = [DepthwiseBlock(fusion, fold=4) for _ in range(config.fusion_blocks)]
+        self.fusion = nn.Sequential(*blocks)
+        self.head = Pointwise(fusion, 2 * config.latent, zero=True)
+        self.steps = nn.ModuleList(ContextStep(config) for _ in range(STEPS - 1))
+        blocks = [DepthwiseBlock(config.context_width, 4) for _ in range(config.context_blocks)]
+        self.context = nn.Sequential(*blocks)
+        self.whiten = Whiten(config.latent)
+        self.mean = MeanOutput(config.latent)
+        self.scale = ScaleOutput(config.latent)
+
+    def fuse_hyper(self, z_hat: Tensor, q: Tensor) -> Tensor:
+        """z_hat [B, N, H/64, W/64] -> features [B, F, H/16, W/16]."""
+        h = self.block1(self.q_bias(depth_to_space(self.up1(self.enter(z_hat)), 2), q))
+        h = self.block2(depth_to_space(self.up2(h), 2))
+        return self.fusion(self.fuse(h))
+
+    def features(self, step: int, y_hat: Tensor, fused: Tensor, q: Tensor) -> Tensor:
+        """Input of the step's head: the fused features, from the second step on with context."""
+        if step == 0:
+            return fused
+        part: ContextStep = self.steps[step - 1]  # type: ignore[assignment]
+        seen = self.whiten(y_hat, q).to(fused.dtype)
+        h = part.phase(part.stem(torch.cat([seen, seen.abs(), fused], dim=1)))
+        return self.context(h)
+
+    def predict(self, step: int, features: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+        """-> mean, scale [B, M, H/16, W/16] of the latents of this step."""
+        head = self.head if step == 0 else self.steps[step - 1].head
+        assert isinstance(head, nn.Module)
+        mean, scale = head(features).chunk(2, dim=1)
+        return self.mean(mean, q), self.scale(scale, q)
+
+    def forward(
+        self,
+        z_hat: Tensor,
+        q: Tensor,
+        code_step: CodeStep,
+        network_dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        """Walk the four steps; `code_step` codes, decodes or (in training) simulates each.
+
+        z_hat as this path's units have it, q int64 [B] -> y_hat [B, M, H/16, W/16].
+        With `network_dtype`, all but inputs and outputs runs under autocast to it.
+        """
+        device, fast = z_hat.device.type, network_dtype is not None
+        with torch.autocast(device, network_dtype, enabled=fast):
+            fused = self.fuse_hyper(z_hat, q)
+        y_hat = fused.new_zeros((len(q), self.latent, *fused.shape[2:]), dtype=z_hat.dtype)
+        for step in range(STEPS):
+            with torch.autocast(device, network_dtype, enabled=fast):
+                features = self.features(step, y_hat, fused, q)
+            mean, scale = self.predict(step, features.to(z_hat.dtype), q)
+            mask = step_mask(step, y_hat)
+            y_hat = y_hat + mask * code_step(mask, mean, scale)
+        return y_hat
+
+
+class HyperAnalysis(nn.Module):
+    """h_a. Whitened latent [B, M, H/16, W/16] -> z [B, N, H/64, W/64]."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.hyper_width
+        self.stem = Pointwise(config.latent, width)
+        self.block1 = DepthwiseBlock(width, fold=4)
+        self.down1 = Pointwise(4 * width, width)
+        self.block2 = DepthwiseBlock(width, fold=4)
+        self.down2 = Pointwise(4 * width, config.hyper)
+
+    def forward(self, whitened: Tensor) -> Tensor:
+        h = self.block1(self.stem(whitened))
+        h = self.block2(self.down1(space_to_depth(h, 2)))
+        return self.down2(space_to_depth(h, 2))
+
+
+class HyperPrior(nn.Module):
+    """p(z | q): a Gaussian for every channel and q, coded with the same tables as y."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.mean = PerQ(config.hyper)
+        self.scale = PerQ(config.hyper)
+
+    def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """-> mean in steps, log2 scale, [B, N, 1, 1]."""
+        return self.mean(q), self.scale(q).clamp(min=ScaleOutput.FLOOR)
+
+
+def tile_cell(cell: Tensor, like: Tensor) -> Tensor:
+    """Repeat [C, 2, 2] over the positions of `like` [B, C', H, W] -> [1, C, H, W]."""
+    h, w = like.shape[2:]
+    return cell.repeat(1, (h + 1) // 2, (w + 1) // 2)[None, :, :h, :w]
+
+
+def step_mask(step: int, like: Tensor) -> Tensor:
+    """1 where `step` codes a latent, else 0: [1, M, H, W] for `like` [B, M, H, W]."""
+    channels = like.shape[1]
+    cells = torch.zeros(STEPS, 4)
+    cells[torch.arange(STEPS), torch.tensor(QUADTREE[step])] = 1
+    cell = cells.repeat_interleave(channels // STEPS, dim=0).view(channels, 2, 2)
+    return tile_cell(cell.to(like), like)

@@ -1,0 +1,303 @@
+"""Exact twins of the entropy network's layers: integers carried in float64.
+
+Every value is an integer; every partial sum stays below 2^53, where float64 arithmetic is exact.
+So any order of summation, number of threads, BLAS or device gives the same bits (SPEC 4.2).
+Activations are in units of 2^-12 and clamped to +-64; weights are 16-bit integers with one shift
+a layer; rescaling is a floor of a division by a power of two.
+
+`to_fixed` replaces the layers of a model's entropy side, `copy_to_float` goes back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aecodec.errors import ModelError
+from aecodec.model import Model
+from aecodec.model.entropy_model import (
+    SCALE_COUNT,
+    SCALES_PER_OCTAVE,
+    Bias,
+    EntropyNetwork,
+    HyperInput,
+    HyperPrior,
+    MeanOutput,
+    PhaseBias,
+    ScaleOutput,
+    Whiten,
+    tile_cell,
+)
+from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise
+
+FRACTION_BITS = 12
+ONE = 2.0**FRACTION_BITS
+LIMIT = 64 * ONE
+"""Every layer's output is clamped to +-LIMIT."""
+INPUT_LIMIT = 16 * LIMIT
+"""Bound of any layer's input: sums of at most 16 clamped values (residual streams of at most
+seven blocks and two biases; `fold` adds four)."""
+EXACT = 2.0**53
+WEIGHT_MAX = 2**15 - 1
+SIXTEENTHS_BITS = 4
+"""y_hat, z_hat and mean are in 1/16 steps."""
+WHITEN_BITS = 12
+MEAN_BITS = 20
+MEAN_LIMIT = 2.0**20
+"""of a mean, in 1/16 steps"""
+LATENT_LIMIT = 2.0**15 * 2**SIXTEENTHS_BITS + MEAN_LIMIT
+"""of y_hat and z_hat, in 1/16 steps: largest symbol and mean"""
+SIXTH, SIXTH_BITS = 10923.0, 16
+"""1/6 of Hardswish: 10923 / 2^16"""
+
+WHITEN_UNIT = 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS + WHITEN_BITS)
+MEAN_UNIT = 2.0 ** (SIXTEENTHS_BITS + MEAN_BITS - FRACTION_BITS)
+"""integer of a table for the factor 1"""
+
+
+def rescale(x: Tensor, bits: int) -> Tensor:
+    """floor(x / 2^bits), in place; exact."""
+    return x.mul_(2.0**-bits).floor_()
+
+
+def quantize_weight(weight: Tensor) -> tuple[Tensor, int]:
+    """-> int16 weight and shift: weight is about int16 / 2^shift, as fine as 16 bits allow."""
+    largest = float(weight.abs().max())
+    shift = 15 if largest == 0 else min(24, math.floor(math.log2(WEIGHT_MAX / largest)))
+    return (weight.double() * 2.0**shift).round().to(torch.int16), shift
+
+
+class FixedAffine(nn.Module):
+    """What FixedPointwise and FixedDepthwise share: integer weight, bias and shift."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        integers, shift = quantize_weight(weight.detach())
+        scaled = (bias.detach().double() * 2.0 ** (FRACTION_BITS + shift)).round()
+        self.register_buffer("weight", integers)
+        self.register_buffer("bias", scaled.to(torch.int64))
+        self.register_buffer("shift", torch.tensor(shift, dtype=torch.int32))
+        self.weight: Tensor
+        self.bias: Tensor
+        self.shift: Tensor
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Check the bound and make the float64 working copies; after every load.
+
+        Raises ModelError when a partial sum could reach 2^53.
+        """
+        self.bits = int(self.shift)
+        if not 1 <= self.bits <= 24:
+            raise ModelError("fixed point: a shift is not in 1..24")
+        self.rounding = 2.0 ** (self.bits - 1)
+        self.weight_exact = self.weight.double().flatten(1)
+        self.bias_exact = self.bias.double() + self.rounding
+        sums = INPUT_LIMIT * self.weight_exact.abs().sum(1) + self.bias_exact.abs()
+        if not float(sums.max()) < EXACT:
+            raise ModelError("fixed point: a sum could reach 2^53")
+
+    def floats(self) -> tuple[Tensor, Tensor]:
+        """-> weight and bias in floating point."""
+        weight = self.weight.double() * 2.0**-self.bits
+        bias = self.bias.double() * 2.0 ** -(FRACTION_BITS + self.bits)
+        return weight.float(), bias.float()
+
+
+class FixedPointwise(FixedAffine):
+    """Pointwise: [1, inputs, H, W] -> [1, outputs, H, W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.linear(x.permute(0, 2, 3, 1), self.weight_exact) + self.bias_exact
+        return rescale(h, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
+
+
+class FixedDepthwise(FixedAffine):
+    """Depthwise: [1, C, H, W] -> same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, h, w = x.shape[1:]
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        total = self.bias_exact.expand(x.shape[0], h, w, -1).clone()
+        for tap in range(9):
+            row, column = divmod(tap, 3)
+            part = padded[:, row : row + h, column : column + w]
+            total += part * self.weight_exact[:, tap]
+        return rescale(total, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
+
+
+class FixedActivation(nn.Module):
+    """Hardswish: |x| * 6 * 10923 stays below 2^22 * 2^14.6 * 2^13.5."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = (x + 3 * ONE).clamp_(0, 6 * ONE).mul_(SIXTH)
+        return rescale(gate.mul_(x), FRACTION_BITS + SIXTH_BITS)
+
+
+class FixedTable(nn.Module):
+    """An integer table with one row for every q, int32 [64, C]."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        limit = 2.0**31 - 1
+        integers = rows.detach().double().round().clamp(-limit, limit).to(torch.int32)
+        self.register_buffer("rows", integers)
+        self.rows: Tensor
+
+    def row(self, q: Tensor) -> Tensor:
+        """-> float64 [1, C, 1, 1]."""
+        return self.rows[q].double()[:, :, None, None]
+
+
+class FixedBias(FixedTable):
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        return h + self.row(q).clamp(-LIMIT, LIMIT)
+
+
+class FixedPhaseBias(nn.Module):
+    def __init__(self, cell: Tensor) -> None:
+        super().__init__()
+        integers = (cell.detach().double() * ONE).round().clamp(-LIMIT, LIMIT)
+        self.register_buffer("cell", integers.to(torch.int32))
+        self.cell: Tensor
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + tile_cell(self.cell.double().clamp(-LIMIT, LIMIT), h)
+
+
+class FixedHyperInput(nn.Module):
+    """z_hat in 1/16 steps -> 2^-12."""
+
+    def forward(self, z_hat: Tensor) -> Tensor:
+        return (z_hat * 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS)).clamp(-LIMIT, LIMIT)
+
+
+class FixedWhiten(FixedTable):
+    """y_hat in 1/16 steps -> 2^-12, order 1. |y_hat| <= LATENT_LIMIT, rows < 2^31."""
+
+    def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
+        return rescale(y_hat * self.row(q), WHITEN_BITS).clamp_(-LIMIT, LIMIT)
+
+
+class FixedMeanOutput(FixedTable):
+    """Network output -> mean in 1/16 steps. |h| <= 2^18 and rows < 2^31."""
+
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        mean = rescale(h * self.row(q) + 2.0 ** (MEAN_BITS - 1), MEAN_BITS)
+        return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
+
+
+class FixedScaleOutput(FixedTable):
+    """Network output (octaves) -> table index 0..63."""
+
+    def forward(self, h: Tensor, q: Tensor) -> Tensor:
+        index = rescale(h * SCALES_PER_OCTAVE + self.row(q), FRACTION_BITS)
+        return index.clamp_(0, SCALE_COUNT - 1)
+
+
+class FixedHyperPrior(nn.Module):
+    """p(z | q): means in 1/16 steps and table indexes, [64, N] each."""
+
+    def __init__(self, mean: Tensor, index: Tensor) -> None:
+        super().__init__()
+        self.mean = FixedTable(mean * 2.0**SIXTEENTHS_BITS)
+        self.index = FixedTable(index.clamp(0, SCALE_COUNT - 1))
+
+    def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """-> mean in 1/16 steps, table index 0..63, float64 [1, N, 1, 1]."""
+        mean = self.mean.row(q).clamp(-MEAN_LIMIT, MEAN_LIMIT)
+        return mean, self.index.row(q).clamp(0, SCALE_COUNT - 1)
+
+
+def scale_index(log2_scale: Tensor) -> Tensor:
+    """log2 of a scale in steps -> table index, not rounded."""
+    return SCALES_PER_OCTAVE * (log2_scale - ScaleOutput.FLOOR)
+
+
+def log2_scale(index: Tensor) -> Tensor:
+    """Inverse of `scale_index`."""
+    return index / SCALES_PER_OCTAVE + ScaleOutput.FLOOR
+
+
+def fixed_scale_rows(base: PerQ) -> Tensor:
+    return (scale_index(base.table().double()) + 0.5) * ONE
+
+
+TO_FIXED: dict[type[nn.Module], Callable[..., nn.Module]] = {
+    Pointwise: lambda m: FixedPointwise(m.weight, m.bias),
+    Depthwise: lambda m: FixedDepthwise(m.weight, m.bias),
+    Activation: lambda m: FixedActivation(),
+    Bias: lambda m: FixedBias(m.rows.table() * ONE),
+    PhaseBias: lambda m: FixedPhaseBias(m.cell),
+    HyperInput: lambda m: FixedHyperInput(),
+    Whiten: lambda m: FixedWhiten(m.table.double() * WHITEN_UNIT),
+    MeanOutput: lambda m: FixedMeanOutput(m.table.double() * MEAN_UNIT),
+    ScaleOutput: lambda m: FixedScaleOutput(fixed_scale_rows(m.base)),
+    HyperPrior: lambda m: FixedHyperPrior(
+        m.mean.table().double(), scale_index(m.scale.table().double())
+    ),
+}
+"""How each layer of the entropy side becomes integer."""
+
+
+def to_fixed(model: Model) -> Model:
+    """Make the entropy side of `model` integer, in place, and return it."""
+    model.entropy = _replaced(model.entropy)
+    model.hyper_prior = _replaced(model.hyper_prior)
+    return model
+
+
+def _replaced(module: Any) -> Any:
+    """The integer twin of a layer, or the module with all its layers replaced."""
+    if type(module) in TO_FIXED:
+        return TO_FIXED[type(module)](module)
+    for name, child in module.named_children():
+        setattr(module, name, _replaced(child))
+    return module
+
+
+def prepare(network: nn.Module) -> None:
+    """Check bounds and rebuild working copies after integers were loaded; raises ModelError."""
+    for module in network.modules():
+        if isinstance(module, FixedAffine):
+            module.prepare()
+        if isinstance(module, EntropyNetwork) and max(len(module.fusion), len(module.context)) > 7:
+            raise ModelError("fixed point: more than seven blocks exceed the input bound")
+
+
+def copy_to_float(fixed: Model, model: Model) -> None:
+    """Set the entropy side of the floating-point `model` to the values of `fixed`."""
+    prior: FixedHyperPrior = fixed.hyper_prior  # type: ignore[assignment]
+    model.hyper_prior.mean.fit(prior.mean.rows.float() / 2.0**SIXTEENTHS_BITS)
+    model.hyper_prior.scale.fit(log2_scale(prior.index.rows.float()))
+    targets = dict(model.entropy.named_modules())
+    with torch.no_grad():
+        for name, source in fixed.entropy.named_modules():
+            _copy_layer(source, targets.get(name))
+
+
+def _copy_layer(source: nn.Module, target: Any) -> None:
+    """One layer's inverse of TO_FIXED; modules that hold no numbers of their own pass."""
+    if isinstance(source, FixedAffine):
+        weight, bias = source.floats()
+        target.weight.copy_(weight.view_as(target.weight))
+        target.bias.copy_(bias)
+    elif isinstance(source, FixedBias):
+        target.rows.fit(source.rows.float() / ONE)
+    elif isinstance(source, FixedPhaseBias):
+        target.cell.copy_(source.cell.float() / ONE)
+    elif isinstance(source, FixedScaleOutput):
+        target.base.fit(log2_scale(source.rows.double() / ONE - 0.5).float())
+    elif isinstance(source, FixedWhiten):
+        target.table.copy_(source.rows.double() / WHITEN_UNIT)
+    elif isinstance(source, FixedMeanOutput):
+        target.table.copy_(source.rows.double() / MEAN_UNIT)
+
+
+assert INPUT_LIMIT * 6 * ONE * SIXTH < EXACT
+assert LIMIT * 2.0**31 < EXACT and LATENT_LIMIT * 2.0**31 < EXACT

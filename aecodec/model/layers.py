@@ -1,0 +1,118 @@
+"""The few layers everything is built from: 1x1 convolution, depthwise 3x3, Hardswish, the DCB.
+
+Every layer of the entropy side has an exact integer twin in `fixed_point.py`; both take and
+return [B, C, H, W]. Tensors are channels_last in memory, which is what CPUs are fast at.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aecodec.model.config import Q_COUNT
+
+
+class Pointwise(nn.Module):
+    """1x1 convolution. [B, inputs, H, W] -> [B, outputs, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int, zero: bool = False) -> None:
+        super().__init__()
+        weight = torch.zeros(outputs, inputs)
+        self.weight = nn.Parameter(weight if zero else nn.init.normal_(weight, std=inputs**-0.5))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+
+
+class Depthwise(nn.Module):
+    """3x3 convolution of every channel by itself, zero padding. [B, C, H, W] -> same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        weight = nn.init.normal_(torch.empty(channels, 1, 3, 3), std=0.1)
+        weight[:, :, 1, 1] += 1.0
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, padding=1, groups=self.weight.shape[0])
+
+
+class Activation(nn.Module):
+    """Hardswish, x * clamp(x + 3, 0, 6) / 6: piecewise polynomial, so exact in fixed point.
+
+    Source: Howard et al., Searching for MobileNetV3, section 5.2.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.hardswish(x)
+
+
+class DepthwiseBlock(nn.Module):
+    """Depthwise-convolution block (DCB): a spatial and a channel branch, both residual.
+
+    x += W2 dw3x3(act(W1 x));  x += W4 fold(act(W3 x)), W3: C -> 4C, its `fold` parts summed.
+    fold=2 (8 C^2 MACs a position) in the transforms, fold=4 (7 C^2) on the entropy side.
+    Both branches start at zero. Source: Jia et al., DCVC-RT (CVPR 2025), section 3.
+    """
+
+    def __init__(self, channels: int, fold: int) -> None:
+        super().__init__()
+        self.fold = fold
+        self.spatial_in = Pointwise(channels, channels)
+        self.spatial = Depthwise(channels)
+        self.spatial_out = Pointwise(channels, channels, zero=True)
+        self.channel_in = Pointwise(channels, 4 * channels)
+        self.channel_out = Pointwise(4 * channels // fold, channels, zero=True)
+        self.act = Activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.spatial_out(self.spatial(self.act(self.spatial_in(x))))
+        parts = self.act(self.channel_in(x)).chunk(self.fold, dim=1)
+        return x + self.channel_out(sum(parts[1:], parts[0]))
+
+
+class PerQ(nn.Module):
+    """A vector of `channels` numbers for every q: linear interpolation between learned knots.
+
+    Few knots rather than 64 free rows, so that every batch trains every rate.
+    """
+
+    KNOTS = 9
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.knots = nn.Parameter(torch.zeros(self.KNOTS, channels))
+        position = torch.linspace(0, self.KNOTS - 1, Q_COUNT)[:, None]
+        distance = (position - torch.arange(self.KNOTS)[None, :]).abs()
+        self.register_buffer("interpolation", (1 - distance).clamp(min=0), persistent=False)
+        self.interpolation: Tensor
+
+    def fit(self, rows: Tensor) -> None:
+        """Set the knots so that the table comes nearest to `rows` [64, channels]."""
+        with torch.no_grad():
+            self.knots.copy_(torch.linalg.lstsq(self.interpolation, rows).solution)
+
+    def table(self) -> Tensor:
+        """-> [64, channels]."""
+        return self.interpolation @ self.knots
+
+    def forward(self, q: Tensor) -> Tensor:
+        """q int64 [B] -> [B, channels, 1, 1]."""
+        return self.table()[q][:, :, None, None]
+
+
+def space_to_depth(x: Tensor, n: int) -> Tensor:
+    """[B, C, H, W] -> [B, n*n*C, H/n, W/n], channel order (row, column, C)."""
+    b, c, h, w = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(b, h // n, n, w // n, n, c).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h // n, w // n, n * n * c).permute(0, 3, 1, 2)
+
+
+def depth_to_space(x: Tensor, n: int) -> Tensor:
+    """Inverse of `space_to_depth`: [B, n*n*C, H, W] -> [B, C, H*n, W*n]."""
+    b, c, h, w = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(b, h, w, n, n, c // (n * n)).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h * n, w * n, c // (n * n)).permute(0, 3, 1, 2)

@@ -1,0 +1,98 @@
+"""The transforms g_a and g_s: a linear lapped transform beside depthwise-convolution blocks.
+
+y = g_a(x, q) and x_hat = g_s(y_hat, q). The linear skip alone is a working transform codec (a
+16x16 KLT with overlap); the networks start at zero and learn what it cannot do.
+Source: the linear skip as in AuxT (Li et al., On Disentangled Training for Nonlinear Transform
+in Learned Image Compression, ICLR 2025); overlap as in Malvar, Signal Processing with Lapped
+Transforms (1992), in the pre-filter form of Tran et al. (2003).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aecodec.model.config import LATENT_STRIDE, ModelConfig
+from aecodec.model.layers import DepthwiseBlock, PerQ, Pointwise, depth_to_space, space_to_depth
+
+BLOCK = LATENT_STRIDE
+PATCH = 3 * BLOCK * BLOCK
+NETWORK_STRIDE = 8
+BRANCH_SCALE = 0.05
+"""Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
+
+
+class LappedTransform(nn.Module):
+    """Orthonormal linear transform of 16x16 RGB blocks with an overlap of 8 pixels.
+
+    `overlap` [16, 16], orthogonal, mixes the 16 samples around each block edge, rows then
+    columns; `basis` [M, 768] holds the leading principal components of the blocks after that.
+    """
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.basis = nn.Parameter(torch.zeros(latent, PATCH))
+        self.register_buffer("overlap", torch.eye(BLOCK))
+        self.overlap: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, 3, H, W] -> u [B, M, H/16, W/16]."""
+        patches = space_to_depth(mix_edges(x, self.overlap), BLOCK)
+        return F.conv2d(patches, self.basis[:, :, None, None])
+
+    def inverse(self, u: Tensor) -> Tensor:
+        """u [B, M, H/16, W/16] -> [B, 3, H, W]."""
+        patches = F.conv2d(u, self.basis.t()[:, :, None, None])
+        return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t())
+
+
+def mix_edges(x: Tensor, matrix: Tensor) -> Tensor:
+    """Multiply the 16 samples around every block edge, along both axes, by `matrix` [16, 16].
+
+    [B, C, H, W] -> same. The outer 8 samples of the image have no neighbour and stay.
+    """
+    for axis in (3, 2):
+        x = x.movedim(axis, -1)
+        half, size = BLOCK // 2, x.shape[-1]
+        edges = x[..., half : size - half].unflatten(-1, (-1, BLOCK)) @ matrix.t()
+        x = torch.cat([x[..., :half], edges.flatten(-2), x[..., size - half :]], dim=-1)
+        x = x.movedim(-1, axis)
+    return x
+
+
+class Analysis(nn.Module):
+    """Network of g_a. x [B, 3, H, W], q [B] -> [B, M, H/16, W/16]; starts at zero."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.analysis_width
+        self.stem = Pointwise(3 * NETWORK_STRIDE**2, width)
+        self.gain = PerQ(width)
+        nn.init.ones_(self.gain.knots)
+        blocks = [DepthwiseBlock(width, fold=2) for _ in range(config.analysis_blocks)]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = Pointwise(4 * width, config.latent, zero=True)
+
+    def forward(self, x: Tensor, q: Tensor) -> Tensor:
+        h = self.stem(space_to_depth(x, NETWORK_STRIDE) * 4.0)  # [B, C, H/8, W/8], order 1
+        h = self.blocks(h * self.gain(q).to(h.dtype))
+        return self.head(space_to_depth(h, 2))
+
+
+class Synthesis(nn.Module):
+    """Network of g_s. Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H, W]; starts at zero."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.synthesis_width
+        self.stem = Pointwise(config.latent, 4 * width)
+        self.gain = PerQ(width)
+        nn.init.ones_(self.gain.knots)
+        blocks = [DepthwiseBlock(width, fold=2) for _ in range(config.synthesis_blocks)]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = Pointwise(width, 3 * NETWORK_STRIDE**2, zero=True)
+
+    def forward(self, whitened: Tensor, q: Tensor) -> Tensor:
+        h = self.blocks(depth_to_space(self.stem(whitened), 2))  # [B, C, H/8, W/8]
+        return depth_to_space(self.head(h * self.gain(q).to(h.dtype)), NETWORK_STRIDE)

@@ -1,0 +1,23 @@
+"""The user's quality 1..100 and the model's rate index q 0..63, one linear step apart."""
+
+from aecodec.errors import AecodecError
+
+MAX_QUALITY = 100
+MAX_Q = 63  # a model has 64 rows of gains, one a q
+
+
+def quality_to_q(quality: int) -> int:
+    """The q nearest to a quality 1..100. Raises AecodecError out of range."""
+    _check("quality", quality, 1, MAX_QUALITY)
+    return round((quality - 1) * MAX_Q / (MAX_QUALITY - 1))
+
+
+def q_to_quality(q: int) -> int:
+    """The quality that stands for a q 0..63 and maps back to it. Raises AecodecError."""
+    _check("q", q, 0, MAX_Q)
+    return 1 + round(q * (MAX_QUALITY - 1) / MAX_Q)
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise AecodecError(f"{name} is an integer {low} to {high}, not {value!r}")

@@ -1,0 +1,85 @@
+"""The facts that the command prints, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from time import perf_counter
+
+from aecodec.container import Info
+
+
+class Stopwatch:
+    """`with Stopwatch() as watch: ...`, then `watch.seconds`."""
+
+    seconds: float
+
+    def __enter__(self) -> Stopwatch:
+        self._start = perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = perf_counter() - self._start
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One file in, one file out; one of the two is the .aec file that `info` is about."""
+
+    source: str
+    source_bytes: int
+    target: str
+    target_bytes: int
+    info: Info
+    seconds: float  # of coding alone, without loading the model or touching files
+    psnr: float | None = None  # dB of the photo that the decoder will see; None: not measured
+
+    @property
+    def grew(self) -> bool:
+        """Whether coding made the file no smaller."""
+        return self.target_bytes >= self.source_bytes
+
+    def text(self) -> str:
+        """One line for people."""
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return (
+            f"{self.source} -> {self.target}: {self.source_bytes:,} -> {self.target_bytes:,} bytes"
+            f" ({self.source_bytes / self.target_bytes:.2f}:1), {self.info.bpp:.3f} bpp,"
+            f" q {self.info.q}{psnr}, {self.seconds:.2f} s"
+        )
+
+    def to_json(self) -> str:
+        """One JSON object. `psnr` is null where it was not measured or the pixels are the same."""
+        finite = self.psnr is not None and math.isfinite(self.psnr)
+        facts = {
+            "input": self.source,
+            "output": self.target,
+            "input_bytes": self.source_bytes,
+            "output_bytes": self.target_bytes,
+            "ratio": self.source_bytes / self.target_bytes,
+            "bpp": self.info.bpp,
+            "q": self.info.q,
+            "quality": self.info.quality,
+            "model": self.info.model,
+            "width": self.info.width,
+            "height": self.info.height,
+            "psnr": self.psnr if finite else None,
+            "seconds": self.seconds,
+        }
+        return json.dumps(facts)
+
+
+def describe(info: Info) -> str:
+    """What a file says about itself, a few lines for people."""
+    chunks = ", ".join(f"{chunk.type} {chunk.bytes:,}" for chunk in info.chunks)
+    return "\n".join(
+        (
+            f"  picture  {info.width} x {info.height} {info.mode}",
+            f"  quality  {info.quality} (q {info.q})",
+            f"  size     {info.bytes:,} bytes, {info.bpp:.3f} bpp",
+            f"  model    {info.model}",
+            f"  format   version {info.format_version}",
+            f"  chunks   {chunks}",
+        )
+    )

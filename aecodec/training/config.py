@@ -1,0 +1,67 @@
+"""The one frozen configuration of a training run, read from a TOML file."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from aecodec.errors import AecodecError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Every number of the recipe. Unknown or missing keys of the file are errors."""
+
+    name: str
+    """model name: the folder under weights/"""
+    size: str
+    """XS, S, M or L"""
+    seed: int
+    batch: int
+    """crops a step, a multiple of 8: every batch holds q from every eighth of the range"""
+    crop: int
+    """pixels, a multiple of 64"""
+    last_crop: int
+    """crop of the last part of the budget"""
+    last_crop_share: float
+    lmbda_min: float
+    lmbda_max: float
+    """lambda of q = 0 and q = 63, on MSE of RGB in [0, 1]; log-spaced between"""
+    entropy_lr: float
+    """AdamW's, for everything, in the entropy phase"""
+    muon_lr: float
+    """afterwards, for the matrices of the networks (RMS-matched to AdamW); 0 for AdamW alone"""
+    adamw_lr: float
+    """afterwards, for biases, depthwise kernels and rows of q"""
+    skip_lr_share: float
+    """the linear skip's rate as a share of adamw_lr"""
+    weight_decay: float
+    clip: float
+    """gradient norm"""
+    ema: float
+    warmup_steps: int
+    entropy_share: float
+    """first share of the budget: entropy model and gains alone, on the linear transform"""
+    decay_share: float
+    """last share of the budget, over which rates fall to 2 %"""
+    decoder_share: float
+    """last share of the budget: g_a and h_a frozen, truly rounded latents"""
+
+    @classmethod
+    def read(cls, path: Path) -> TrainConfig:
+        """Raises AecodecError, naming the file and the keys, for an unreadable configuration."""
+        try:
+            values = tomllib.loads(path.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise AecodecError(f"{path}: {error}") from error
+        known = {field.name for field in fields(cls)}
+        if set(values) != known:
+            wrong = ", ".join(sorted(set(values) ^ known))
+            raise AecodecError(f"{path}: unknown or missing keys: {wrong}")
+        return cls(**values)

@@ -1,0 +1,65 @@
+"""AdamW in the entropy phase; then Muon for the matrices of the networks, AdamW for the rest.
+
+Source: Jordan et al., Muon (2024); rates matched to AdamW's as in Liu et al., Muon is Scalable
+for LLM Training (arXiv 2502.16982), section 2.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from aecodec.model import Model
+from aecodec.model.layers import Pointwise
+from aecodec.training.config import TrainConfig
+
+
+class Optimizers:
+    """The optimizers of one phase as one: `step(share)` uses `share` of the full rates."""
+
+    def __init__(self, model: Model, config: TrainConfig, phase: str) -> None:
+        entropy = phase == "entropy"
+        rate = config.entropy_lr if entropy else config.adamw_lr
+        layers = [module for module in model.modules() if isinstance(module, Pointwise)]
+        matrices = [layer.weight for layer in layers]
+        chosen = {id(p) for p in matrices} | {id(model.skip.basis)}
+        rest: list[nn.Parameter] = [p for p in model.parameters() if id(p) not in chosen]
+        skip: dict[str, Any] = {"params": [model.skip.basis], "lr": rate * config.skip_lr_share}
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW([{"params": rest, "lr": rate}, skip], lr=rate, weight_decay=0.0)
+        ]
+        if config.muon_lr > 0 and not entropy:
+            muon = torch.optim.Muon(
+                matrices,
+                lr=config.muon_lr,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            self.parts.append(muon)
+        else:
+            self.parts[0].add_param_group({"params": matrices})
+        for group in self.groups():
+            group["full_lr"] = group["lr"]
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def step(self, share: float) -> None:
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = group["full_lr"] * share
+            part.step()
+            part.zero_grad(set_to_none=True)
+
+    def drop_gradients(self) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)

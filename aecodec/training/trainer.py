@@ -1,0 +1,189 @@
+"""The training loop: a wall-clock budget, resumable at any moment, always ending annealed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aecodec.errors import AecodecError
+from aecodec.model import Model
+from aecodec.model.config import Q_COUNT, SIZES
+from aecodec.training.config import TrainConfig
+from aecodec.training.data import RESCAN_SECONDS, Pictures, batches
+from aecodec.training.initialise import initialise, lmbda_table
+from aecodec.training.loss import rate_distortion
+from aecodec.training.optimizer import Optimizers
+from aecodec.training.schedule import crop_at, phase_at, rate_at
+from aecodec.training.validate import validate
+
+LMBDA_UNIT = 600.0
+"""The loss of a sample is divided by sqrt(lambda / 600), so that all q weigh alike."""
+LOG_SECONDS = 20.0
+SAVE_SECONDS = 240.0
+PAUSE_SECONDS = 10.0
+"""A step that takes longer was stopped and continued: the pause is not counted."""
+ABSURD_NORM = 20.0
+"""A step whose gradient norm is this many times the running mean is skipped."""
+
+
+class Trainer:
+    """State of one run. `out` receives log.jsonl and checkpoint.pt."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Path,
+        valid: Path | None,
+        out: Path,
+        budget: float,
+        device: str,
+        start: Model | None = None,
+    ) -> None:
+        self.config, self.budget, self.device, self.out = config, budget, torch.device(device), out
+        torch.manual_seed(config.seed)
+        out.mkdir(parents=True, exist_ok=True)
+        self.pictures = Pictures(data, max(config.crop, config.last_crop))
+        self.valid = Pictures(valid, 256) if valid else None
+        self.lmbda = lmbda_table(config.lmbda_min, config.lmbda_max)
+        self.model = start or Model(SIZES[config.size])
+        if start is None and not self.checkpoint.exists():
+            initialise(self.model, self.pictures.items, self.lmbda)
+        self.model.to(self.device)
+        self.lmbda = self.lmbda.to(self.device)
+        self.ema = copy.deepcopy(self.model).requires_grad_(False)
+        self.elapsed, self.step, self.phase_start = 0.0, 0, 0
+        self.skip_entropy_phase = start is not None
+        self.phase = self.phase_now()
+        self.optimizers = Optimizers(self.model, config, self.phase)
+        self.norm = 0.0
+        if self.checkpoint.exists():
+            self.resume()
+        if self.device.type == "cuda":
+            self.compile()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoint.pt"
+
+    def compile(self) -> None:
+        """torch.compile the networks: launch-bound on a GPU, but no faster on a CPU (measured)."""
+        self.model.analysis.compile(dynamic=False)
+        self.model.synthesis.compile(dynamic=False)
+
+    def save(self) -> None:
+        """Write the checkpoint under a temporary name, then rename."""
+        state = {
+            "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizers": self.optimizers.state_dict(),
+            "elapsed": self.elapsed,
+            "step": self.step,
+            "phase": self.phase,
+            "phase_start": self.phase_start,
+            "skip_entropy_phase": self.skip_entropy_phase,
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """Raises AecodecError when the checkpoint is of another model."""
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state["config"]["size"] != self.config.size:
+            raise AecodecError(f"{self.checkpoint}: of size {state['config']['size']}")
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        for name in ("elapsed", "step", "phase", "phase_start", "skip_entropy_phase"):
+            setattr(self, name, state[name])
+        self.optimizers = Optimizers(self.model, self.config, self.phase)
+        self.optimizers.load_state_dict(state["optimizers"])
+
+    def share(self) -> float:
+        return min(1.0, self.elapsed / self.budget)
+
+    def phase_now(self) -> str:
+        phase = phase_at(self.config, self.share())
+        return "joint" if phase == "entropy" and self.skip_entropy_phase else phase
+
+    def run(self, report: Callable[[dict[str, Any]], None]) -> None:
+        """Train until the budget is spent; `report` receives a dict every LOG_SECONDS."""
+        if self.elapsed >= self.budget:
+            return
+        clock = last_log = last_save = last_scan = time.monotonic()
+        sums = torch.zeros(3)
+        count = 0
+        data = batches(
+            self.pictures,
+            self.config.batch,
+            lambda: crop_at(self.config, self.share()),
+            self.config.seed + self.step,
+        )
+        for batch in data:
+            sums += self.train_step(batch)
+            count += 1
+            now = time.monotonic()
+            self.elapsed, clock = self.elapsed + min(now - clock, PAUSE_SECONDS), now
+            done = self.elapsed >= self.budget
+            if now - last_log >= LOG_SECONDS or done:
+                self.log({"train": (sums / count).tolist(), "steps": count}, report)
+                sums, count, last_log = torch.zeros(3), 0, now
+            if now - last_scan >= RESCAN_SECONDS:
+                self.pictures.rescan()
+                last_scan = now
+            if now - last_save >= SAVE_SECONDS or done:
+                self.save()
+                if self.valid:
+                    self.log({"valid": validate(self.ema, self.valid.items, self.lmbda)}, report)
+                last_save = time.monotonic()
+            if done:
+                return
+
+    def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
+        facts = {"elapsed": round(self.elapsed, 1), "share": self.share(), "step": self.step}
+        values = facts | {"phase": self.phase} | values
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+        report(values)
+
+    def train_step(self, batch: Tensor) -> Tensor:
+        """One update -> [loss, bpp, MSE] means of the batch."""
+        share, phase = self.share(), self.phase_now()
+        if phase != self.phase:
+            if self.phase == "entropy":
+                self.optimizers = Optimizers(self.model, self.config, phase)
+            self.phase, self.phase_start = phase, self.step
+        x = batch.to(self.device, non_blocking=True).float() / 255 - 0.5
+        q = self.random_q(len(x))
+        bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16)
+        loss = ((bpp + self.lmbda[q] * mse) / (self.lmbda[q] / LMBDA_UNIT).sqrt()).mean()
+        loss.backward()
+        self.update(rate_at(self.config, share, self.step - self.phase_start))
+        return torch.stack([loss, bpp.mean(), mse.mean()]).detach().cpu()
+
+    def update(self, rate: float) -> None:
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
+        self.step += 1
+        if not norm < ABSURD_NORM * max(self.norm, 1.0):
+            self.optimizers.drop_gradients()
+            return
+        self.norm = norm if self.norm == 0 else 0.99 * self.norm + 0.01 * norm
+        self.optimizers.step(rate)
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.ema.parameters()), list(self.model.parameters()), 1 - decay
+            )
+
+    def random_q(self, batch: int) -> Tensor:
+        """q [B], one in every eighth of the range for every eight samples."""
+        eighths = torch.arange(batch) % 8
+        return (eighths * 8 + torch.randint(0, Q_COUNT // 8, (batch,))).to(self.device)

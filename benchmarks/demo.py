@@ -1,0 +1,54 @@
+"""`make demo`: one photo through the real commands, then the benchmark on a few bundled photos.
+
+python benchmarks/demo.py [FOLDER]      FOLDER gets everything; default demo-out
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import skimage.data
+from PIL import Image
+
+
+def main(folder: Path) -> None:
+    """Run the demo; a command that fails ends it with that command's own message."""
+    folder.mkdir(parents=True, exist_ok=True)
+    photo, coded, decoded = (folder / f"coffee{end}" for end in (".png", ".aec", "-decoded.png"))
+    Image.fromarray(skimage.data.coffee()).save(photo)
+
+    print("1. Compress a photo and decompress it again\n")
+    there = facts("compress", "-v", photo, "-o", coded)
+    back = facts("decompress", coded, "-o", decoded)
+    print(
+        f"   {there['width']} x {there['height']} pixels: {there['input_bytes']:,} bytes as PNG,"
+        f" {there['output_bytes']:,} as .aec ({there['ratio']:.0f}:1, {there['bpp']:.3f} bpp)\n"
+        f"   PSNR {there['psnr']:.2f} dB, {there['seconds']:.2f} s to compress,"
+        f" {back['seconds']:.2f} s to decompress\n"
+    )
+
+    print("2. Compare with other codecs on photos that come with scikit-image\n", flush=True)
+    run("bench", "-o", folder / "bench")
+    print(f"\nTable, rows and plot are in {folder / 'bench'}")
+
+
+def facts(*arguments: str | Path) -> dict[str, Any]:
+    """Run an aecodec command that writes a file, and return the facts it tells about it."""
+    return dict(json.loads(run(*arguments, "-f", "--json", capture=True)))
+
+
+def run(*arguments: str | Path, capture: bool = False) -> str:
+    """Run an aecodec command in a process of its own, as a person would."""
+    line = [sys.executable, "-m", "aecodec", *map(str, arguments)]
+    done = subprocess.run(line, stdout=subprocess.PIPE if capture else None, text=True)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout or ""
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo-out"))

@@ -1,0 +1,340 @@
+"""cli.py: files, streams, messages and exit codes, around a stand-in for the codec."""
+
+import io
+import json
+import os
+import sys
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aecodec import __version__, bench, weights
+from aecodec.cli import aecodec as command
+from aecodec.cli import main
+from aecodec.container import Container, Header, info, read_container, write_container
+from aecodec.errors import AecodecError, ModelError
+from aecodec.picture import Picture, as_picture, read_picture, write_picture
+from aecodec.quality import quality_to_q
+from aecodec.weights import InstalledModel
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+
+
+class StandIn:
+    """A Codec without a network: the payload is the pixels, deflated."""
+
+    def __init__(self, model: str | None = None, device: str = "cpu") -> None:
+        if model == "none":
+            raise ModelError("no model is called none")
+
+    def encode(self, image: Any, quality: int = 60) -> bytes:
+        """As Codec.encode."""
+        picture = as_picture(image)
+        height, width, _ = picture.pixels.shape
+        header = Header(b"stand-in", width, height, quality_to_q(quality))
+        payload = zlib.compress(picture.pixels.tobytes())
+        return write_container(Container(header, payload, picture.icc, picture.exif, picture.xmp))
+
+    def decode_picture(self, data: bytes) -> Picture:
+        """As Codec.decode_picture."""
+        container = read_container(data)
+        size = (container.header.height, container.header.width, 3)
+        pixels = np.frombuffer(zlib.decompress(container.payload), np.uint8).reshape(size)
+        return Picture(pixels, container.icc, container.exif, container.xmp)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Every test here runs with the stand-in, in an empty folder."""
+    module = ModuleType("aecodec.codec")
+    module.Codec = StandIn  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "aecodec.codec", module)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():  # the command quietens Pillow, for its own process
+        yield
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo in the working folder."""
+    path = tmp_path / "photo.png"
+    write_picture(Picture(PIXELS, icc=b"a profile"), path, ".png")
+    return path
+
+
+def stdin_of(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """Make these bytes the standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def only_error(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error; nothing is on standard output."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\n") and err.count("\n") == 1
+    return err.rstrip("\n")
+
+
+def test_compress_and_decompress_beside_the_input(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"aecodec: photo.png -> photo.aec: {photo.stat().st_size:,} -> ")
+    assert "bpp, q 38, " in err and " dB" not in err
+
+    photo.rename("original.png")
+    assert main(["decompress", "photo.aec"]) == 0
+    assert capsys.readouterr() == ("", "")
+    back = read_picture(photo)
+    assert np.array_equal(back.pixels, PIXELS)
+    assert back.icc == b"a profile"
+    assert sorted(os.listdir()) == ["original.png", "photo.aec", "photo.png"]
+
+
+def test_verbose_tells_the_psnr(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "-v", "photo.png"]) == 0
+    assert ", inf dB, " in capsys.readouterr().err
+    assert main(["decompress", "-v", "photo.aec", "-o", "x.png"]) == 0
+    assert "photo.aec -> x.png: " in capsys.readouterr().err
+
+
+def test_quality_goes_into_the_file(photo: Path) -> None:
+    assert main(["compress", "photo.png", "-q", "100"]) == 0
+    assert info(Path("photo.aec").read_bytes()).q == 63
+
+
+def test_a_file_that_did_not_shrink_is_told(photo: Path, capsys: Any) -> None:
+    tiny = Image.new("RGB", (1, 1))
+    tiny.save("tiny.webp", lossless=True)
+    assert main(["compress", "tiny.webp"]) == 0
+    assert "aecodec: warning: tiny.aec is not smaller than tiny.webp\n" in capsys.readouterr().err
+
+
+def test_json(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "--json", "photo.png", "-o", "x.aec"]) == 0
+    out, _ = capsys.readouterr()
+    facts = json.loads(out)
+    assert out.count("\n") == 1
+    size = Path("x.aec").stat().st_size
+    assert facts["seconds"] > 0
+    del facts["seconds"]
+    assert facts == {
+        "input": "photo.png",
+        "output": "x.aec",
+        "input_bytes": photo.stat().st_size,
+        "output_bytes": size,
+        "ratio": photo.stat().st_size / size,
+        "bpp": 8 * size / (24 * 32),
+        "q": 38,
+        "quality": 61,
+        "model": b"stand-in".hex(),
+        "width": 32,
+        "height": 24,
+        "psnr": None,
+    }
+    assert main(["decompress", "--json", "x.aec"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["input"], facts["output"], facts["width"]) == ("x.aec", "x.png", 32)
+
+
+def test_standard_streams(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    stdin_of(monkeypatch, photo.read_bytes())
+    assert main(["compress", "-"]) == 0
+    coded = capsysbinary.readouterr().out
+    assert info(coded).width == 32
+
+    stdin_of(monkeypatch, coded)
+    assert main(["decompress", "-", "-o", "-"]) == 0
+    assert np.array_equal(read_picture(capsysbinary.readouterr().out).pixels, PIXELS)
+
+    stdin_of(monkeypatch, coded)
+    assert main(["info", "-"]) == 0
+    assert capsysbinary.readouterr().out.startswith(b"standard input or output\n  picture  32 x 24")
+    assert os.listdir() == ["photo.png"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff", ".ppm", ".bmp", ".jpg"])
+def test_the_suffix_says_the_format(photo: Path, suffix: str, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    capsys.readouterr()
+    assert main(["decompress", "photo.aec", "-o", f"back{suffix}"]) == 0
+    assert read_picture(f"back{suffix}").pixels.shape == PIXELS.shape
+    warning = f"aecodec: warning: back{suffix} cannot hold the metadata icc\n"
+    assert capsys.readouterr().err == (warning if suffix in (".ppm", ".bmp") else "")
+
+
+def test_an_output_is_overwritten_only_by_force(photo: Path, capsys: Any) -> None:
+    Path("photo.aec").write_bytes(b"mine")
+    assert main(["compress", "photo.png"]) == 1
+    assert only_error(capsys) == "aecodec: error: photo.aec: exists already; -f overwrites it"
+    assert Path("photo.aec").read_bytes() == b"mine"
+    assert main(["compress", "-f", "photo.png"]) == 0
+    assert info(Path("photo.aec").read_bytes()).width == 32
+
+
+def test_the_input_is_never_the_output(photo: Path, capsys: Any) -> None:
+    before = photo.read_bytes()
+    assert main(["compress", "-f", "photo.png", "-o", "./photo.png"]) == 1
+    assert only_error(capsys).startswith("aecodec: error: ./photo.png: is the input too")
+    assert photo.read_bytes() == before
+
+
+FAILURES = {
+    "missing": (["compress", "none.png"], "none.png: no such file or directory"),
+    "folder": (["compress", "folder", "-o", "x.aec"], "folder: is a directory"),
+    "no photo": (["compress", "bad.aec", "-o", "x.aec"], "bad.aec: not a picture of a known"),
+    "gray": (["compress", "gray.png"], "gray.png: this picture is gray; aecodec codes RGB 8-bit"),
+    "no model": (
+        ["compress", "photo.png", "--model", "none"],
+        "photo.png: no model is called none",
+    ),
+    "no folder": (
+        ["compress", "photo.png", "-o", "none/x.aec"],
+        "none/x.aec: there is no folder none",
+    ),
+    "to a folder": (["compress", "photo.png", "-o", "folder"], "folder: is a folder"),
+    "not aec": (["decompress", "photo.png", "-o", "x.png"], "photo.png: not an .aec file"),
+    "damaged": (["decompress", "bad.aec"], "bad.aec: damaged chunk DATA"),
+    "damaged, info": (["info", "bad.aec"], "bad.aec: damaged chunk DATA"),
+    "suffix": (
+        ["decompress", "good.aec", "-o", "x.gif"],
+        "x.gif: cannot write a picture as '.gif'",
+    ),
+    "new line": (["info", "two\nlines"], "two lines: no such file or directory"),
+}
+
+
+@pytest.mark.parametrize("arguments, line", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failure_is_one_line_and_leaves_nothing(
+    photo: Path, arguments: list[str], line: str, capsys: Any
+) -> None:
+    Path("folder").mkdir()
+    Image.new("L", (2, 2)).save("gray.png")
+    good = StandIn().encode(PIXELS)
+    Path("good.aec").write_bytes(good)
+    Path("bad.aec").write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    before = sorted(os.listdir())
+    assert main(arguments) == 1
+    assert only_error(capsys).startswith(f"aecodec: error: {line}")
+    assert sorted(os.listdir()) == before
+
+
+WRONG_USAGE = [
+    ["compress"],
+    ["compress", "photo.png", "-q", "0"],
+    ["compress", "photo.png", "-q", "101"],
+    ["compress", "photo.png", "--device", "tpu"],
+    ["compress", "photo.png", "--json", "-o", "-"],
+    ["compress", "-", "--json"],
+    ["compress", "photo.png", "other.png"],
+    ["decompress", "photo.aec", "--quality", "3"],
+    ["info"],
+    ["bench", "none"],
+    ["compact", "photo.png"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_USAGE, ids=" ".join)
+def test_wrong_usage_exits_2(photo: Path, arguments: list[str], capsys: Any) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().out == ""
+    assert os.listdir() == ["photo.png"]
+
+
+def test_ctrl_c_exits_130_and_leaves_nothing(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    assert main(["compress", "photo.png"]) == 130
+    assert os.listdir() == ["photo.png"]
+
+
+def test_info_for_people_and_programs(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    capsys.readouterr()
+    assert main(["info", "photo.aec"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("photo.aec\n  picture  32 x 24 RGB\n  quality  61 (q 38)\n")
+    assert main(["info", "--json", "photo.aec", "photo.aec"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    facts = json.loads(lines[0])
+    assert len(lines) == 2
+    assert (facts["file"], facts["icc"], facts["tiles"]) == ("photo.aec", 9, 1)
+    assert facts["chunks"][0] == {"type": "iccp", "bytes": 9}
+
+
+def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    installed = [
+        InstalledModel("photo-m", "00ff", "M", 18_000_000, Path("m"), True),
+        InstalledModel("photo-s", "11ff", "S", 9_000_000, Path("s"), False),
+    ]
+    monkeypatch.setattr(weights, "installed_models", lambda: installed)
+    assert main(["models"]) == 0
+    assert capsys.readouterr().out == (
+        "* photo-m  00ff  size M  18,000,000 bytes\n  photo-s  11ff  size S  9,000,000 bytes\n"
+    )
+    assert main(["models", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert first["name"] == "photo-m" and first["path"] == "m" and first["default"] is True
+
+
+class Report:
+    """As bench.Report."""
+
+    def table(self) -> str:
+        """The table."""
+        return "a table"
+
+    def to_json(self) -> str:
+        """The JSON."""
+        return "{}"
+
+
+def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def run(*arguments: Any) -> Report:
+        calls.append(arguments[:4])
+        return Report()
+
+    monkeypatch.setattr(bench, "run", run)
+    assert main(["bench"]) == 0
+    assert capsys.readouterr() == ("a table\n", "")
+    assert main(["bench", str(tmp_path), "--codecs", "jpeg,aec", "-o", "r", "--json"]) == 0
+    assert capsys.readouterr() == ("{}\n", "")
+    assert calls == [
+        (None, list(bench.DEFAULT_CODECS), Path("aecodec-bench"), "cpu"),
+        (tmp_path, ["jpeg", "aec"], Path("r"), "cpu"),
+    ]
+
+
+def test_a_bench_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def run(*_: Any) -> Report:
+        raise AecodecError("matplotlib missing: pip install 'aecodec[bench]'")
+
+    monkeypatch.setattr(bench, "run", run)
+    assert main(["bench"]) == 1
+    assert "error: bench: matplotlib missing: pip install 'aecodec[bench]'" in only_error(capsys)
+
+
+def test_every_command_has_help(capsys: Any) -> None:
+    assert main(["--help"]) == 0
+    assert set(command.commands) == {"compress", "decompress", "info", "bench", "models"}
+    for name in command.commands:
+        assert main([name, "--help"]) == 0
+        assert capsys.readouterr().err == ""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"aecodec {__version__}\n"

@@ -1,0 +1,132 @@
+"""Encoder and decoder together, with the installed default model."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import aecodec
+from aecodec import codec as codec_module
+from aecodec.codec import Codec, analyze, decode_latent, encode_latent, synthesize
+from aecodec.container import read_container, write_container
+from aecodec.picture import Picture, psnr
+from aecodec.planes import to_planes
+from aecodec.training.export import load_for_training
+from aecodec.training.loss import rate_distortion
+from aecodec.weights import find_model
+from tests.photos import photo
+
+SIZES = [(1, 1), (1, 64), (65, 129), (200, 133), (768, 512)]
+
+
+@cache
+def codec() -> Codec:
+    return Codec()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
+    pixels = photo(width, height)
+    data = codec().encode(pixels, quality=40)
+    container = read_container(data)
+    loaded, q = codec()._encoder, container.header.q
+    with torch.inference_mode():
+        y, z = analyze(loaded, pixels, q)
+        payload, y_hat, _ = encode_latent(loaded, y, z, q)
+        assert payload == container.payload
+        assert torch.equal(y_hat, decode_latent(loaded, payload, width, height, q))
+        reconstruction = synthesize(loaded, y_hat, width, height, q)
+    decoded = codec().decode_picture(data).pixels
+    assert decoded.shape == (height, width, 3)
+    assert np.array_equal(reconstruction, decoded)
+
+
+@pytest.mark.parametrize("q", [5, 35, 60])
+def test_payload_is_what_the_model_estimates(q: int) -> None:
+    """Against the Gaussians of mean and scale themselves, as the training loss counts them."""
+    pixels = photo(384, 384)
+    loaded = codec()._encoder
+    with torch.inference_mode():
+        payload, _, bits = encode_latent(loaded, *analyze(loaded, pixels, q), q)
+        model = load_for_training(find_model(None).path)
+        estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder", None)
+    assert len(payload) * 8 == pytest.approx(bits, rel=0.005, abs=64)
+    assert len(payload) * 8 == pytest.approx(float(estimate) * 384 * 384, rel=0.005)
+
+
+def test_rate_and_quality_rise_with_quality() -> None:
+    pixels = photo(256, 192)
+    files = [codec().encode(pixels, quality) for quality in (1, 25, 50, 75, 100)]
+    scores = [psnr(pixels, codec().decode_picture(data).pixels) for data in files]
+    assert [len(data) for data in files] == sorted(len(data) for data in files)
+    assert scores == sorted(scores)
+    assert scores[0] > 22 and scores[-1] > 36
+
+
+def test_same_input_same_bytes() -> None:
+    pixels = photo(100, 70)
+    assert (
+        codec().encode(pixels) == codec().encode(Image.fromarray(pixels)) == Codec().encode(pixels)
+    )
+
+
+def test_metadata_come_back() -> None:
+    picture = Picture(photo(40, 30), icc=b"profile", exif=b"II*\0 exif", xmp=b"<x/>")
+    back = codec().decode_picture(codec().encode(picture))
+    assert (back.icc, back.exif, back.xmp) == (picture.icc, picture.exif, picture.xmp)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_damaged_payload_with_a_right_checksum(data: st.DataObject) -> None:
+    """Beyond what the CRC catches: a forged payload is refused or decodes, never worse."""
+    container = read_container(codec().encode(photo(64, 48), quality=50))
+    payload = bytearray(container.payload)
+    place = data.draw(st.integers(0, len(payload) - 1))
+    payload[place] ^= 1 << data.draw(st.integers(0, 7))
+    forged = write_container(dataclasses.replace(container, payload=bytes(payload)))
+    try:
+        decoded = codec().decode(forged)
+    except aecodec.FormatError:
+        return
+    assert decoded.size == (64, 48)
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_flipped_or_cut_files_are_refused(data: st.DataObject) -> None:
+    good = codec().encode(photo(64, 48), quality=30)
+    place = data.draw(st.integers(0, len(good) - 1))
+    flipped = bytearray(good)
+    flipped[place] ^= 1 << data.draw(st.integers(0, 7))
+    for bad in (bytes(flipped), good[:place]):
+        with pytest.raises(aecodec.FormatError):
+            codec().decode(bad)
+
+
+def test_unknown_model_is_named() -> None:
+    container = read_container(codec().encode(photo(16, 16)))
+    header = dataclasses.replace(container.header, model_id=bytes(8))
+    data = write_container(dataclasses.replace(container, header=header))
+    with pytest.raises(aecodec.ModelError, match="0000000000000000 is not installed"):
+        codec().decode(data)
+    with pytest.raises(aecodec.ModelError, match="nonesuch"):
+        Codec(model="nonesuch")
+
+
+def test_device_that_is_not_there() -> None:
+    with pytest.raises(aecodec.AecodecError, match="unknown device"):
+        Codec(device="abacus")
+
+
+def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Codec()
+    monkeypatch.setattr(codec_module.LoadedModel, "load", None)
+    own.decode(own.encode(photo(16, 16)))

@@ -1,0 +1,100 @@
+"""The entropy coder: pinned bytes, round trips, and damage that ends in FormatError."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aecodec.entropy import (
+    TOTAL,
+    EntropyCoder,
+    SymbolDecoder,
+    SymbolEncoder,
+    Tables,
+    gaussian_tables,
+)
+from aecodec.errors import FormatError, ModelError
+from aecodec.quantize import SYMBOL_LIMIT
+
+CODER = EntropyCoder(gaussian_tables([0.11, 0.5, 2.0, 30.0]))
+
+
+def encode(batches: list[tuple[list[int], list[int]]]) -> bytes:
+    encoder = SymbolEncoder(CODER)
+    for symbols, indexes in batches:
+        encoder.put(np.array(symbols, np.int32), np.array(indexes, np.uint8))
+    return encoder.finish()
+
+
+def decode(payload: bytes, all_indexes: list[list[int]]) -> list[list[int]]:
+    decoder = SymbolDecoder(CODER, payload)
+    symbols = [decoder.get(np.array(indexes, np.uint8)).tolist() for indexes in all_indexes]
+    decoder.finish()
+    return symbols
+
+
+def test_payload_bytes_are_pinned() -> None:
+    """Another payload for these symbols is another format."""
+    payload = encode([([0, 1, -3, 20, 0], [0, 1, 2, 3, 0]), ([5, -40, 1], [1, 2, 0])])
+    assert payload.hex() == "4ffdffff21493f94550d201b"
+
+
+symbol = st.one_of(st.integers(-3, 3), st.integers(-SYMBOL_LIMIT, SYMBOL_LIMIT))
+batch = st.lists(st.tuples(symbol, st.integers(0, 3)), max_size=40)
+
+
+@given(st.lists(batch, max_size=4))
+def test_round_trip(pairs: list[list[tuple[int, int]]]) -> None:
+    batches = [([s for s, _ in part], [i for _, i in part]) for part in pairs]
+    payload = encode(batches)
+    assert decode(payload, [indexes for _, indexes in batches]) == [s for s, _ in batches]
+
+
+def test_cost_is_what_the_tables_say() -> None:
+    random = np.random.default_rng(0)
+    indexes = random.integers(0, 4, 20_000).astype(np.uint8)
+    scales = np.array([0.11, 0.5, 2.0, 30.0])[indexes]
+    encoder = SymbolEncoder(CODER)
+    encoder.put(np.round(random.normal(0, scales)).astype(np.int32), indexes)
+    assert len(encoder.finish()) * 8 == pytest.approx(encoder.bits, rel=0.001, abs=64)
+
+
+@given(st.binary(max_size=64), st.lists(st.integers(0, 3), max_size=50))
+def test_any_payload_decodes_or_is_refused(payload: bytes, indexes: list[int]) -> None:
+    with suppress(FormatError):
+        decode(payload, [indexes])
+
+
+def test_left_over_data_is_refused() -> None:
+    payload = encode([([3] * 40, [1] * 40)])
+    with pytest.raises(FormatError, match="left after"):
+        decode(payload, [[1] * 2])
+
+
+def test_odd_length_is_refused() -> None:
+    with pytest.raises(FormatError, match="multiple of 4"):
+        SymbolDecoder(CODER, b"12345")
+
+
+def test_symbol_beyond_the_limit_is_refused() -> None:
+    payload = encode([([40_000], [0])])
+    with pytest.raises(FormatError, match="beyond"):
+        decode(payload, [[0]])
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "sizes", "rule"),
+    [
+        ([1, TOTAL - 3, 1, 1], [5], "do not match"),
+        ([1, 1, TOTAL - 2], [3], "2 K"),
+        ([0, TOTAL - 2, 1, 1], [4], "positive"),
+        ([1, 1, 1, 1], [4], "sum"),
+    ],
+)
+def test_bad_tables_are_refused(frequencies: list[int], sizes: list[int], rule: str) -> None:
+    with pytest.raises(ModelError, match=rule):
+        Tables(np.array(frequencies, np.int32), np.array(sizes, np.int32))

@@ -1,0 +1,130 @@
+"""The integer twins of the entropy network: near the floating-point network, exact in any order."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aecodec.errors import ModelError
+from aecodec.model import Model
+from aecodec.model.config import ModelConfig
+from aecodec.model.entropy_model import QUADTREE, step_mask
+from aecodec.model.fixed_point import (
+    ONE,
+    FixedActivation,
+    FixedPointwise,
+    copy_to_float,
+    log2_scale,
+    scale_index,
+    to_fixed,
+)
+from aecodec.model.layers import Activation, Pointwise
+
+TINY = ModelConfig("XS", 8, 4, 8, 1, 8, 1, 8, 12, 1, 8, 1)
+
+
+def random_model() -> Model:
+    """A model with every parameter moved off its start, so that no layer is idle."""
+    torch.manual_seed(1)
+    model = Model(TINY).requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.add_(0.1 * torch.randn(parameter.shape))
+    return model
+
+
+def walk(model: Model, z_hat: Tensor, symbols: Tensor, unit: float) -> tuple[Tensor, Tensor]:
+    """Run the four steps on given symbols -> mean and scale of every latent."""
+    means, scales = torch.zeros_like(symbols), torch.zeros_like(symbols)
+
+    def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        means.add_(mask * mean)
+        scales.add_(mask * scale)
+        return unit * symbols + mean
+
+    model.entropy(z_hat, torch.tensor([30]), code_step)
+    return means, scales
+
+
+def test_fixed_network_is_near_the_floating_one() -> None:
+    model = random_model()
+    fixed = to_fixed(copy.deepcopy(model))
+    z_hat = torch.randint(-3, 4, (1, TINY.hyper, 2, 3)).double()
+    symbols = torch.randint(-4, 5, (1, TINY.latent, 8, 12)).double()
+    mean, scale = walk(model.double(), z_hat, symbols, 1.0)
+    fixed_mean, index = walk(fixed, 16 * z_hat, symbols, 16.0)
+    assert (fixed_mean / 16 - mean).abs().max() < 0.1
+    assert (
+        log2_scale(index) - scale.clamp(min=float(log2_scale(torch.tensor(0.0))))
+    ).abs().max() < 0.12
+    assert torch.equal(fixed_mean, fixed_mean.round()) and torch.equal(index, index.round())
+
+
+def test_copy_to_float_inverts_to_fixed() -> None:
+    model = random_model()
+    again = Model(TINY)
+    copy_to_float(to_fixed(copy.deepcopy(model)), again)
+    for name, parameter in again.named_parameters():
+        if name.startswith("entropy."):
+            assert torch.allclose(parameter, model.get_parameter(name), atol=1e-3), name
+
+
+def test_order_of_summation_does_not_matter() -> None:
+    layer = FixedPointwise(torch.randn(16, 300), torch.randn(16))
+    x = torch.randint(-(2**20), 2**20, (1, 300, 5, 7)).double()
+    order = torch.randperm(300)
+    shuffled = copy.deepcopy(layer)
+    shuffled.weight = layer.weight[:, order]
+    shuffled.prepare()
+    assert torch.equal(layer(x), shuffled(x[:, order]))
+    assert torch.equal(layer(x), layer(x.to(memory_format=torch.channels_last)))
+
+
+def test_pointwise_is_the_formula_of_the_spec() -> None:
+    layer = FixedPointwise(torch.randn(3, 5), torch.randn(3))
+    x = torch.randint(-(2**18), 2**18, (1, 5, 1, 1))
+    shift = int(layer.shift)
+    total = (layer.weight.long() * x.flatten()).sum(1) + layer.bias + 2 ** (shift - 1)
+    expected = (total >> shift).clamp(-(2**18), 2**18)
+    assert torch.equal(layer(x.double()).flatten().long(), expected)
+
+
+def test_activation_is_near_hardswish() -> None:
+    x = torch.linspace(-8, 8, 1001, dtype=torch.float64)
+    fixed = FixedActivation()((x * ONE).round()) / ONE
+    assert (fixed - Activation()(x)).abs().max() < 1e-3
+
+
+def test_a_sum_that_could_reach_2_to_53_is_refused() -> None:
+    layer = FixedPointwise(torch.randn(2, 3), torch.zeros(2))
+    layer.bias += 2**53
+    with pytest.raises(ModelError, match="2\\^53"):
+        layer.prepare()
+
+
+def test_every_latent_is_coded_in_exactly_one_step() -> None:
+    like = torch.zeros(1, 8, 6, 10)
+    masks = torch.cat([step_mask(s, like) for s in range(4)])
+    assert torch.equal(masks.sum(0), torch.ones_like(like[0]))
+    assert all(step_mask(s, like).sum() == like.numel() // 4 for s in range(4))
+    assert sorted(position for step in QUADTREE for position in step) == sorted([0, 1, 2, 3] * 4)
+
+
+def test_scale_index_round_trip() -> None:
+    index = torch.arange(64.0)
+    assert torch.allclose(scale_index(log2_scale(index)), index, atol=1e-4)
+
+
+def test_unbounded_depth_is_refused() -> None:
+    from aecodec.model.fixed_point import prepare
+
+    model = to_fixed(random_model())
+    model.entropy.fusion = nn.Sequential(*[nn.Identity() for _ in range(8)])
+    with pytest.raises(ModelError, match="blocks"):
+        prepare(model.entropy)
+
+
+def test_layers_start_at_zero() -> None:
+    assert not Pointwise(3, 4, zero=True).weight.any()

@@ -1,0 +1,131 @@
+"""The trainer on a tiny budget: phases, log, resuming, export, and what the pieces promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aecodec.codec import LoadedModel, decode_pixels, encode_pixels
+from aecodec.errors import AecodecError
+from aecodec.model import Model
+from aecodec.model.config import SIZES, ModelConfig
+from aecodec.picture import psnr
+from aecodec.training.config import TrainConfig
+from aecodec.training.data import Pictures, random_crop
+from aecodec.training.export import export, load_for_training
+from aecodec.training.initialise import best_overlap, initialise, lmbda_table
+from aecodec.training.schedule import crop_at, phase_at, rate_at
+from aecodec.training.trainer import Trainer
+from tests.photos import photo
+
+TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
+CONFIG = dataclasses.replace(
+    TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=128, warmup_steps=2
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture, and a tar of pictures in a folder of its own."""
+    folder = tmp_path_factory.mktemp("data")
+    Image.fromarray(photo(300, 280)).save(folder / "a.png")
+    (folder / "more").mkdir()
+    with tarfile.open(folder / "more" / "b.tar", "w") as tar:
+        tar.add(folder / "a.png", "inside.png")
+    return folder
+
+
+def train(folder: Path, out: Path, budget: float, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    monkeypatch.setitem(SIZES, "S", TINY)
+    trainer = Trainer(CONFIG, folder, folder, out, budget, "cpu")
+    trainer.run(lambda values: None)
+    return trainer
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_improves_resumes_and_exports(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
+    first = train(folder, tmp_path, 4.0, monkeypatch)
+    entries = [entry for entry in log(tmp_path) if "train" in entry]
+    assert list(dict.fromkeys(entry["phase"] for entry in entries))[:2] == ["entropy", "joint"]
+    losses = [entry["train"][0] for entry in entries]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
+    assert any("valid" in entry for entry in log(tmp_path))
+
+    assert train(folder, tmp_path, 4.0, monkeypatch).step == first.step  # its budget is spent
+    assert train(folder, tmp_path, 5.0, monkeypatch).step > first.step
+
+    path = tmp_path / "model.safetensors"
+    export(first.ema, "tiny", path)
+    loaded = LoadedModel.load(path, torch.device("cpu"))
+    payload = encode_pixels(loaded, photo(100, 60), 60)
+    assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
+    again = load_for_training(path).state_dict()
+    for name, value in first.ema.state_dict().items():
+        assert torch.allclose(again[name], value, atol=0.02, rtol=0.01), name
+
+
+def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
+    """Linear transform and plausible tables: 35 dB at the top before the first step."""
+    torch.manual_seed(0)
+    model = Model(dataclasses.replace(TINY, latent=256))
+    initialise(model, [photo(512, 384)], lmbda_table(50, 12000))
+    export(model, "new", tmp_path / "model.safetensors")
+    loaded = LoadedModel.load(tmp_path / "model.safetensors", torch.device("cpu"))
+    pixels = photo(128, 128)
+    assert psnr(pixels, decode_pixels(loaded, encode_pixels(loaded, pixels, 63), 128, 128, 63)) > 35
+
+
+def test_overlap_is_orthogonal() -> None:
+    overlap = best_overlap()
+    assert torch.allclose(overlap @ overlap.t(), torch.eye(16), atol=1e-5)
+    assert not torch.allclose(overlap, torch.eye(16), atol=0.1)
+
+
+def test_schedule() -> None:
+    assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.99)] == ["entropy", "joint", "decoder"]
+    assert [crop_at(CONFIG, share) for share in (0, 0.9)] == [64, 128]
+    assert rate_at(CONFIG, 0.2, 0) == 0.5
+    assert rate_at(CONFIG, 0.2, 9) == 1.0
+    assert rate_at(CONFIG, 1.0, 9) == pytest.approx(0.02)
+
+
+def test_new_files_are_found_while_training(folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(photo(80, 80)).save(tmp_path / "a.png")
+    pictures = Pictures(tmp_path, 64)
+    (tmp_path / "half.tar").write_bytes((folder / "more" / "b.tar").read_bytes()[:700])
+    pictures.rescan()
+    assert len(pictures.items) == 1
+    (tmp_path / "half.tar").write_bytes((folder / "more" / "b.tar").read_bytes())
+    pictures.rescan()
+    assert len(pictures.items) == 2
+
+
+def test_crops_have_their_size() -> None:
+    random = np.random.default_rng(0)
+    assert {random_crop(photo(300, 200), 64, random).shape for _ in range(50)} == {(64, 64, 3)}
+
+
+def test_no_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AecodecError, match="no pictures"):
+        Pictures(tmp_path, 64)
+
+
+def test_unknown_keys_are_errors(tmp_path: Path) -> None:
+    text = Path("weights/s1/train.toml").read_text()
+    (tmp_path / "t.toml").write_text(text + "\nlearning_rat = 3\n")
+    with pytest.raises(AecodecError, match="learning_rat"):
+        TrainConfig.read(tmp_path / "t.toml")

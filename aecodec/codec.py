@@ -9,9 +9,9 @@ Both directions call the same `entropy` network with the same integers; only `co
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from aecodec.container import Container, Header, read_container, size_trouble, write_container
-from aecodec.entropy import EntropyCoder, SymbolDecoder, SymbolEncoder, Symbols
+from aecodec.entropy import EntropyCoder, Indexes, SymbolDecoder, SymbolEncoder, Symbols
 from aecodec.errors import AecodecError, ImageError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE
@@ -48,10 +48,6 @@ class LoadedModel:
         model.entropy.to("cpu")
         model.hyper_prior.to("cpu")
         return cls(model, EntropyCoder(tables), model_id)
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.skip.basis.device
 
 
 class Codec:
@@ -128,7 +124,7 @@ def choose_device(name: str) -> torch.device:
 @torch.inference_mode()
 def encode_pixels(loaded: LoadedModel, pixels: NDArray[np.uint8], q: int) -> bytes:
     """uint8 [H, W, 3] -> payload."""
-    return encode_latent(loaded, *analyze(loaded, pixels, q), q)[0]
+    return encode_latent(loaded, *analyze(loaded.model, pixels, q), q)[0]
 
 
 @torch.inference_mode()
@@ -136,39 +132,46 @@ def decode_pixels(
     loaded: LoadedModel, payload: bytes, width: int, height: int, q: int
 ) -> NDArray[np.uint8]:
     """Inverse of `encode_pixels`: payload -> uint8 [H, W, 3]. Raises FormatError."""
-    return synthesize(loaded, decode_latent(loaded, payload, width, height, q), width, height, q)
+    y_hat = decode_latent(loaded, payload, width, height, q)
+    return synthesize(loaded.model, y_hat, width, height, q)
 
 
-def analyze(loaded: LoadedModel, pixels: NDArray[np.uint8], q: int) -> tuple[Tensor, Tensor]:
+def analyze(model: Model, pixels: NDArray[np.uint8], q: int) -> tuple[Tensor, Tensor]:
     """uint8 [H, W, 3] -> y [1, M, H'/16, W'/16], z [1, N, H'/64, W'/64], in steps, on the CPU."""
-    rate = torch.tensor([q], device=loaded.device)
-    y = loaded.model.g_a(to_planes(pixels).to(loaded.device), rate)
-    return y.cpu(), loaded.model.h_a(y, rate).cpu()
+    rate = torch.tensor([q], device=model.device)
+    y = model.g_a(to_planes(pixels).to(model.device), rate)
+    return y.cpu(), model.h_a(y, rate).cpu()
 
 
-def synthesize(
-    loaded: LoadedModel, y_hat: Tensor, width: int, height: int, q: int
-) -> NDArray[np.uint8]:
+def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> NDArray[np.uint8]:
     """y_hat in steps [1, M, H'/16, W'/16] -> uint8 [H, W, 3]."""
-    rate = torch.tensor([q], device=loaded.device)
-    return from_planes(loaded.model.g_s(y_hat.to(loaded.device), rate), width, height)
+    rate = torch.tensor([q], device=model.device)
+    return from_planes(model.g_s(y_hat.to(model.device), rate), width, height)
 
 
 def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:
     """y and z in steps -> payload, y_hat in steps, and the bits the tables say it costs."""
-    encoder, rate = SymbolEncoder(loaded.coder), torch.tensor([q])
-    z_mean, z_index = hyper_parameters(loaded.model, rate, z)
+    encoder = SymbolEncoder(loaded.coder)
+    y_hat = quantize_latent(loaded.model, y, z, q, encoder.put)
+    return encoder.finish(), y_hat, encoder.bits
+
+
+def quantize_latent(
+    model: Model, y: Tensor, z: Tensor, q: int, put: Callable[[Symbols, Indexes], None]
+) -> Tensor:
+    """y and z in steps -> y_hat in steps; `put` takes symbols and table indexes, five batches."""
+    rate = torch.tensor([q])
+    z_mean, z_index = hyper_parameters(model, rate, z)
     z_symbols = quantize(z, z_mean, scale(z_index))
-    encoder.put(as_symbols(z_symbols), as_indexes(z_index))
+    put(as_symbols(z_symbols), as_indexes(z_index))
 
     def code_step(mask: Tensor, mean: Tensor, index: Tensor) -> Tensor:
         chosen = mask.bool()
         y_symbols = quantize(y, mean, scale(index))
-        encoder.put(as_symbols(y_symbols[chosen]), as_indexes(index[chosen]))
-        return dequantize(y_symbols, mean)
+        put(as_symbols(y_symbols[chosen]), as_indexes(index[chosen]))
+        return dequantize(y_symbols, mean, index)
 
-    y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean), rate, code_step)
-    return encoder.finish(), in_steps(y_hat), encoder.bits
+    return in_steps(model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step))
 
 
 def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, q: int) -> Tensor:
@@ -185,9 +188,9 @@ def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, 
         chosen = mask.bool()
         y_symbols = torch.zeros_like(mean)
         y_symbols[chosen] = from_symbols(decoder.get(as_indexes(index[chosen])))
-        return dequantize(y_symbols, mean)
+        return dequantize(y_symbols, mean, index)
 
-    y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean), rate, code_step)
+    y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step)
     decoder.finish()
     return in_steps(y_hat)
 
@@ -216,5 +219,5 @@ def from_symbols(symbols: Symbols) -> Tensor:
     return torch.from_numpy(symbols).double()
 
 
-def as_indexes(values: Tensor) -> Any:
+def as_indexes(values: Tensor) -> Indexes:
     return values.reshape(-1).to(torch.uint8).numpy()

@@ -27,8 +27,8 @@ TOTAL = 2**PRECISION_BITS
 """Sum of a table's frequencies."""
 TAIL_SCALES = 4.5
 """A table covers +-4.5 standard deviations; what lies beyond escapes."""
-ESCAPE_MIN = 1024
-"""Least frequency of the escape symbol: photos have longer tails than Gaussians."""
+ESCAPE_MIN = 256
+"""Least frequency of the escape symbol, so that a surprise costs at most 16 bits more."""
 EXPONENTS = 17
 """Escaped values are below 2^17: twice SYMBOL_LIMIT and a sign."""
 
@@ -56,22 +56,26 @@ class Tables:
         return iter(np.split(self.frequencies, np.cumsum(self.sizes)[:-1]))
 
 
-def gaussian_tables(scales: list[float]) -> Tables:
-    """Tables of zero-mean Gaussians with these standard deviations, integrated over steps."""
-    parts = [_gaussian_frequencies(scale) for scale in scales]
+def make_tables(masses: list[NDArray[np.float64]]) -> Tables:
+    """Weights of -K..K and the escape, one array a table, of any sum -> tables."""
+    parts = [_frequencies(mass / mass.sum()) for mass in masses]
     sizes = np.array([len(part) for part in parts], dtype=np.int32)
     return Tables(np.concatenate(parts).astype(np.int32), sizes)
 
 
-def _gaussian_frequencies(scale: float) -> NDArray[np.int64]:
+def gaussian_mass(scale: float) -> NDArray[np.float64]:
+    """Probabilities of -K..K and the escape under a Gaussian, integrated over steps."""
     reach = max(1, math.ceil(TAIL_SCALES * scale))
     edges = [math.erf((k + 0.5) / (scale * math.sqrt(2))) for k in range(reach + 1)]
     one_side = [(high - low) / 2 for low, high in zip(edges, edges[1:], strict=False)]
-    mass = np.array([*reversed(one_side), edges[0], *one_side])
-    escape = max(ESCAPE_MIN, round((1 - edges[-1]) * TOTAL))
-    frequencies = np.maximum(1, np.floor(mass / mass.sum() * (TOTAL - escape))).astype(np.int64)
-    frequencies[reach] += TOTAL - escape - frequencies.sum()  # the rest goes to zero's
-    return np.append(frequencies, escape)
+    return np.array([*reversed(one_side), edges[0], *one_side, 1 - edges[-1]])
+
+
+def _frequencies(mass: NDArray[np.float64]) -> NDArray[np.int64]:
+    frequencies = np.maximum(1, np.floor(mass * TOTAL)).astype(np.int64)
+    frequencies[-1] = max(ESCAPE_MIN, frequencies[-1])
+    frequencies[np.argmax(frequencies)] += TOTAL - frequencies.sum()
+    return frequencies
 
 
 class EntropyCoder:
@@ -112,7 +116,7 @@ class SymbolEncoder:
         """symbols int32 [n], indexes uint8 [n]: which table codes which symbol."""
         batch: list[tuple[Symbols, Any]] = []
         escapes = []
-        for index, places in _groups(indexes):
+        for index, places in by_table(indexes):
             reach = int(self.coder.reach[index])
             values = symbols[places]
             outside = np.abs(values) > reach
@@ -120,10 +124,10 @@ class SymbolEncoder:
             escapes.append(_zigzag(values[outside], reach))
             batch.append((entries, self.coder.models[index]))
             self.bits += float(self.coder.bits[index][entries].sum())
-        batch.extend(self._escape_groups(np.concatenate([np.empty(0, np.int64), *escapes])))
+        batch.extend(self._escapeby_table(np.concatenate([np.empty(0, np.int64), *escapes])))
         self.batches.append(batch)
 
-    def _escape_groups(self, values: NDArray[np.int64]) -> Iterator[tuple[Symbols, Any]]:
+    def _escapeby_table(self, values: NDArray[np.int64]) -> Iterator[tuple[Symbols, Any]]:
         """Escaped values (from 1): their exponents, then their mantissas."""
         if not len(values):
             return
@@ -160,7 +164,7 @@ class SymbolDecoder:
         symbols = np.empty(len(indexes), dtype=np.int32)
         escaped: list[tuple[NDArray[np.intp], int]] = []
         with _coder_errors():
-            for index, places in _groups(indexes):
+            for index, places in by_table(indexes):
                 reach = int(self.coder.reach[index])
                 entries = self.ans.decode(self.coder.models[index], len(places))
                 symbols[places] = entries - reach
@@ -189,7 +193,7 @@ class SymbolDecoder:
             raise FormatError("payload: data left after the last symbol")
 
 
-def _groups(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def by_table(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """-> (table index, places of its symbols) for every table in use, in order of index."""
     order = np.argsort(indexes, kind="stable")
     counts = np.bincount(indexes, minlength=1)

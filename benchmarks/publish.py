@@ -88,9 +88,7 @@ def speed_table(speed: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def card(
-    model: InstalledModel, folder: Path, report: dict[str, Any], speed: dict[str, Any]
-) -> str:
+def card(model: InstalledModel, folder: Path, report: dict[str, Any], speed: dict[str, Any]) -> str:
     """The model card: one page of markdown."""
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     network = load_weights(model.path)[0]
@@ -116,7 +114,8 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 
 ## Recipe
 
-`python -m aecodec.training weights/{model.name}/train.toml --data TRAIN --valid VALID --out OUT --budget 62m`
+`python -m aecodec.training weights/{model.name}/train.toml \\
+    --data TRAIN --valid VALID --out OUT --budget 62m`
 
 ```toml
 {recipe}
@@ -124,8 +123,9 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 
 ## Loss over time
 
-Estimated rate and PSNR of 16 validation crops of 256x256 (mean of the loss over five q; bpp / dB at q 5, 20, 35, 50, 62).
-Rows in the order of the log; where the clock starts again, another run starts from what the one before left.
+Estimated rate and PSNR of 16 validation crops of 256x256: the loss, a mean over five q, and
+bpp/dB at q 5, 20, 35, 50 and 62.
+Rows in the order of the log; where the clock starts again, another run went on from the last.
 
 {loss_table(log)}
 

@@ -38,11 +38,11 @@ def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
     container = read_container(data)
     loaded, q = codec()._encoder, container.header.q
     with torch.inference_mode():
-        y, z = analyze(loaded, pixels, q)
+        y, z = analyze(loaded.model, pixels, q)
         payload, y_hat, _ = encode_latent(loaded, y, z, q)
         assert payload == container.payload
         assert torch.equal(y_hat, decode_latent(loaded, payload, width, height, q))
-        reconstruction = synthesize(loaded, y_hat, width, height, q)
+        reconstruction = synthesize(loaded.model, y_hat, width, height, q)
     decoded = codec().decode_picture(data).pixels
     assert decoded.shape == (height, width, 3)
     assert np.array_equal(reconstruction, decoded)
@@ -50,15 +50,15 @@ def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("q", [5, 35, 60])
 def test_payload_is_what_the_model_estimates(q: int) -> None:
-    """Against the Gaussians of mean and scale themselves, as the training loss counts them."""
+    """Within 0.5 % of what the tables say, and not above the training loss's own Gaussians."""
     pixels = photo(384, 384)
     loaded = codec()._encoder
     with torch.inference_mode():
-        payload, _, bits = encode_latent(loaded, *analyze(loaded, pixels, q), q)
+        payload, _, bits = encode_latent(loaded, *analyze(loaded.model, pixels, q), q)
         model = load_for_training(find_model(None).path)
         estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder", None)
     assert len(payload) * 8 == pytest.approx(bits, rel=0.005, abs=64)
-    assert len(payload) * 8 == pytest.approx(float(estimate) * 384 * 384, rel=0.005)
+    assert len(payload) * 8 < 1.005 * float(estimate) * 384 * 384
 
 
 def test_rate_and_quality_rise_with_quality() -> None:

@@ -15,16 +15,17 @@ from aecodec.entropy import (
     SymbolDecoder,
     SymbolEncoder,
     Tables,
-    gaussian_tables,
+    gaussian_mass,
+    make_tables,
 )
 from aecodec.errors import FormatError, ModelError
 from aecodec.quantize import SYMBOL_LIMIT
 
-CODER = EntropyCoder(gaussian_tables([0.11, 0.5, 2.0, 30.0]))
+CODER = EntropyCoder(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
 
 
-def encode(batches: list[tuple[list[int], list[int]]]) -> bytes:
-    encoder = SymbolEncoder(CODER)
+def encode(batches: list[tuple[list[int], list[int]]], coder: EntropyCoder = CODER) -> bytes:
+    encoder = SymbolEncoder(coder)
     for symbols, indexes in batches:
         encoder.put(np.array(symbols, np.int32), np.array(indexes, np.uint8))
     return encoder.finish()
@@ -39,8 +40,11 @@ def decode(payload: bytes, all_indexes: list[list[int]]) -> list[list[int]]:
 
 def test_payload_bytes_are_pinned() -> None:
     """Another payload for these symbols is another format."""
-    payload = encode([([0, 1, -3, 20, 0], [0, 1, 2, 3, 0]), ([5, -40, 1], [1, 2, 0])])
-    assert payload.hex() == "4ffdffff21493f94550d201b"
+    frequencies = [4_194_304, 8_388_608, 4_194_048, 256]
+    frequencies += [1_000_000, 3_000_000, 8_777_216, 3_000_000, 999_000, 1_000]
+    coder = EntropyCoder(Tables(np.array(frequencies, np.int32), np.array([4, 6], np.int32)))
+    payload = encode([([0, 1, -3, 2, 0], [0, 1, 0, 1, 0]), ([1, -40, 1], [1, 1, 0])], coder)
+    assert payload.hex() == "75508fc53bffbf8182070000"
 
 
 symbol = st.one_of(st.integers(-3, 3), st.integers(-SYMBOL_LIMIT, SYMBOL_LIMIT))

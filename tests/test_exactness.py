@@ -43,7 +43,7 @@ def payloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     loaded = Codec()._encoder
     with torch.inference_mode():
         for q in (3, 40, 63):
-            payload, y_hat, _ = encode_latent(loaded, *analyze(loaded, photo(200, 133), q), q)
+            payload, y_hat, _ = encode_latent(loaded, *analyze(loaded.model, photo(200, 133), q), q)
             assert torch.equal(y_hat, decode_latent(loaded, payload, 200, 133, q))
             (folder / str(q)).write_bytes(payload)
             symbols = (16 * y_hat).int().contiguous().numpy()

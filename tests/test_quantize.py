@@ -8,7 +8,7 @@ from aecodec.quantize import SYMBOL_LIMIT, dequantize, quantize, rate_aware_roun
 
 
 def test_wide_distributions_round_to_the_nearest() -> None:
-    residual = torch.linspace(-9.4, 9.4, 189)
+    residual = torch.arange(-94, 95) / 10 + 0.03
     assert torch.equal(rate_aware_round(residual, torch.tensor(100.0)), residual.round())
 
 
@@ -28,8 +28,15 @@ def test_a_symbol_moves_by_at_most_one() -> None:
 
 def test_dequantize_is_within_a_step() -> None:
     value, mean = torch.linspace(-30, 30, 601), torch.full((601,), 5.0)
-    y_hat = dequantize(quantize(value, mean, torch.full((601,), 50.0)), mean)
+    y_hat = dequantize(quantize(value, mean, torch.full((601,), 50.0)), mean, torch.tensor(52))
     assert (y_hat / 16 - value).abs().max() <= 0.51
+
+
+def test_ones_are_read_nearer_to_a_narrow_mean() -> None:
+    symbols = torch.tensor([-2.0, -1, 0, 1, 2])
+    for index, value in ((15, 14), (16, 15), (23, 15), (24, 16)):
+        y_hat = dequantize(symbols, torch.zeros(5), torch.tensor(index))
+        assert y_hat.tolist() == [-32, -value, 0, value, 32]
 
 
 def test_symbols_are_limited() -> None:

@@ -58,24 +58,25 @@ def test_a_run_improves_resumes_and_exports(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 0.5)
     first = train(folder, tmp_path, 4.0, monkeypatch)
     entries = [entry for entry in log(tmp_path) if "train" in entry]
     assert list(dict.fromkeys(entry["phase"] for entry in entries))[:2] == ["entropy", "joint"]
-    losses = [entry["train"][0] for entry in entries]
-    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
-    assert any("valid" in entry for entry in log(tmp_path))
+    losses = [entry["valid"]["loss"] for entry in log(tmp_path) if "valid" in entry]
+    assert losses[-1] < 0.98 * losses[0]
 
     assert train(folder, tmp_path, 4.0, monkeypatch).step == first.step  # its budget is spent
     assert train(folder, tmp_path, 5.0, monkeypatch).step > first.step
 
     path = tmp_path / "model.safetensors"
-    export(first.ema, "tiny", path)
+    export(first.ema, "tiny", path, [photo(256, 256)])
     loaded = LoadedModel.load(path, torch.device("cpu"))
     payload = encode_pixels(loaded, photo(100, 60), 60)
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
     again = load_for_training(path).state_dict()
     for name, value in first.ema.state_dict().items():
-        assert torch.allclose(again[name], value, atol=0.02, rtol=0.01), name
+        unit = 0.1 if name.startswith("hyper_prior.") else 0.02  # 1/16 steps, 1/6 octaves
+        assert torch.allclose(again[name], value, atol=unit, rtol=0.01), name
 
 
 def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = Model(dataclasses.replace(TINY, latent=256))
     initialise(model, [photo(512, 384)], lmbda_table(50, 12000))
-    export(model, "new", tmp_path / "model.safetensors")
+    export(model, "new", tmp_path / "model.safetensors", [photo(256, 256)])
     loaded = LoadedModel.load(tmp_path / "model.safetensors", torch.device("cpu"))
     pixels = photo(128, 128)
     assert psnr(pixels, decode_pixels(loaded, encode_pixels(loaded, pixels, 63), 128, 128, 63)) > 35

@@ -37,6 +37,11 @@ class Model(nn.Module):
         self.hyper_prior = HyperPrior(config)
         self.entropy = EntropyNetwork(config)
 
+    @property
+    def device(self) -> torch.device:
+        """Of the transforms; a fixed-point entropy side stays on the CPU."""
+        return self.skip.basis.device
+
     def g_a(self, x: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """x [B, 3, H, W], q int64 [B] -> y [B, M, H/16, W/16]."""
         with torch.autocast(x.device.type, network_dtype, enabled=network_dtype is not None):

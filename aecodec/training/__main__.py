@@ -84,8 +84,9 @@ def main(
         trainer = Trainer(recipe, data, valid, out, budget, device, model)
         with reporting() as report:
             trainer.run(report)
-        identity = export(trainer.ema, recipe.name, out / "model.safetensors")
-        click.echo(f"{out / 'model.safetensors'}: model {recipe.name}, id {identity}", err=True)
+        path = out / "model.safetensors"
+        identity = export(trainer.ema, recipe.name, path, trainer.pictures.items)
+        click.echo(f"{path}: model {recipe.name}, id {identity}", err=True)
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)

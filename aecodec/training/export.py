@@ -1,26 +1,69 @@
-"""From a trained model to a weights file: fixed point, tables, id."""
+"""From a trained model to a weights file: fixed point, tables fitted to symbols, id."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
-from aecodec.entropy import gaussian_tables
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aecodec.codec import analyze, quantize_latent
+from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
+from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT, SCALE_MIN, SCALES_PER_OCTAVE
 from aecodec.model.fixed_point import copy_to_float, to_fixed
+from aecodec.planes import Pixels
 from aecodec.weights import load_weights, save_weights
 
+FIT_PICTURES = 32
+FIT_CROP = 256
+FIT_Q = tuple(range(3, Q_COUNT, 7))
+GAUSSIAN_COUNT = 300.0
+"""How many symbols the Gaussian is worth when a table is fitted."""
 
-def export(model: Model, name: str, path: Path) -> str:
+
+def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> str:
     """Write `model` (floating point) as a weights file and check that it loads; -> its id.
 
-    Raises ModelError when the fixed-point bounds do not hold.
+    The tables are fitted to the symbols of `pictures` (training pictures). Raises ModelError when
+    the fixed-point bounds do not hold.
     """
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
-    scales = [SCALE_MIN * 2 ** (k / SCALES_PER_OCTAVE) for k in range(SCALE_COUNT)]
-    save_weights(path, name, fixed, gaussian_tables(scales))
+    save_weights(path, name, fixed, fit_tables(fixed, pictures))
     return load_weights(path)[2]
+
+
+@torch.inference_mode()
+def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
+    """Tables with the frequencies that symbols really have, the Gaussians where there are few.
+
+    Photos have longer tails than Gaussians, and rate-aware rounding more zeros.
+    """
+    scales = [SCALE_MIN * 2 ** (k / SCALES_PER_OCTAVE) for k in range(SCALE_COUNT)]
+    masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
+
+    def put(symbols: Symbols, indexes: Indexes) -> None:
+        for index, places in by_table(indexes):
+            masses[index] += count(symbols[places], len(masses[index]))
+
+    for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]:
+        for q in FIT_Q:
+            y, z = analyze(fixed, pixels[:FIT_CROP, :FIT_CROP], q)
+            quantize_latent(fixed, y, z, q, put)
+    return make_tables(masses)
+
+
+def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
+    """How often each of -K..K and the escape occurs, both signs alike; size = 2 K + 2."""
+    reach = (size - 2) // 2
+    entries = np.where(np.abs(symbols) > reach, size - 1, symbols + reach)
+    counts = np.bincount(entries, minlength=size).astype(np.float64)
+    counts[:-1] = (counts[:-1] + counts[-2::-1]) / 2
+    return counts
 
 
 def load_for_training(path: Path) -> Model:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from aecodec.model import Model
-from aecodec.quantize import rate_aware_round
+from aecodec.model.fixed_point import scale_index
+from aecodec.quantize import SIXTEENTHS, pull, rate_aware_round
 
 PROBABILITY_FLOOR = 1e-9
 
@@ -22,10 +23,15 @@ def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
     return -torch.log2((0.5 * (upper - lower)).clamp(min=PROBABILITY_FLOOR))
 
 
-def rounded(value: Tensor, log2_scale: Tensor) -> Tensor:
-    """Rounded as the encoder does, with the gradient of the identity (straight-through)."""
-    symbols = rate_aware_round(value.detach(), log2_scale.detach().exp2())
-    return value + (symbols - value).detach()
+def rounded(value: Tensor, log2_scale: Tensor) -> tuple[Tensor, Tensor]:
+    """-> symbols as the encoder chooses them and what they stand for in the decoder, in steps.
+
+    Both have the gradient of the identity (straight-through).
+    """
+    with torch.no_grad():
+        symbols = rate_aware_round(value, log2_scale.exp2())
+        value_hat = symbols - pull(symbols, scale_index(log2_scale).round()) / SIXTEENTHS
+    return value + (symbols - value).detach(), value + (value_hat - value).detach()
 
 
 def noisy(value: Tensor) -> Tensor:
@@ -54,16 +60,16 @@ def rate_distortion(
             y = model.g_a(x, q, network_dtype)
         z = model.h_a(y, q, network_dtype)
     z_mean, z_scale = model.hyper_prior(q)
-    z_hat = rounded(z - z_mean, z_scale)
-    z_for_rate = z_hat if phase == "decoder" else noisy(z - z_mean)
+    z_symbols, z_hat = rounded(z - z_mean, z_scale)
+    z_for_rate = z_symbols if phase == "decoder" else noisy(z - z_mean)
     bits = gaussian_bits(z_for_rate, z_scale).sum(dim=(1, 2, 3))
     coded: list[tuple[Tensor, Tensor]] = []
 
     def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         residual = y - mean
-        symbols = rounded(residual, scale)
+        symbols, residual_hat = rounded(residual, scale)
         coded.append((mask * (symbols if phase == "decoder" else residual), mask * scale))
-        return symbols + mean
+        return residual_hat + mean
 
     y_hat = model.entropy(z_hat + z_mean, q, code_step, network_dtype)
     if phase == "entropy":

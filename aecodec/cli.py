@@ -129,7 +129,7 @@ def decompress(
     with failing_for(source):
         from aecodec.codec import Codec
 
-        codec = Codec(device=device)
+        codec = Codec(facts.model, device)
         with Stopwatch() as watch:
             picture = codec.decode_picture(data)
     with failing_for(target):

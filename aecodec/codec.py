@@ -9,7 +9,8 @@ Both directions call the same `entropy` network with the same integers; only `co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from aecodec.model.fixed_point import log2_scale
 from aecodec.picture import Picture, as_picture, to_pil
 from aecodec.planes import from_planes, padded_size, to_planes
 from aecodec.quality import quality_to_q
-from aecodec.quantize import dequantize, quantize
+from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.weights import find_model, load_weights
 
 
@@ -79,7 +80,8 @@ class Codec:
         height, width = picture.pixels.shape[:2]
         if trouble := size_trouble(width, height):
             raise ImageError(trouble)
-        payload = encode_pixels(self._encoder, picture.pixels, q)
+        with memory_errors(width, height):
+            payload = encode_pixels(self._encoder, picture.pixels, q)
         header = Header(bytes.fromhex(self._encoder.model_id), width, height, q)
         return write_container(
             Container(header, payload, icc=picture.icc, exif=picture.exif, xmp=picture.xmp)
@@ -97,7 +99,9 @@ class Codec:
         container = read_container(data)
         header = container.header
         loaded = self._load(header.model_id.hex())
-        pixels = decode_pixels(loaded, container.payload, header.width, header.height, header.q)
+        size = header.width, header.height
+        with memory_errors(*size):
+            pixels = decode_pixels(loaded, container.payload, *size, header.q)
         return Picture(pixels, icc=container.icc, exif=container.exif, xmp=container.xmp)
 
     def _load(self, wanted: str | None) -> LoadedModel:
@@ -110,6 +114,17 @@ class Codec:
                 self._loaded[loaded.model_id] = loaded
                 wanted = loaded.model_id
             return self._loaded[wanted]
+
+
+@contextmanager
+def memory_errors(width: int, height: int) -> Iterator[None]:
+    """PyTorch tells of too little memory by RuntimeError: make it an AecodecError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise AecodecError(f"not enough memory to code {width}x{height} pixels") from error
 
 
 def choose_device(name: str) -> torch.device:
@@ -136,17 +151,26 @@ def decode_pixels(
     return synthesize(loaded.model, y_hat, width, height, q)
 
 
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """No TF32 on CUDA, whose convolutions use it by default: SPEC 5.1 asks for binary32."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
 def analyze(model: Model, pixels: NDArray[np.uint8], q: int) -> tuple[Tensor, Tensor]:
     """uint8 [H, W, 3] -> y [1, M, H'/16, W'/16], z [1, N, H'/64, W'/64], in steps, on the CPU."""
     rate = torch.tensor([q], device=model.device)
-    y = model.g_a(to_planes(pixels).to(model.device), rate)
-    return y.cpu(), model.h_a(y, rate).cpu()
+    with full_precision(model.device):
+        y = model.g_a(to_planes(pixels).to(model.device), rate)
+        return y.cpu(), model.h_a(y, rate).cpu()
 
 
 def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> NDArray[np.uint8]:
     """y_hat in steps [1, M, H'/16, W'/16] -> uint8 [H, W, 3]."""
     rate = torch.tensor([q], device=model.device)
-    return from_planes(model.g_s(y_hat.to(model.device), rate), width, height)
+    with full_precision(model.device):
+        return from_planes(model.g_s(y_hat.to(model.device), rate), width, height)
 
 
 def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:
@@ -208,7 +232,7 @@ def scale(index: Tensor) -> Tensor:
 
 def in_steps(y_hat: Tensor) -> Tensor:
     """1/16 steps, exact -> steps, floating point for the transforms."""
-    return (y_hat / 16).float()
+    return (y_hat / SIXTEENTHS).float()
 
 
 def as_symbols(values: Tensor) -> Symbols:

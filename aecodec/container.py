@@ -21,9 +21,9 @@ MODES = {0: "RGB"}  # SPEC 2.5: three samples of 8 bit a pixel
 
 # SPEC 2.4 and 3.4: checked before anything is allocated
 MAX_SIDE = 65_535  # no camera or common photo format goes beyond
-MAX_PIXELS = 2**28  # 768 MiB of RGB: what a decoder can hold on an ordinary machine
+MAX_PIXELS = 2**26  # a picture is decoded in one piece, at about 100 bytes a pixel
 MAX_ANCILLARY_BYTES = 2**24  # 16 MiB: ten times the largest colour profile or EXIF seen in photos
-MAX_PAYLOAD_BYTES = 2**30  # 4 bytes a pixel of the largest picture: more than no coding at all
+MAX_PAYLOAD_BYTES = 2**28  # 4 bytes a pixel of the largest picture: more than no coding at all
 MAX_CHUNKS = 64  # version 0 names four; the rest is room for what others add
 
 _HEADER = struct.Struct(">8sB8sIIBB")  # SPEC 2: all but its CRC

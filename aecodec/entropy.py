@@ -37,7 +37,7 @@ EXPONENTS = 17
 class Tables:
     """The quantized distributions. Raises ModelError unless every table is usable.
 
-    frequencies: int32, all tables one after the other; sizes: int32 [64], entries of each.
+    frequencies: int32, all tables one after the other; sizes: int32, entries of each.
     A table of size 2 K + 2 gives symbols -K..K and, last, the escape.
     """
 
@@ -45,10 +45,13 @@ class Tables:
     sizes: NDArray[np.int32]
 
     def __post_init__(self) -> None:
+        if any(a.ndim != 1 or a.dtype != np.int32 for a in (self.frequencies, self.sizes)):
+            raise ModelError("tables: frequencies and sizes must be one-dimensional, of int32")
         if not (1 <= len(self.sizes) <= 256 and int(self.sizes.sum()) == len(self.frequencies)):
             raise ModelError("tables: sizes do not match frequencies")
-        if (self.sizes < 4).any() or (self.sizes % 2).any():
-            raise ModelError("tables: a size is not 2 K + 2")
+        largest = 2 * SYMBOL_LIMIT + 2
+        if (self.sizes < 4).any() or (self.sizes > largest).any() or (self.sizes % 2).any():
+            raise ModelError(f"tables: a size is not 2 K + 2 with K in 1 to {SYMBOL_LIMIT}")
         if any(table.min() < 1 or int(table.sum()) != TOTAL for table in self):
             raise ModelError(f"tables: frequencies must be positive and sum to {TOTAL}")
 
@@ -82,6 +85,7 @@ class EntropyCoder:
     """Tables made ready for constriction, once a model. Immutable, so free of thread trouble."""
 
     def __init__(self, tables: Tables) -> None:
+        self.tables = tables
         self.reach = (tables.sizes - 2) // 2
         self.bits = [PRECISION_BITS - np.log2(table) for table in tables]
         self.models = [
@@ -97,7 +101,7 @@ def _coder_errors() -> Iterator[None]:
     """constriction panics (a BaseException) and asserts on damaged data: all become FormatError."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit, FormatError):
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, FormatError):
         raise
     except BaseException as error:
         raise FormatError(f"payload: damaged ({type(error).__name__})") from None
@@ -110,12 +114,12 @@ class SymbolEncoder:
         self.coder = coder
         self.batches: list[list[tuple[Symbols, Any]]] = []
         self.bits = 0.0
-        """what the tables say the batches cost; escapes counted as their fixed-length bits"""
+        """what tables and escapes say the batches cost"""
 
     def put(self, symbols: Symbols, indexes: Indexes) -> None:
         """symbols int32 [n], indexes uint8 [n]: which table codes which symbol."""
         batch: list[tuple[Symbols, Any]] = []
-        escapes = []
+        escapes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for index, places in by_table(indexes):
             reach = int(self.coder.reach[index])
             values = symbols[places]
@@ -124,19 +128,10 @@ class SymbolEncoder:
             escapes.append(_zigzag(values[outside], reach))
             batch.append((entries, self.coder.models[index]))
             self.bits += float(self.coder.bits[index][entries].sum())
-        batch.extend(self._escapeby_table(np.concatenate([np.empty(0, np.int64), *escapes])))
-        self.batches.append(batch)
-
-    def _escapeby_table(self, values: NDArray[np.int64]) -> Iterator[tuple[Symbols, Any]]:
-        """Escaped values (from 1): their exponents, then their mantissas."""
-        if not len(values):
-            return
-        exponents = np.floor(np.log2(values)).astype(np.int32)
-        yield exponents, _uniform(EXPONENTS)
-        self.bits += len(values) * math.log2(EXPONENTS) + float(exponents.sum())
-        for exponent in _mantissa_exponents(exponents):
-            mantissas = values[exponents == exponent] - (1 << exponent)
-            yield mantissas.astype(np.int32), _uniform(1 << exponent)
+        escaped = np.concatenate(escapes, dtype=np.int64)
+        exponents = np.frexp(escaped)[1].astype(np.int32) - 1
+        self.bits += len(escaped) * math.log2(EXPONENTS) + float(exponents.sum())
+        self.batches.append(batch + list(_escape_groups(escaped, exponents)))
 
     def finish(self) -> bytes:
         """-> payload: little-endian 32-bit words."""
@@ -201,6 +196,15 @@ def by_table(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
     for index in np.flatnonzero(counts):
         yield int(index), order[start : start + counts[index]]
         start += int(counts[index])
+
+
+def _escape_groups(values: NDArray[np.int64], exponents: Symbols) -> Iterator[tuple[Symbols, Any]]:
+    """Escaped values (from 1) as symbols to code: their exponents, then their mantissas."""
+    if len(values):
+        yield exponents, _uniform(EXPONENTS)
+    for exponent in _mantissa_exponents(exponents):
+        mantissas = values[exponents == exponent] - (1 << exponent)
+        yield mantissas.astype(np.int32), _uniform(1 << exponent)
 
 
 def _zigzag(values: Symbols, reach: int) -> NDArray[np.int64]:

@@ -1,11 +1,12 @@
-"""Latents <-> symbols. Everything dequantized is an integer number of 1/16 steps (SPEC 4.3)."""
+"""Latents <-> symbols. Everything dequantized is an integer number of 1/16 steps (SPEC 4.1)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-SIXTEENTHS = 16
+SIXTEENTHS_BITS = 4
+SIXTEENTHS = 2**SIXTEENTHS_BITS
 SYMBOL_LIMIT = 2**15 - 1
 """Largest magnitude of a symbol; the fixed-point bounds build on it."""
 

@@ -142,6 +142,7 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
 
     from aecodec.entropy import Tables
     from aecodec.model.config import ModelConfig
+    from aecodec.model.entropy_model import SCALE_COUNT
 
     facts = read_metadata(path)
     try:
@@ -155,6 +156,8 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
         tables = Tables(*(tensors.pop(f"tables.{key}").numpy() for key in ("frequencies", "sizes")))
     except KeyError as error:
         raise ModelError(f"{path}: no {error} in it") from error
+    if len(tables.sizes) != SCALE_COUNT:
+        raise ModelError(f"{path}: {len(tables.sizes)} tables, not {SCALE_COUNT}")
     return _build(path, config, tensors), tables, facts["model_id"]
 
 
@@ -163,12 +166,26 @@ def _build(path: Path, config: Any, tensors: dict[str, torch.Tensor]) -> Model:
     from aecodec.model.fixed_point import prepare, to_fixed
 
     model = to_fixed(Model(config).requires_grad_(False))
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: {str(error).splitlines()[0]}") from error
+    check_tensors(path, tensors, model.state_dict())
+    model.load_state_dict(tensors)
     prepare(model.entropy)
     return model.eval()
+
+
+def check_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> None:
+    """Raises ModelError unless names, shapes, kinds and finiteness are as the model has them."""
+    if wrong := sorted(set(tensors) ^ set(expected)):
+        raise ModelError(f"{path}: tensors missing or unknown: {', '.join(wrong[:3])}")
+    for name, tensor in tensors.items():
+        like = expected[name]
+        if tensor.is_floating_point():
+            right = like.is_floating_point() and bool(tensor.isfinite().all())
+        else:
+            right = tensor.dtype == like.dtype
+        if not right or tensor.shape != like.shape:
+            raise ModelError(f"{path}: {name} is not {like.dtype} {list(like.shape)}, finite")
 
 
 def _halved(name: str) -> bool:

@@ -130,3 +130,12 @@ def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Codec()
     monkeypatch.setattr(codec_module.LoadedModel, "load", None)
     own.decode(own.encode(photo(16, 16)))
+
+
+def test_too_little_memory_is_one_of_our_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allocate(*arguments: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
+
+    monkeypatch.setattr(codec_module, "encode_pixels", allocate)
+    with pytest.raises(aecodec.AecodecError, match="not enough memory to code 16x8"):
+        codec().encode(photo(16, 8))

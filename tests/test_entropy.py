@@ -47,6 +47,39 @@ def test_payload_bytes_are_pinned() -> None:
     assert payload.hex() == "75508fc53bffbf8182070000"
 
 
+def decode_entry(state: int, words: list[int], table: list[int]) -> tuple[int, int]:
+    """One symbol by the words of SPEC 4.4 alone -> entry and new state."""
+    place, entry, before = state % 2**24, 0, 0
+    while before + table[entry] <= place:
+        before += table[entry]
+        entry += 1
+    state = (state >> 24) * table[entry] + place - before
+    if state < 2**32 and words:
+        state = state * 2**32 + words.pop()
+    return entry, state
+
+
+def test_coder_is_that_of_the_specification() -> None:
+    """A second decoder, in integers, reads what constriction wrote, escapes included."""
+    random = np.random.default_rng(2)
+    symbols = random.integers(-2, 3, 60).tolist()
+    words = np.frombuffer(encode([(symbols, [1] * 60), ([50], [0])]), "<u4").tolist()
+    state = (words.pop() << 32) + words.pop()
+    first, table = list(CODER.tables)[:2]
+    reach, decoded = len(table) // 2 - 1, []
+    for _ in symbols:
+        entry, state = decode_entry(state, words, table.tolist())
+        decoded.append(entry - reach)
+    assert decoded == symbols
+    escape, state = decode_entry(state, words, first.tolist())
+    assert escape == len(first) - 1
+    share = 2**24 // 17
+    exponent, state = decode_entry(state, words, [share] * 16 + [2**24 - 16 * share])
+    mantissa, state = decode_entry(state, words, [2 ** (24 - exponent)] * 2**exponent)
+    assert 2**exponent + mantissa == 2 * (50 - (len(first) // 2 - 1)) - 1
+    assert state == 0 and not words
+
+
 symbol = st.one_of(st.integers(-3, 3), st.integers(-SYMBOL_LIMIT, SYMBOL_LIMIT))
 batch = st.lists(st.tuples(symbol, st.integers(0, 3)), max_size=40)
 

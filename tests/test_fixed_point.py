@@ -13,6 +13,9 @@ from aecodec.model import Model
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import QUADTREE, step_mask
 from aecodec.model.fixed_point import (
+    EXACT,
+    INPUT_LIMIT,
+    LIMIT,
     ONE,
     FixedActivation,
     FixedPointwise,
@@ -124,6 +127,19 @@ def test_unbounded_depth_is_refused() -> None:
     model.entropy.fusion = nn.Sequential(*[nn.Identity() for _ in range(8)])
     with pytest.raises(ModelError, match="blocks"):
         prepare(model.entropy)
+
+
+def test_a_stream_of_seven_saturated_blocks_keeps_its_bound() -> None:
+    """The worst residual stream is 16 LIMIT: a layer, a bias and seven blocks of two branches."""
+    saturated = FixedPointwise(torch.zeros(4, 4), torch.full((4,), 1e6))
+    stream = saturated(torch.zeros(1, 4, 1, 1).double())
+    branch, depth = stream.clone(), 1 + 1 + 2 * 7
+    for _ in range(depth - 1):
+        stream = stream + branch
+    assert stream.max() == 16 * LIMIT == INPUT_LIMIT
+    wide = FixedPointwise(torch.full((1, 4096), 0.9), torch.zeros(1))
+    total = wide.weight_exact.abs().sum() * INPUT_LIMIT
+    assert total < EXACT
 
 
 def test_layers_start_at_zero() -> None:

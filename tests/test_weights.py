@@ -25,13 +25,17 @@ def rewrite(path: Path, change: str) -> None:
     tensors, facts = load_file(source), read_metadata(source)
     if change == "tensor":
         tensors["skip.basis"][0, 0] += 1
+    elif change == "type":
+        tensors["entropy.head.weight"] = tensors["entropy.head.weight"].float()
+    elif change == "infinite":
+        tensors["skip.basis"][0, 0] = float("inf")
     elif change == "missing":
         del tensors["skip.basis"]
     elif change == "config":
         facts["config"] = json.dumps(json.loads(facts["config"]) | {"wings": 2})
     elif change == "bound":
         tensors["entropy.head.bias"][0] = 2**53
-    if change in ("missing", "bound"):
+    if change in ("missing", "bound", "type", "infinite"):
         facts["model_id"] = model_id(tensors, json.loads(facts["config"]))
     save_file(tensors, path, metadata=facts)
 
@@ -55,7 +59,9 @@ def test_weights_are_what_their_id_says() -> None:
     ("change", "rule"),
     [
         ("tensor", "damaged"),
-        ("missing", "Error|skip"),
+        ("missing", "missing or unknown: skip.basis"),
+        ("type", "not torch.int16"),
+        ("infinite", "finite"),
         ("config", "wings"),
         ("bound", "2\\^53"),
     ],

@@ -34,23 +34,22 @@ from aecodec.model.entropy_model import (
     tile_cell,
 )
 from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise
+from aecodec.quantize import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT
 
 FRACTION_BITS = 12
 ONE = 2.0**FRACTION_BITS
 LIMIT = 64 * ONE
 """Every layer's output is clamped to +-LIMIT."""
 INPUT_LIMIT = 16 * LIMIT
-"""Bound of any layer's input: sums of at most 16 clamped values (residual streams of at most
-seven blocks and two biases; `fold` adds four)."""
+"""Bound of any layer's input: sums of at most 16 clamped values (a residual stream is one
+layer, one bias and at most seven blocks of two; `fold` adds four)."""
 EXACT = 2.0**53
 WEIGHT_MAX = 2**15 - 1
-SIXTEENTHS_BITS = 4
-"""y_hat, z_hat and mean are in 1/16 steps."""
 WHITEN_BITS = 12
 MEAN_BITS = 20
 MEAN_LIMIT = 2.0**20
 """of a mean, in 1/16 steps"""
-LATENT_LIMIT = 2.0**15 * 2**SIXTEENTHS_BITS + MEAN_LIMIT
+LATENT_LIMIT = SYMBOL_LIMIT * SIXTEENTHS + MEAN_LIMIT
 """of y_hat and z_hat, in 1/16 steps: largest symbol and mean"""
 SIXTH, SIXTH_BITS = 10923.0, 16
 """1/6 of Hardswish: 10923 / 2^16"""
@@ -66,8 +65,13 @@ def rescale(x: Tensor, bits: int) -> Tensor:
 
 
 def quantize_weight(weight: Tensor) -> tuple[Tensor, int]:
-    """-> int16 weight and shift: weight is about int16 / 2^shift, as fine as 16 bits allow."""
+    """-> int16 weight and shift: weight is about int16 / 2^shift, as fine as 16 bits allow.
+
+    Raises ModelError for weights that are not finite.
+    """
     largest = float(weight.abs().max())
+    if not math.isfinite(largest):
+        raise ModelError("fixed point: a weight is not finite")
     shift = 15 if largest == 0 else min(24, math.floor(math.log2(WEIGHT_MAX / largest)))
     return (weight.double() * 2.0**shift).round().to(torch.int16), shift
 
@@ -98,7 +102,8 @@ class FixedAffine(nn.Module):
         self.rounding = 2.0 ** (self.bits - 1)
         self.weight_exact = self.weight.double().flatten(1)
         self.bias_exact = self.bias.double() + self.rounding
-        sums = INPUT_LIMIT * self.weight_exact.abs().sum(1) + self.bias_exact.abs()
+        sums = INPUT_LIMIT * self.weight_exact.abs().sum(1) + self.bias.double().abs()
+        sums += self.rounding
         if not float(sums.max()) < EXACT:
             raise ModelError("fixed point: a sum could reach 2^53")
 
@@ -205,7 +210,7 @@ class FixedHyperPrior(nn.Module):
 
     def __init__(self, mean: Tensor, index: Tensor) -> None:
         super().__init__()
-        self.mean = FixedTable(mean * 2.0**SIXTEENTHS_BITS)
+        self.mean = FixedTable(mean * SIXTEENTHS)
         self.index = FixedTable(index.clamp(0, SCALE_COUNT - 1))
 
     def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
@@ -273,7 +278,7 @@ def prepare(network: nn.Module) -> None:
 def copy_to_float(fixed: Model, model: Model) -> None:
     """Set the entropy side of the floating-point `model` to the values of `fixed`."""
     prior: FixedHyperPrior = fixed.hyper_prior  # type: ignore[assignment]
-    model.hyper_prior.mean.fit(prior.mean.rows.float() / 2.0**SIXTEENTHS_BITS)
+    model.hyper_prior.mean.fit(prior.mean.rows.float() / SIXTEENTHS)
     model.hyper_prior.scale.fit(log2_scale(prior.index.rows.float()))
     targets = dict(model.entropy.named_modules())
     with torch.no_grad():

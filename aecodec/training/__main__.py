@@ -12,7 +12,7 @@ import click
 
 from aecodec.errors import AecodecError
 from aecodec.training.config import TrainConfig
-from aecodec.training.schedule import Budget
+from aecodec.training.schedule import read_budget
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -52,7 +52,7 @@ def reporting() -> Iterator[Callable[[dict[str, Any]], None]]:
 @click.option("--data", required=True, type=FOLDER, help="pictures, or tars of pictures")
 @click.option("--valid", type=FOLDER, help="pictures to validate on")
 @click.option("--out", required=True, type=FOLDER, help="log, checkpoint and weights")
-@click.option("--budget", required=True, type=Budget(), help="wall-clock time, e.g. 25m")
+@click.option("--budget", required=True, callback=read_budget, help="wall-clock time, e.g. 25m")
 @click.option("--start", type=FILE, help="weights file to go on from")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all)")

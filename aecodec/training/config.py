@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from aecodec.errors import AecodecError
+from aecodec.model.config import HYPER_STRIDE, SIZES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,6 +53,12 @@ class TrainConfig:
     """last share of the budget, over which rates fall to 2 %"""
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise AecodecError(f"training configuration: size {self.size!r} is not {list(SIZES)}")
+        if self.batch % 8 or self.crop % HYPER_STRIDE or self.last_crop % HYPER_STRIDE:
+            raise AecodecError("training configuration: batch must be a multiple of 8, crops of 64")
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:

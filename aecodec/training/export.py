@@ -14,13 +14,13 @@ from aecodec.codec import analyze, quantize_latent
 from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
-from aecodec.model.entropy_model import SCALE_COUNT, SCALE_MIN, SCALES_PER_OCTAVE
-from aecodec.model.fixed_point import copy_to_float, to_fixed
+from aecodec.model.entropy_model import SCALE_COUNT
+from aecodec.model.fixed_point import copy_to_float, log2_scale, to_fixed
 from aecodec.planes import Pixels
+from aecodec.training.data import centre
 from aecodec.weights import load_weights, save_weights
 
 FIT_PICTURES = 32
-FIT_CROP = 256
 FIT_Q = tuple(range(3, Q_COUNT, 7))
 GAUSSIAN_COUNT = 300.0
 """How many symbols the Gaussian is worth when a table is fitted."""
@@ -43,7 +43,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
 
     Photos have longer tails than Gaussians, and rate-aware rounding more zeros.
     """
-    scales = [SCALE_MIN * 2 ** (k / SCALES_PER_OCTAVE) for k in range(SCALE_COUNT)]
+    scales = log2_scale(torch.arange(SCALE_COUNT)).exp2().tolist()
     masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
 
     def put(symbols: Symbols, indexes: Indexes) -> None:
@@ -52,7 +52,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
 
     for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]:
         for q in FIT_Q:
-            y, z = analyze(fixed, pixels[:FIT_CROP, :FIT_CROP], q)
+            y, z = analyze(fixed, centre(pixels), q)
             quantize_latent(fixed, y, z, q, put)
     return make_tables(masses)
 

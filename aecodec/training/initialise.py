@@ -12,7 +12,7 @@ from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_MIN
 from aecodec.model.layers import space_to_depth
 from aecodec.model.transforms import BLOCK, mix_edges
-from aecodec.training.data import Pixels
+from aecodec.planes import Pixels
 
 
 def lmbda_table(lmbda_min: float, lmbda_max: float) -> Tensor:

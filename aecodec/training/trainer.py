@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,16 +23,16 @@ from aecodec.training.initialise import initialise, lmbda_table
 from aecodec.training.loss import rate_distortion
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.schedule import crop_at, phase_at, rate_at
-from aecodec.training.validate import validate
+from aecodec.training.validate import LMBDA_UNIT, VALID_CROP, validate
 
-LMBDA_UNIT = 600.0
-"""The loss of a sample is divided by sqrt(lambda / 600), so that all q weigh alike."""
 LOG_SECONDS = 20.0
 SAVE_SECONDS = 240.0
 PAUSE_SECONDS = 10.0
-"""A step that takes longer was stopped and continued: the pause is not counted."""
+"""Longer than this between two steps and the process was stopped: the rest is not counted."""
 ABSURD_NORM = 20.0
 """A step whose gradient norm is this many times the running mean is skipped."""
+STATE = ("elapsed", "step", "phase", "warm_from", "norm", "skipped", "entropy_done")
+"""What a checkpoint holds beside configuration, weights and optimizers."""
 
 
 class Trainer:
@@ -51,19 +52,21 @@ class Trainer:
         torch.manual_seed(config.seed)
         out.mkdir(parents=True, exist_ok=True)
         self.pictures = Pictures(data, max(config.crop, config.last_crop))
-        self.valid = Pictures(valid, 256) if valid else None
+        self.valid = Pictures(valid, VALID_CROP) if valid else None
         self.lmbda = lmbda_table(config.lmbda_min, config.lmbda_max)
         self.model = start or Model(SIZES[config.size])
+        if self.model.config != SIZES[config.size]:
+            raise AecodecError(f"the weights to start from are not of size {config.size}")
         if start is None and not self.checkpoint.exists():
             initialise(self.model, self.pictures.items, self.lmbda)
         self.model.to(self.device)
         self.lmbda = self.lmbda.to(self.device)
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
-        self.elapsed, self.step, self.phase_start = 0.0, 0, 0
-        self.skip_entropy_phase = start is not None
+        self.elapsed, self.step, self.warm_from = 0.0, 0, 0
+        self.norm, self.skipped = 0.0, 0
+        self.entropy_done = start is not None
         self.phase = self.phase_now()
         self.optimizers = Optimizers(self.model, config, self.phase)
-        self.norm = 0.0
         if self.checkpoint.exists():
             self.resume()
         if self.device.type == "cuda":
@@ -82,37 +85,38 @@ class Trainer:
         """Write the checkpoint under a temporary name, then rename."""
         state = {
             "config": asdict(self.config),
+            "share": self.share(),
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizers": self.optimizers.state_dict(),
-            "elapsed": self.elapsed,
-            "step": self.step,
-            "phase": self.phase,
-            "phase_start": self.phase_start,
-            "skip_entropy_phase": self.skip_entropy_phase,
+            **{name: getattr(self, name) for name in STATE},
         }
         part = self.checkpoint.with_suffix(".part")
         torch.save(state, part)
         part.replace(self.checkpoint)
 
     def resume(self) -> None:
-        """Raises AecodecError when the checkpoint is of another model."""
+        """Go on from the checkpoint. Raises AecodecError when its configuration is another."""
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if state["config"]["size"] != self.config.size:
-            raise AecodecError(f"{self.checkpoint}: of size {state['config']['size']}")
+        mine = asdict(self.config)
+        if other := [key for key in mine if state["config"].get(key) != mine[key]]:
+            raise AecodecError(f"{self.checkpoint}: from another configuration: {', '.join(other)}")
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
-        for name in ("elapsed", "step", "phase", "phase_start", "skip_entropy_phase"):
+        for name in STATE:
             setattr(self, name, state[name])
         self.optimizers = Optimizers(self.model, self.config, self.phase)
         self.optimizers.load_state_dict(state["optimizers"])
+        torch.manual_seed(self.config.seed + self.step)
+        if self.share() < 1 <= state["share"]:
+            self.warm_from = self.step  # a finished run with a larger budget
 
     def share(self) -> float:
         return min(1.0, self.elapsed / self.budget)
 
     def phase_now(self) -> str:
         phase = phase_at(self.config, self.share())
-        return "joint" if phase == "entropy" and self.skip_entropy_phase else phase
+        return "joint" if phase == "entropy" and self.entropy_done else phase
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Train until the budget is spent; `report` receives a dict every LOG_SECONDS."""
@@ -134,7 +138,12 @@ class Trainer:
             self.elapsed, clock = self.elapsed + min(now - clock, PAUSE_SECONDS), now
             done = self.elapsed >= self.budget
             if now - last_log >= LOG_SECONDS or done:
-                self.log({"train": (sums / count).tolist(), "steps": count}, report)
+                values = {
+                    "train": (sums / count).tolist(),
+                    "steps": count,
+                    "skipped": self.skipped,
+                }
+                self.log(values, report)
                 sums, count, last_log = torch.zeros(3), 0, now
             if now - last_scan >= RESCAN_SECONDS:
                 self.pictures.rescan()
@@ -160,22 +169,28 @@ class Trainer:
         if phase != self.phase:
             if self.phase == "entropy":
                 self.optimizers = Optimizers(self.model, self.config, phase)
-            self.phase, self.phase_start = phase, self.step
+                self.entropy_done, self.warm_from = True, self.step
+            self.phase = phase
         x = batch.to(self.device, non_blocking=True).float() / 255 - 0.5
         q = self.random_q(len(x))
         bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16)
         loss = ((bpp + self.lmbda[q] * mse) / (self.lmbda[q] / LMBDA_UNIT).sqrt()).mean()
         loss.backward()
-        self.update(rate_at(self.config, share, self.step - self.phase_start))
+        if phase == "decoder":
+            self.model.skip.basis.grad = None  # g_a and g_s share it
+        self.update(rate_at(self.config, share, self.step - self.warm_from))
         return torch.stack([loss, bpp.mean(), mse.mean()]).detach().cpu()
 
     def update(self, rate: float) -> None:
+        """Step with this share of the full rates, unless the gradient is absurd; then the EMA."""
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
         self.step += 1
-        if not norm < ABSURD_NORM * max(self.norm, 1.0):
+        if not math.isfinite(norm) or norm > ABSURD_NORM * (self.norm or norm):
+            self.skipped += 1
+            self.norm *= 1.02  # where all norms have grown, the mean follows
             self.optimizers.drop_gradients()
             return
-        self.norm = norm if self.norm == 0 else 0.99 * self.norm + 0.01 * norm
+        self.norm = 0.99 * (self.norm or norm) + 0.01 * norm
         self.optimizers.step(rate)
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():

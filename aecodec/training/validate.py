@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from aecodec.model import Model
-from aecodec.training.data import Pixels
+from aecodec.planes import Pixels
+from aecodec.training.data import centre
 from aecodec.training.loss import rate_distortion
 
 VALID_Q = (5, 20, 35, 50, 62)
 VALID_CROP = 256
+LMBDA_UNIT = 600.0
+"""A loss is divided by sqrt(lambda / 600), so that all q weigh alike."""
 VALID_PICTURES = 16
 
 
@@ -22,7 +26,8 @@ def validate(model: Model, pictures: list[Pixels], lmbda: Tensor) -> dict[str, A
     """-> {"loss": mean over q, "points": [{"q", "bpp", "psnr"}]} on centre crops."""
     device = lmbda.device
     points, losses = [], []
-    crops = torch.stack([centre(pixels) for pixels in pictures[:VALID_PICTURES]]).to(device)
+    centres = np.stack([centre(pixels, VALID_CROP) for pixels in pictures[:VALID_PICTURES]])
+    crops = torch.from_numpy(centres).permute(0, 3, 1, 2).to(device)
     for index in VALID_Q:
         rates, distortions = [], []
         for x in crops.split(4):
@@ -31,17 +36,10 @@ def validate(model: Model, pictures: list[Pixels], lmbda: Tensor) -> dict[str, A
             rates.append(bpp)
             distortions.append(mse)
         bpp, mse = torch.cat(rates), torch.cat(distortions)
-        loss = (bpp + lmbda[index] * mse).mean() / (lmbda[index] / 600).sqrt()
+        loss = (bpp + lmbda[index] * mse).mean() / (lmbda[index] / LMBDA_UNIT).sqrt()
         psnr = (-10 * mse.log10()).mean()
         points.append(
             {"q": index, "bpp": round(float(bpp.mean()), 4), "psnr": round(float(psnr), 3)}
         )
         losses.append(float(loss))
     return {"loss": round(math.fsum(losses) / len(losses), 4), "points": points}
-
-
-def centre(pixels: Pixels) -> Tensor:
-    """-> uint8 [3, 256, 256]."""
-    top, left = ((n - VALID_CROP) // 2 for n in pixels.shape[:2])
-    crop = pixels[top : top + VALID_CROP, left : left + VALID_CROP]
-    return torch.from_numpy(crop.copy()).permute(2, 0, 1)

@@ -115,7 +115,7 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 ## Recipe
 
 `python -m aecodec.training weights/{model.name}/train.toml \\
-    --data TRAIN --valid VALID --out OUT --budget 62m`
+    --data TRAIN --valid VALID --out OUT --budget TIME`
 
 ```toml
 {recipe}

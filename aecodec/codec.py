@@ -74,7 +74,8 @@ class Codec:
         """RGB image (uint8 [H, W, 3], PIL or Picture) -> bytes of an .aec file.
 
         quality is 1 to 100. Raises ImageError for an image that is not 8-bit RGB or too large,
-        AecodecError for a quality out of range.
+        FormatError for metadata too large for a chunk, AecodecError for a quality out of range
+        or too little memory.
         """
         picture, q = as_picture(image), quality_to_q(quality)
         height, width = picture.pixels.shape[:2]
@@ -90,7 +91,8 @@ class Codec:
     def decode(self, data: bytes) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
 
-        Raises FormatError for a damaged file, ModelError when its model is not installed.
+        Raises FormatError for a damaged file, ModelError when its model is not installed,
+        AecodecError for too little memory.
         """
         return to_pil(self.decode_picture(data))
 

@@ -9,8 +9,6 @@ SIXTEENTHS_BITS = 4
 SIXTEENTHS = 2**SIXTEENTHS_BITS
 SYMBOL_LIMIT = 2**15 - 1
 """Largest magnitude of a symbol; the fixed-point bounds build on it."""
-
-
 RATE_WEIGHT = 0.04
 """How far rounding leans to the smaller symbol; 1 / (4 mu ln 2) for mu bits a squared step (the
 slope of an ideal quantizer at high rate is mu = 8.7, 0.042). Chosen on validation pictures."""

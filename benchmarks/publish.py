@@ -4,7 +4,7 @@
     python benchmarks/speed.py --json-file benchmarks/results/speed.json
     python benchmarks/publish.py
 
-Reads benchmarks/results/kodak/report.json, benchmarks/results/speed.json and the log of the
+Reads benchmarks/results/kodak/table.md, benchmarks/results/speed.json and the log of the
 training run, weights/<model>/log.jsonl; rewrites what stands between the markers in README.md,
 and weights/<model>/card.md. Nothing in those places is written by hand.
 """
@@ -24,16 +24,17 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> None:
     """Rewrite README.md's tables and the default model's card."""
-    report = json.loads((RESULTS / "kodak" / "report.json").read_text())
+    kodak, *codecs = (RESULTS / "kodak" / "table.md").read_text().split("\n### ")
+    aec = next(section for section in codecs if section.startswith("aec\n"))
     speed = json.loads((RESULTS / "speed.json").read_text())
     readme = ROOT / "README.md"
     text = readme.read_text()
-    text = between(text, "kodak", kodak_table(report))
+    text = between(text, "kodak", kodak)
     text = between(text, "speed", speed_table(speed))
     readme.write_text(text)
     model = find_model(None)
     folder = ROOT / "weights" / model.name
-    (folder / "card.md").write_text(card(model, folder, report, speed))
+    (folder / "card.md").write_text(card(model, folder, kodak + aec.removeprefix("aec\n"), speed))
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -43,33 +44,6 @@ def between(text: str, name: str, content: str) -> str:
     if count != 1:
         raise SystemExit(f"README.md: no markers {name}:begin and {name}:end")
     return changed
-
-
-def kodak_table(report: dict[str, Any]) -> str:
-    """BD-rates of every codec, one a row."""
-    anchors = ["jpeg", "jpeg2000", "bpg"]
-    lines = ["| codec | bpp | PSNR dB | " + " | ".join(f"vs {a}" for a in anchors) + " | how |"]
-    lines.append("|---" * (4 + len(anchors)) + "|")
-    for codec in report["codecs"]:
-        rates = [p["bpp"] for p in codec["points"]]
-        psnrs = [p["psnr"] for p in codec["points"]]
-        cells = [
-            codec["name"],
-            f"{min(rates):.2f}..{max(rates):.2f}",
-            f"{min(psnrs):.1f}..{max(psnrs):.1f}",
-            *(bd_rate_cell(codec, anchor) for anchor in anchors),
-            codec["status"],
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def bd_rate_cell(codec: dict[str, Any], anchor: str) -> str:
-    rate = codec["bd_rate"].get(anchor)
-    if codec["name"] == anchor or rate is None:
-        return "-"
-    low, high = codec["bd_range"][anchor]
-    return f"{rate:+.1f} % ({low:.0f}..{high:.0f} dB)"
 
 
 def speed_table(speed: dict[str, Any]) -> str:
@@ -88,16 +62,15 @@ def speed_table(speed: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def card(model: InstalledModel, folder: Path, report: dict[str, Any], speed: dict[str, Any]) -> str:
+def card(model: InstalledModel, folder: Path, kodak: str, speed: dict[str, Any]) -> str:
     """The model card: one page of markdown."""
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     network = load_weights(model.path)[0]
     numbers = sum(tensor.numel() for tensor in network.state_dict().values())
     notes = (folder / "notes.md").read_text().strip()
     recipe = (folder / "train.toml").read_text().strip()
-    aec = next(codec for codec in report["codecs"] if codec["name"] == "aec")
-    if not str(aec["version"]).endswith(model.model_id):
-        raise SystemExit(f"report.json is of {aec['version']}, not of model {model.model_id}")
+    if model.model_id not in kodak:
+        raise SystemExit(f"results/kodak/table.md is not of model {model.model_id}")
     return f"""# Model {model.name}
 
 Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
@@ -131,9 +104,7 @@ Rows in the order of the log; where the clock starts again, another run went on 
 
 ## Kodak, real files
 
-{kodak_table(report)}
-{point_table(aec)}
-
+{kodak}
 ## Speed
 
 {speed_table(speed)}"""
@@ -149,17 +120,6 @@ def loss_table(log: list[dict[str, Any]]) -> str:
                 f"| {entry['elapsed']:.0f} | {entry['step']} | {entry['phase']} "
                 f"| {entry['valid']['loss']:.4f} | {points} |"
             )
-    return "\n".join(lines)
-
-
-def point_table(codec: dict[str, Any]) -> str:
-    """The RD curve of one codec."""
-    lines = ["| quality | bpp | PSNR dB | MS-SSIM |", "|---|---|---|---|"]
-    for point in codec["points"]:
-        quality = "-" if point["ms_ssim"] is None else f"{point['ms_ssim']:.4f}"
-        lines.append(
-            f"| {point['setting']} | {point['bpp']:.4f} | {point['psnr']:.2f} | {quality} |"
-        )
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from aecodec.bench.report import BdRate, CodecResult, Report
 from aecodec.bench.write import write_report
 from aecodec.errors import AecodecError
 
-ANCHORS = ("jpeg", "jpeg2000", "bpg")
+ANCHORS = ("jpeg", "jpeg2000", "bpg", "vtm")
 
 
 def run_benchmark(

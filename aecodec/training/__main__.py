@@ -24,6 +24,8 @@ def line(values: dict[str, Any]) -> str:
     if "valid" in values:
         points = "  ".join("{bpp:.3f}/{psnr:.2f}".format(**p) for p in values["valid"]["points"])
         return f"{head}  valid loss {values['valid']['loss']:.4f}  bpp/dB {points}"
+    if "fixed_point_cost" in values:
+        return f"{head}  model {values['id']}, fixed point costs {values['fixed_point_cost']:.4%}"
     loss, bpp, mse = values["train"]
     return f"{head}  loss {loss:.4f}  bpp {bpp:.3f}  mse {mse:.2e}  {values['steps']} steps"
 
@@ -73,8 +75,9 @@ def main(
     """
     import torch
 
-    from aecodec.training.export import export, load_for_training
+    from aecodec.training.export import export, fixed_point_cost, load_for_training
     from aecodec.training.trainer import Trainer
+    from aecodec.training.validate import VALID_PICTURES
 
     if threads:
         torch.set_num_threads(threads)
@@ -84,9 +87,11 @@ def main(
         trainer = Trainer(recipe, data, valid, out, budget, device, model)
         with reporting() as report:
             trainer.run(report)
-        path = out / "model.safetensors"
-        identity = export(trainer.ema, recipe.name, path, trainer.pictures.items)
-        click.echo(f"{path}: model {recipe.name}, id {identity}", err=True)
+            path = out / "model.safetensors"
+            identity = export(trainer.ema, recipe.name, path, trainer.pictures.items)
+            held_out = (trainer.valid or trainer.pictures).items[:VALID_PICTURES]
+            cost = fixed_point_cost(trainer.ema, held_out)
+            trainer.log({"id": identity, "fixed_point_cost": cost}, report)
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)

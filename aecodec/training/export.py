@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aecodec.codec import analyze, quantize_latent
+from aecodec.codec import quantize_latent
 from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT
 from aecodec.model.fixed_point import copy_to_float, log2_scale, to_fixed
-from aecodec.planes import Pixels
+from aecodec.planes import Pixels, to_planes
 from aecodec.training.data import centre
+from aecodec.training.loss import gaussian_bits, rate_distortion
+from aecodec.transform import analyze
 from aecodec.weights import load_weights, save_weights
 
 FIT_PICTURES = 32
@@ -55,6 +57,30 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
             y, z = analyze(fixed, centre(pixels), q)
             quantize_latent(fixed, y, z, q, put)
     return make_tables(masses)
+
+
+@torch.inference_mode()
+def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> float:
+    """Share of the rate that the integer entropy side adds to the floating-point `model`'s.
+
+    Both as ideal code lengths under Gaussians, so that fitted tables do not enter: float32 means
+    and scales against means in 1/16 steps, scales of the table and 16-bit networks.
+    """
+    model = copy.deepcopy(model).cpu()
+    fixed = to_fixed(copy.deepcopy(model).requires_grad_(False))
+    bits = {"float": 0.0, "fixed": 0.0}
+
+    def put(symbols: Symbols, indexes: Indexes) -> None:
+        scale = log2_scale(torch.from_numpy(indexes).float())
+        bits["fixed"] += float(gaussian_bits(torch.from_numpy(symbols).float(), scale).sum())
+
+    for pixels in pictures:
+        x = to_planes(centre(pixels))
+        for q in FIT_Q:
+            bpp, _ = rate_distortion(model, x, torch.tensor([q]), "decoder", None)
+            bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
+            quantize_latent(fixed, *analyze(fixed, centre(pixels), q), q, put)
+    return bits["fixed"] / bits["float"] - 1
 
 
 def count(symbols: Symbols, size: int) -> NDArray[np.float64]:

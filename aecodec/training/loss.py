@@ -24,19 +24,30 @@ def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
 
 
 def rounded(value: Tensor, log2_scale: Tensor) -> tuple[Tensor, Tensor]:
-    """-> symbols as the encoder chooses them and what they stand for in the decoder, in steps.
-
-    Both have the gradient of the identity (straight-through).
-    """
+    """-> symbols as the encoder chooses them and what they stand for in the decoder, in steps."""
     with torch.no_grad():
         symbols = rate_aware_round(value, log2_scale.exp2())
-        value_hat = symbols - pull(symbols, scale_index(log2_scale).round()) / SIXTEENTHS
-    return value + (symbols - value).detach(), value + (value_hat - value).detach()
+        return symbols, symbols - pull(symbols, scale_index(log2_scale).round()) / SIXTEENTHS
+
+
+def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
+    """`rounded`, with the gradient of `value`."""
+    return value + (rounded - value).detach()
 
 
 def noisy(value: Tensor) -> Tensor:
     """value + U(-1/2, 1/2): the differentiable stand-in for rounding (Balle et al. 2017)."""
     return value + (torch.rand_like(value) - 0.5)
+
+
+def latent_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor) -> Tensor:
+    """Bits of a latent under its predicted mean and scale, elementwise: noise for the rate."""
+    return gaussian_bits(noisy(value - mean), log2_scale)
+
+
+def symbol_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor) -> Tensor:
+    """As `latent_bits`, of the symbols that a file would hold."""
+    return gaussian_bits(straight_through(value - mean, symbols), log2_scale)
 
 
 def rate_distortion(
@@ -59,25 +70,24 @@ def rate_distortion(
         else:
             y = model.g_a(x, q, network_dtype)
         z = model.h_a(y, q, network_dtype)
+    bits_of = symbol_bits if phase == "decoder" else latent_bits
     z_mean, z_scale = model.hyper_prior(q)
-    z_symbols, z_hat = rounded(z - z_mean, z_scale)
-    z_for_rate = z_symbols if phase == "decoder" else noisy(z - z_mean)
-    bits = gaussian_bits(z_for_rate, z_scale).sum(dim=(1, 2, 3))
-    coded: list[tuple[Tensor, Tensor]] = []
+    z_symbols, z_value = rounded(z - z_mean, z_scale)
+    z_hat = straight_through(z - z_mean, z_value) + z_mean
+    bits = bits_of(z, z_mean, z_scale, z_symbols).sum(dim=(1, 2, 3))
+    coded: list[tuple[Tensor, ...]] = []
 
     def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        residual = y - mean
-        symbols, residual_hat = rounded(residual, scale)
-        coded.append((mask * (symbols if phase == "decoder" else residual), mask * scale))
-        return residual_hat + mean
+        symbols, value = rounded(y - mean, scale)
+        coded.append((mask * mean, mask * scale, mask * symbols))
+        return straight_through(y - mean, value) + mean
 
-    y_hat = model.entropy(z_hat + z_mean, q, code_step, network_dtype)
+    y_hat = model.entropy(z_hat, q, code_step, network_dtype)
     if phase == "entropy":
         x_hat = model.skip.inverse(y_hat * model.log_step(q).exp())
     else:
         x_hat = model.g_s(y_hat, q, network_dtype)
-    residual, scale = (torch.stack(parts).sum(0) for parts in zip(*coded, strict=True))
-    y_for_rate = residual if phase == "decoder" else noisy(residual)
-    bits = bits + gaussian_bits(y_for_rate, scale).sum(dim=(1, 2, 3))
+    mean, scale, symbols = (torch.stack(parts).sum(0) for parts in zip(*coded, strict=True))
+    bits = bits + bits_of(y, mean, scale, symbols).sum(dim=(1, 2, 3))
     bpp = bits / (x.shape[2] * x.shape[3])
     return bpp, (x - x_hat).square().mean(dim=(1, 2, 3))

@@ -61,6 +61,7 @@ class Trainer:
             initialise(self.model, self.pictures.items, self.lmbda)
         self.model.to(self.device)
         self.lmbda = self.lmbda.to(self.device)
+        self.weight = (self.lmbda / LMBDA_UNIT).rsqrt()  # of the loss of every q
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.elapsed, self.step, self.warm_from = 0.0, 0, 0
         self.norm, self.skipped = 0.0, 0
@@ -122,6 +123,8 @@ class Trainer:
         """Train until the budget is spent; `report` receives a dict every LOG_SECONDS."""
         if self.elapsed >= self.budget:
             return
+        if self.step == 0:
+            self.log_valid(report)
         clock = last_log = last_save = last_scan = time.monotonic()
         sums = torch.zeros(3)
         count = 0
@@ -150,11 +153,14 @@ class Trainer:
                 last_scan = now
             if now - last_save >= SAVE_SECONDS or done:
                 self.save()
-                if self.valid:
-                    self.log({"valid": validate(self.ema, self.valid.items, self.lmbda)}, report)
+                self.log_valid(report)
                 last_save = time.monotonic()
             if done:
                 return
+
+    def log_valid(self, report: Callable[[dict[str, Any]], None]) -> None:
+        if self.valid:
+            self.log({"valid": validate(self.ema, self.valid.items, self.lmbda)}, report)
 
     def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         facts = {"elapsed": round(self.elapsed, 1), "share": self.share(), "step": self.step}
@@ -174,7 +180,7 @@ class Trainer:
         x = batch.to(self.device, non_blocking=True).float() / 255 - 0.5
         q = self.random_q(len(x))
         bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16)
-        loss = ((bpp + self.lmbda[q] * mse) / (self.lmbda[q] / LMBDA_UNIT).sqrt()).mean()
+        loss = ((bpp + self.lmbda[q] * mse) * self.weight[q]).mean()
         loss.backward()
         if phase == "decoder":
             self.model.skip.basis.grad = None  # g_a and g_s share it

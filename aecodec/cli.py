@@ -16,7 +16,7 @@ import click
 
 from aecodec import __version__, files
 from aecodec.console import failing_for, name_of, run, say, show_progress
-from aecodec.container import MAX_PIXELS, info
+from aecodec.container import MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info, read_header
 from aecodec.summary import Stopwatch, Summary, describe
 
 
@@ -49,6 +49,28 @@ _device = click.option(
 )
 
 
+_max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
+
+
+def _read_region(context: click.Context, option: click.Parameter, value: str | None) -> Box | None:
+    """'X,Y,W,H' in pixels -> Box; a click callback."""
+    if value is None:
+        return None
+    try:
+        left, top, width, height = (int(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not X,Y,W,H, four whole numbers") from None
+    if left < 0 or top < 0 or width < 1 or height < 1:
+        raise click.BadParameter(f"{value!r} holds no pixels")
+    return Box(top, left, top + height, left + width)
+
+
 @aecodec.command()
 @_input
 @_output
@@ -60,7 +82,17 @@ _device = click.option(
     show_default=True,
     help="1 is the smallest file, 100 the best picture.",
 )
+@click.option("--strip", is_flag=True, help="Leave out ICC profile, EXIF and XMP.")
+@click.option(
+    "--tile",
+    metavar="N",
+    type=click.IntRange(TILE_UNIT, MAX_TILE),
+    default=MAX_TILE,
+    show_default=True,
+    help=f"Side of a tile in pixels, a multiple of {TILE_UNIT}.",
+)
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
+@_max_pixels
 @_force
 @click.option("-v", "--verbose", is_flag=True, help="Tell the PSNR that the decoder will see.")
 @_json
@@ -69,33 +101,40 @@ def compress(
     source: str,
     output: str | None,
     quality: int,
+    strip: bool,
+    tile: int,
     model: str | None,
+    max_pixels: int,
     force: bool,
     verbose: bool,
     as_json: bool,
     device: str,
 ) -> None:
     """Code the photo INPUT, or - for standard input, as an .aec file beside it."""
+    if tile % TILE_UNIT:
+        raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
     target = _target(source, output, ".aec", force, as_json)
     with failing_for(source):
         photo = files.read_bytes(source)
 
         from PIL import Image
 
-        from aecodec.picture import psnr, read_picture
+        from aecodec.picture import psnr, read_picture, without_metadata
 
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # our limit, which read_picture checks, for Pillow's
-        picture = read_picture(photo)
+        Image.MAX_IMAGE_PIXELS = max_pixels  # our limit, which read_picture checks, for Pillow's
+        picture = read_picture(photo, max_pixels)
+        picture = without_metadata(picture) if strip else picture
 
         from aecodec.codec import Codec
 
-        codec = Codec(model, device)
+        codec = Codec(model, device, max_pixels)
         with Stopwatch() as watch:
-            data = codec.encode(picture, quality)
+            data = codec.encode(picture, quality, tile)
         decoded = codec.decode_picture(data) if verbose else None
         quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
     with failing_for(target):
         files.write_bytes(target, data)
+    _warn(source, picture.notes)
     summary = Summary(source, len(photo), target, len(data), info(data), watch.seconds, quality_db)
     _tell(summary, as_json)
     if summary.grew:
@@ -105,22 +144,38 @@ def compress(
 @aecodec.command()
 @_input
 @_output
+@click.option(
+    "--region",
+    metavar="X,Y,W,H",
+    callback=_read_region,
+    help="Decode these pixels only: left, top, width, height.",
+)
+@click.option("--keep-going", is_flag=True, help="Leave damaged tiles gray; exit code 1.")
+@_max_pixels
 @_force
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
 @_json
 @_device
 def decompress(
-    source: str, output: str | None, force: bool, verbose: bool, as_json: bool, device: str
-) -> None:
+    source: str,
+    output: str | None,
+    region: Box | None,
+    keep_going: bool,
+    max_pixels: int,
+    force: bool,
+    verbose: bool,
+    as_json: bool,
+    device: str,
+) -> int:
     """Decode the .aec file INPUT, or - for standard input, to a photo beside it.
 
-    The suffix of OUT says its format: png, jpg, webp, tiff, ppm or bmp.
+    The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp.
     """
     target = _target(source, output, ".png", force, as_json)
     suffix = ".png" if target == files.STANDARD else Path(target).suffix
     with failing_for(source):
         data = files.read_bytes(source)
-        facts = info(data)
+        header = read_header(data)
 
     from aecodec.picture import output_format, write_picture
 
@@ -129,18 +184,21 @@ def decompress(
     with failing_for(source):
         from aecodec.codec import Codec
 
-        codec = Codec(facts.model, device)
+        codec = Codec(header.model_id.hex(), device, max_pixels)
         with Stopwatch() as watch:
-            picture = codec.decode_picture(data)
+            picture = codec.decode_picture(data, region, keep_going)
     with failing_for(target):
         photo = BytesIO()
         left_out = write_picture(picture, photo, suffix)
         files.write_bytes(target, photo.getvalue())
     if left_out:
-        say(f"warning: {name_of(target)} cannot hold the metadata {', '.join(left_out)}")
-    if verbose or as_json:
+        say(f"warning: {name_of(target)} cannot hold: {', '.join(left_out)}")
+    if (verbose or as_json) and not picture.notes:
         size = photo.getbuffer().nbytes
-        _tell(Summary(source, len(data), target, size, facts, watch.seconds), as_json)
+        _tell(Summary(source, len(data), target, size, info(data), watch.seconds), as_json)
+    for damage in picture.notes:
+        say(f"error: {name_of(source)}: {damage}")
+    return 1 if picture.notes else 0
 
 
 @aecodec.command("info")
@@ -214,6 +272,11 @@ def _target(source: str, output: str | None, suffix: str, force: bool, as_json: 
     with failing_for(target):
         files.check_output(target, source, force)
     return target
+
+
+def _warn(file: str, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        say(f"warning: {name_of(file)}: {note}")
 
 
 def _tell(summary: Summary, as_json: bool) -> None:

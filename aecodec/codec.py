@@ -4,13 +4,14 @@
     decode: payload -> z_symbols -> y_symbols -> y_hat -> x_hat = g_s(y_hat, q) -> picture
 
 Both directions call the same `entropy` network with the same integers; only `code_step` differs.
+From y to y_hat every tile is coded by itself; g_a and g_s know nothing of tiles (transform.py).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,27 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from aecodec.container import Container, Header, read_container, size_trouble, write_container
+from aecodec.alpha import read_alpha, write_alpha
+from aecodec.container import (
+    MAX_PIXELS,
+    MAX_TILE,
+    Box,
+    Container,
+    Header,
+    read_container,
+    size_trouble,
+    write_container,
+)
 from aecodec.entropy import EntropyCoder, Indexes, SymbolDecoder, SymbolEncoder, Symbols
-from aecodec.errors import AecodecError, ImageError, ModelError
+from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.model import Model
-from aecodec.model.config import HYPER_STRIDE
+from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.fixed_point import log2_scale
 from aecodec.picture import Picture, as_picture, to_pil
-from aecodec.planes import from_planes, padded_size, to_planes
+from aecodec.planes import Pixels, padded_size
 from aecodec.quality import quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
+from aecodec.transform import analyze, cut, reconstruct
 from aecodec.weights import find_model, load_weights
 
 
@@ -54,13 +66,17 @@ class LoadedModel:
 class Codec:
     """Codes and decodes pictures; loads each model once. Safe to share between threads."""
 
-    def __init__(self, model: str | None = None, device: str = "cpu") -> None:
-        """model: name or id (default: the default model); device: "auto", "cpu" or "cuda".
+    def __init__(
+        self, model: str | None = None, device: str = "cpu", max_pixels: int = MAX_PIXELS
+    ) -> None:
+        """model: name or id (default: the default model); device: "auto", "cpu" or "cuda";
+        max_pixels: larger pictures are refused before anything is allocated for them.
 
         Raises ModelError when the model is not installed or damaged, AecodecError for a device
         that is not there.
         """
         self._device = choose_device(device)
+        self._max_pixels = max_pixels
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
         self._encoder = self._load(model)
@@ -70,41 +86,72 @@ class Codec:
         """Id of the model that encodes, 16 hexadecimal digits."""
         return self._encoder.model_id
 
-    def encode(self, image: Picture | Image.Image | NDArray[np.uint8], quality: int = 60) -> bytes:
-        """RGB image (uint8 [H, W, 3], PIL or Picture) -> bytes of an .aec file.
+    def encode(
+        self,
+        image: Picture | Image.Image | NDArray[np.uint8],
+        quality: int = 60,
+        tile: int = MAX_TILE,
+    ) -> bytes:
+        """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
+        -> bytes of an .aec file.
 
-        quality is 1 to 100. Raises ImageError for an image that is not 8-bit RGB or too large,
-        FormatError for metadata too large for a chunk, AecodecError for a quality out of range
-        or too little memory.
+        quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048.
+        Raises ImageError for an image that is not such or too large, FormatError for metadata too
+        large for a chunk, AecodecError for a quality or tile out of range or too little memory.
         """
         picture, q = as_picture(image), quality_to_q(quality)
         height, width = picture.pixels.shape[:2]
-        if trouble := size_trouble(width, height):
+        if trouble := size_trouble(width, height, self._max_pixels):
             raise ImageError(trouble)
+        mode = 1 if picture.pixels.ndim == 2 else 0
+        header = Header(bytes.fromhex(self._encoder.model_id), width, height, q, mode, tile)
         with memory_errors(width, height):
-            payload = encode_pixels(self._encoder, picture.pixels, q)
-        header = Header(bytes.fromhex(self._encoder.model_id), width, height, q)
+            payloads = [
+                encode_tile(self._encoder, picture.pixels, q, tile) for tile in header.tiles()
+            ]
+            alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         return write_container(
-            Container(header, payload, icc=picture.icc, exif=picture.exif, xmp=picture.xmp)
+            Container(header, tuple(payloads), picture.icc, picture.exif, picture.xmp, alpha)
         )
 
-    def decode(self, data: bytes) -> Image.Image:
+    def decode(self, data: bytes, region: Box | None = None) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
 
         Raises FormatError for a damaged file, ModelError when its model is not installed,
-        AecodecError for too little memory.
+        ImageError for a picture over the limit of pixels or a region outside of it, AecodecError
+        for too little memory.
         """
-        return to_pil(self.decode_picture(data))
+        return to_pil(self.decode_picture(data, region))
 
-    def decode_picture(self, data: bytes) -> Picture:
-        """As `decode`, to a Picture."""
-        container = read_container(data)
+    def decode_picture(
+        self, data: bytes, region: Box | None = None, keep_going: bool = False
+    ) -> Picture:
+        """As `decode`, to a Picture. With `keep_going`, damaged tiles are gray and in its notes.
+
+        Of a region only the tiles are decoded that it, and what blends into it, touches.
+        """
+        container = read_container(data, keep_going)
         header = container.header
+        if trouble := size_trouble(header.width, header.height, self._max_pixels):
+            raise ImageError(trouble)
+        region = check_region(region, header)
         loaded = self._load(header.model_id.hex())
-        size = header.width, header.height
-        with memory_errors(*size):
-            pixels = decode_pixels(loaded, container.payload, *size, header.q)
-        return Picture(pixels, icc=container.icc, exif=container.exif, xmp=container.xmp)
+        with memory_errors(header.width, header.height):
+            latents = TileLatents(loaded, container, keep_going)
+            size, gray = (header.width, header.height), header.mode == 1
+            pixels = reconstruct(loaded.model, latents, region, *size, header.q, gray)
+            alpha = None
+            if container.alpha is not None:
+                alpha = read_alpha(container.alpha, header.width, header.height)
+                alpha = alpha[region.top : region.bottom, region.left : region.right]
+        return Picture(
+            pixels,
+            alpha=alpha,
+            icc=container.icc,
+            exif=container.exif,
+            xmp=container.xmp,
+            notes=tuple(latents.notes),
+        )
 
     def _load(self, wanted: str | None) -> LoadedModel:
         with self._lock:
@@ -138,41 +185,64 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-@torch.inference_mode()
-def encode_pixels(loaded: LoadedModel, pixels: NDArray[np.uint8], q: int) -> bytes:
-    """uint8 [H, W, 3] -> payload."""
-    return encode_latent(loaded, *analyze(loaded.model, pixels, q), q)[0]
+def check_region(region: Box | None, header: Header) -> Box:
+    """The region to decode, by default everything. Raises ImageError where it sticks out."""
+    if region is None:
+        return Box(0, 0, header.height, header.width)
+    inside = 0 <= region.top < region.bottom <= header.height
+    if not (inside and 0 <= region.left < region.right <= header.width):
+        raise ImageError(
+            f"the region {region.left},{region.top},{region.width},{region.height} is not within "
+            f"{header.width}x{header.height} pixels"
+        )
+    return region
+
+
+class TileLatents:
+    """y_hat of a file, tile by tile as it is asked for; forgets what lies above the last area."""
+
+    def __init__(self, loaded: LoadedModel, container: Container, keep_going: bool) -> None:
+        self.loaded, self.header, self.keep_going = loaded, container.header, keep_going
+        self.payloads, self.boxes = container.payloads, container.header.tiles()
+        self.decoded: dict[int, Tensor] = {}
+        self.notes: list[str] = []
+
+    def area(self, box: Box) -> Tensor:
+        """box: pixels, multiples of 64 or the padded picture's end."""
+        self.decoded = {n: y for n, y in self.decoded.items() if self.boxes[n].bottom > box.top}
+        rows = []
+        for row in range(box.top // self.header.tile, -(-box.bottom // self.header.tile)):
+            columns = range(box.left // self.header.tile, -(-box.right // self.header.tile))
+            parts = [self.part(row * self.header.columns + column, box) for column in columns]
+            rows.append(torch.cat(parts, dim=3))
+        return torch.cat(rows, dim=2)
+
+    def part(self, number: int, box: Box) -> Tensor:
+        """What of a tile lies in `box`."""
+        if number not in self.decoded:
+            self.decoded[number] = self.decode(number)
+        return self.decoded[number][cut(box, self.boxes[number])]
+
+    def decode(self, number: int) -> Tensor:
+        tile, payload = self.boxes[number], self.payloads[number]
+        where = f"tile {number} (column {tile.left // self.header.tile}, "
+        where += f"row {tile.top // self.header.tile})"
+        try:
+            if payload is None:
+                raise FormatError("its chunk is damaged")
+            return decode_latent(self.loaded, payload, tile.width, tile.height, self.header.q)
+        except FormatError as error:
+            if not self.keep_going:
+                raise FormatError(f"{where}: {error}") from error
+            self.notes.append(f"{where} is damaged and left gray: {error}")
+            width, height = (n // LATENT_STRIDE for n in padded_size(tile.width, tile.height))
+            return torch.zeros(1, self.loaded.model.config.latent, height, width)
 
 
 @torch.inference_mode()
-def decode_pixels(
-    loaded: LoadedModel, payload: bytes, width: int, height: int, q: int
-) -> NDArray[np.uint8]:
-    """Inverse of `encode_pixels`: payload -> uint8 [H, W, 3]. Raises FormatError."""
-    y_hat = decode_latent(loaded, payload, width, height, q)
-    return synthesize(loaded.model, y_hat, width, height, q)
-
-
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """No TF32 on CUDA, whose convolutions use it by default: SPEC 5.1 asks for binary32."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-
-
-def analyze(model: Model, pixels: NDArray[np.uint8], q: int) -> tuple[Tensor, Tensor]:
-    """uint8 [H, W, 3] -> y [1, M, H'/16, W'/16], z [1, N, H'/64, W'/64], in steps, on the CPU."""
-    rate = torch.tensor([q], device=model.device)
-    with full_precision(model.device):
-        y = model.g_a(to_planes(pixels).to(model.device), rate)
-        return y.cpu(), model.h_a(y, rate).cpu()
-
-
-def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> NDArray[np.uint8]:
-    """y_hat in steps [1, M, H'/16, W'/16] -> uint8 [H, W, 3]."""
-    rate = torch.tensor([q], device=model.device)
-    with full_precision(model.device):
-        return from_planes(model.g_s(y_hat.to(model.device), rate), width, height)
+def encode_tile(loaded: LoadedModel, pixels: Pixels, q: int, tile: Box) -> bytes:
+    """A tile of uint8 [H, W, 3] or [H, W] -> payload."""
+    return encode_latent(loaded, *analyze(loaded.model, pixels, q, tile), q)[0]
 
 
 def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:

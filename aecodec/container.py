@@ -1,4 +1,4 @@
-"""The .aec container, version 0 (draft): every byte around the payload, in both directions.
+"""The .aec container, version 1: every byte around the tiles' payloads, in both directions.
 
 formats/SPEC.md sections 1 to 3 lead and this module follows; the comments say which section.
 It imports neither torch nor numpy, so that `aecodec info` answers at once.
@@ -8,60 +8,112 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from aecodec.errors import FormatError
 from aecodec.quality import MAX_Q, q_to_quality
 
 SIGNATURE = b"\x89AEC\r\n\x1a\n"  # SPEC 2.1: the line ends catch text-mode transfers, as in PNG
-FORMAT_VERSION = 0
+FORMAT_VERSION = 1
 MODEL_ID_BYTES = 8
-HEADER_BYTES = 31
-MODES = {0: "RGB"}  # SPEC 2.5: three samples of 8 bit a pixel
+HEADER_BYTES = 32
+MODES = {0: "RGB", 1: "gray"}  # SPEC 2.5
+TILE_UNIT = 64  # pixels: tiles are made of whole hyper-latent positions
 
-# SPEC 2.4 and 3.4: checked before anything is allocated
-MAX_SIDE = 65_535  # no camera or common photo format goes beyond
-MAX_PIXELS = 2**26  # a picture is decoded in one piece, at about 100 bytes a pixel
+# SPEC 2.4, 2.7 and 3.4: checked before anything is allocated
+MAX_SIDE = 2**20 - 1
+MAX_PIXELS = 2**28  # of a picture, unless the caller raises it
+MAX_TILE = 2048  # a tile's symbols are decoded in one piece, at about 100 bytes a pixel
+MAX_TILES = 2**16
 MAX_ANCILLARY_BYTES = 2**24  # 16 MiB: ten times the largest colour profile or EXIF seen in photos
-MAX_PAYLOAD_BYTES = 2**28  # 4 bytes a pixel of the largest picture: more than no coding at all
-MAX_CHUNKS = 64  # version 0 names four; the rest is room for what others add
+MAX_CRITICAL_BYTES = 2**28
+MAX_CHUNKS = 64  # before the tiles: version 1 names five; the rest is room for what others add
 
-_HEADER = struct.Struct(">8sB8sIIBB")  # SPEC 2: all but its CRC
+_HEADER = struct.Struct(">8sB8sIIBBB")  # SPEC 2: all but its CRC
 _CHUNK_HEAD = struct.Struct(">I4s")  # SPEC 3: length, type
 _CRC = struct.Struct(">I")
+_LENGTH = struct.Struct(">I")
 
-_PAYLOAD = "DATA"
-_METADATA = {"iccp": "icc", "exif": "exif", "xmpx": "xmp"}  # chunk type -> field of Container
+_INDEX = "TIDX"
+_TILE = "TILE"
+_FIELDS = {"iccp": "icc", "exif": "exif", "xmpx": "xmp", "ALPH": "alpha"}  # chunk -> of Container
 
 
-def size_trouble(width: int, height: int) -> str | None:
-    """Why no file can hold a picture of this size in pixels, or None where one can (SPEC 2.4)."""
+def size_trouble(width: int, height: int, max_pixels: int = MAX_PIXELS) -> str | None:
+    """Why a picture of this size in pixels is not coded, or None where it is (SPEC 2.4)."""
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         return f"the sides of {width}x{height} are not in 1 to {MAX_SIDE}"
-    if width * height > MAX_PIXELS:
-        return f"{width}x{height} is over the limit of {MAX_PIXELS} pixels"
+    if width * height > max_pixels:
+        return f"{width}x{height} is over the limit of {max_pixels} pixels"
     return None
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: rows top to bottom, columns left to right, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True)
 class Header:
-    """What is known before the payload (SPEC 2). Raises FormatError for a field out of range."""
+    """What is known before the tiles (SPEC 2). Raises FormatError for a field out of range."""
 
     model_id: bytes  # first 8 bytes of the SHA-256 of the canonical weights
     width: int  # pixels, before padding
     height: int
     q: int  # the model's rate index, 0..63
     mode: int = 0  # a key of MODES
+    tile: int = MAX_TILE  # pixels, the side of a tile
 
     def __post_init__(self) -> None:
         if len(self.model_id) != MODEL_ID_BYTES:
             raise FormatError(f"a model id has {MODEL_ID_BYTES} bytes, not {len(self.model_id)}")
-        if trouble := size_trouble(self.width, self.height):
+        if trouble := size_trouble(self.width, self.height, MAX_SIDE**2):
             raise FormatError(trouble)
         if self.mode not in MODES:
             raise FormatError(f"unknown colour mode {self.mode}")
         if not 0 <= self.q <= MAX_Q:
             raise FormatError(f"q {self.q} is not in 0 to {MAX_Q}")
+        if self.tile % TILE_UNIT or not TILE_UNIT <= self.tile <= MAX_TILE:
+            raise FormatError(
+                f"the side of a tile is a multiple of {TILE_UNIT} up to {MAX_TILE}, not {self.tile}"
+            )
+        if self.rows * self.columns > MAX_TILES:
+            raise FormatError(f"{self.rows * self.columns} tiles are over the limit of {MAX_TILES}")
+
+    @property
+    def rows(self) -> int:
+        """Of tiles."""
+        return -(-self.height // self.tile)
+
+    @property
+    def columns(self) -> int:
+        """Of tiles."""
+        return -(-self.width // self.tile)
+
+    def tiles(self) -> list[Box]:
+        """The pixels of every tile, row by row (SPEC 2.7)."""
+        rows, columns = range(self.rows), range(self.columns)
+        return [self._tile(row, column) for row in rows for column in columns]
+
+    def _tile(self, row: int, column: int) -> Box:
+        top, left = row * self.tile, column * self.tile
+        bottom, right = min(self.height, top + self.tile), min(self.width, left + self.tile)
+        return Box(top, left, bottom, right)
 
 
 @dataclass(frozen=True)
@@ -85,10 +137,11 @@ class Container:
     """A whole file, taken apart: what `read_container` gives and `write_container` takes."""
 
     header: Header
-    payload: bytes
+    payloads: tuple[bytes | None, ...]  # of every tile, row by row; None: damaged
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    alpha: bytes | None = None  # a PNG file
 
 
 @dataclass(frozen=True)
@@ -112,36 +165,50 @@ class Info:
     q: int
     quality: int  # the quality 1..100 nearest to q
     bpp: float  # bits of the whole file per pixel
+    tile: int  # pixels, the side of a tile
     tiles: int
     chunks: tuple[ChunkInfo, ...]
     icc: int  # bytes, 0 where there is none
     exif: int
     xmp: int
+    alpha: int
 
 
 def write_container(container: Container) -> bytes:
-    """The bytes of a file. Raises FormatError where metadata or payload are over their limits."""
+    """The bytes of a file. Raises FormatError where a chunk is over its limit."""
     chunks = [
         Chunk(kind, data)
-        for kind, field in _METADATA.items()
+        for kind, field in _FIELDS.items()
         if (data := getattr(container, field)) is not None
     ]
-    chunks.append(Chunk(_PAYLOAD, container.payload))
+    payloads = [payload or b"" for payload in container.payloads]
+    if len(payloads) > 1:
+        chunks.append(Chunk(_INDEX, b"".join(_LENGTH.pack(len(payload)) for payload in payloads)))
+    chunks += [Chunk(_TILE, payload) for payload in payloads]
     return _write_header(container.header) + b"".join(map(_write_chunk, chunks))
 
 
-def read_container(data: bytes) -> Container:
-    """Take a file apart after checking all of it. Raises FormatError naming the rule it breaks."""
-    header, chunks = _read(data)
+def read_container(data: bytes, keep_going: bool = False) -> Container:
+    """Take a file apart after checking all of it. Raises FormatError naming the rule it breaks.
+
+    With `keep_going`, tiles that are damaged or cut off come as None; what is wrong before the
+    tiles is an error all the same.
+    """
+    header, chunks, start = _read_head(data)
     found = {chunk.type: chunk.data for chunk in chunks}
-    metadata = {field: found.get(kind) for kind, field in _METADATA.items()}
-    return Container(header, found[_PAYLOAD], **metadata)
+    fields = {field: found.get(kind) for kind, field in _FIELDS.items()}
+    payloads = tuple(_read_tiles(data, start, header, found.get(_INDEX), keep_going))
+    return Container(header, payloads, **fields)
 
 
 def info(data: bytes) -> Info:
     """Check a whole file, CRCs included, and say what it holds. Raises FormatError."""
-    header, chunks = _read(data)
+    header, chunks, start = _read_head(data)
     sizes = {chunk.type: len(chunk.data) for chunk in chunks}
+    index = next((chunk.data for chunk in chunks if chunk.type == _INDEX), None)
+    tiles = [
+        Chunk(_TILE, payload or b"") for payload in _read_tiles(data, start, header, index, False)
+    ]
     return Info(
         bytes=len(data),
         format_version=FORMAT_VERSION,
@@ -152,14 +219,11 @@ def info(data: bytes) -> Info:
         q=header.q,
         quality=q_to_quality(header.q),
         bpp=8 * len(data) / (header.width * header.height),
-        tiles=1,
-        chunks=tuple(ChunkInfo(chunk.type, len(chunk.data)) for chunk in chunks),
-        **{field: sizes.get(kind, 0) for kind, field in _METADATA.items()},
+        tile=header.tile,
+        tiles=len(tiles),
+        chunks=tuple(ChunkInfo(chunk.type, len(chunk.data)) for chunk in chunks + tiles),
+        **{field: sizes.get(kind, 0) for kind, field in _FIELDS.items()},
     )
-
-
-def _read(data: bytes) -> tuple[Header, list[Chunk]]:
-    return read_header(data), _read_chunks(data)
 
 
 def _write_header(header: Header) -> bytes:
@@ -171,6 +235,7 @@ def _write_header(header: Header) -> bytes:
         header.height,
         header.mode,
         header.q,
+        header.tile // TILE_UNIT,
     )
     return fields + _CRC.pack(zlib.crc32(fields))
 
@@ -179,15 +244,24 @@ def read_header(data: bytes) -> Header:
     """The header alone, from the first HEADER_BYTES of a file. Raises FormatError."""
     _check_signature(data)
     if len(data) > len(SIGNATURE) and data[len(SIGNATURE)] != FORMAT_VERSION:
-        version = data[len(SIGNATURE)]
-        raise FormatError(f"format version {version}; this aecodec reads version {FORMAT_VERSION}")
+        raise FormatError(_version_trouble(data[len(SIGNATURE)]))
     if len(data) < HEADER_BYTES:
         raise FormatError(f"cut inside the header: {len(data)} bytes of {HEADER_BYTES}")
     fields = data[: _HEADER.size]
     if _CRC.unpack_from(data, _HEADER.size) != (zlib.crc32(fields),):
         raise FormatError("damaged header: its CRC does not match")
-    _, _, model_id, width, height, mode, q = _HEADER.unpack(fields)
-    return Header(model_id=model_id, width=width, height=height, q=q, mode=mode)
+    _, _, model_id, width, height, mode, q, tile = _HEADER.unpack(fields)
+    return Header(model_id, width, height, q, mode, tile * TILE_UNIT)
+
+
+def _version_trouble(version: int) -> str:
+    """SPEC 6.2: what an older program says of a newer file."""
+    if version > FORMAT_VERSION:
+        return (
+            f"format version {version}; this aecodec reads version {FORMAT_VERSION}: "
+            "a newer aecodec is needed"
+        )
+    return f"format version {version} was a draft that no aecodec reads any more"
 
 
 def _check_signature(data: bytes) -> None:
@@ -207,25 +281,67 @@ def _write_chunk(chunk: Chunk) -> bytes:
     return _CHUNK_HEAD.pack(len(chunk.data), kind) + chunk.data + _CRC.pack(crc)
 
 
-def _read_chunks(data: bytes) -> list[Chunk]:
-    """Every chunk up to the payload, which must end the file; none of it is trusted (SPEC 3)."""
+def _read_head(data: bytes) -> tuple[Header, list[Chunk], int]:
+    """Header, chunks up to the first tile, none of it trusted, and where that begins (SPEC 3)."""
+    header = read_header(data)
     chunks: list[Chunk] = []
     start = HEADER_BYTES
-    while not chunks or chunks[-1].type != _PAYLOAD:
+    while _type_at(data, start) != _TILE:
         if len(chunks) == MAX_CHUNKS:
-            raise FormatError(f"more than {MAX_CHUNKS} chunks")
+            raise FormatError(f"more than {MAX_CHUNKS} chunks before the tiles")
         chunk, start = _read_chunk(data, start)
         _check_place(chunk, chunks)
         chunks.append(chunk)
-    if start != len(data):
-        raise FormatError(f"{len(data) - start} bytes left over after the chunk {_PAYLOAD}")
-    return chunks
+    return header, chunks, start
+
+
+def _read_tiles(
+    data: bytes, start: int, header: Header, index: bytes | None, keep_going: bool
+) -> Iterator[bytes | None]:
+    """The payload of every tile, which together must end the file (SPEC 3.5)."""
+    lengths = _lengths(data, start, index, header.rows * header.columns)
+    boxes = header.tiles()
+    around = _CHUNK_HEAD.size + _CRC.size
+    starts = list(accumulate((length + around for length in lengths), initial=start))
+    for number, box in enumerate(boxes):
+        try:
+            chunk, end = _read_chunk(data, starts[number])
+            if chunk.type != _TILE or end != starts[number + 1]:
+                raise FormatError(f"the chunk {chunk.type} is not the tile of the index")
+        except FormatError as error:
+            if not keep_going:
+                where = f"column {box.left // header.tile}, row {box.top // header.tile}"
+                raise FormatError(f"tile {number} ({where}): {error}") from error
+            yield None
+        else:
+            yield chunk.data
+    if starts[-1] < len(data):
+        raise FormatError(f"{len(data) - starts[-1]} bytes left over after the last tile")
+
+
+def _lengths(data: bytes, start: int, index: bytes | None, count: int) -> list[int]:
+    """Bytes of every payload: as the index says, or as the only tile says itself (SPEC 3.5)."""
+    if (index is None) != (count == 1):
+        needs = "has no" if count == 1 else "needs a"
+        raise FormatError(f"a picture of {count} tiles {needs} chunk {_INDEX}")
+    if index is None:
+        return [_CHUNK_HEAD.unpack_from(data, start)[0]]
+    if len(index) != count * _LENGTH.size:
+        raise FormatError(f"{_INDEX} has {len(index)} bytes, not {_LENGTH.size} for each tile")
+    return [length for (length,) in _LENGTH.iter_unpack(index)]
+
+
+def _type_at(data: bytes, start: int) -> str | None:
+    """The type of the chunk that begins at byte `start`, if there is a whole chunk head."""
+    if len(data) < start + _CHUNK_HEAD.size:
+        return None
+    return str(_CHUNK_HEAD.unpack_from(data, start)[1].decode("latin-1"))
 
 
 def _read_chunk(data: bytes, start: int) -> tuple[Chunk, int]:
     """The chunk that begins at byte `start`, and where it ends (SPEC 3.1)."""
-    if start == len(data):
-        raise FormatError(f"cut: no chunk {_PAYLOAD}")
+    if start >= len(data):
+        raise FormatError(f"cut: no chunk {_TILE}")
     body = start + _CHUNK_HEAD.size
     if len(data) < body:
         raise FormatError("cut inside the head of a chunk")
@@ -243,14 +359,15 @@ def _read_chunk(data: bytes, start: int) -> tuple[Chunk, int]:
 def _check_chunk_head(kind: str, length: int) -> None:
     if len(kind) != 4 or not (kind.isascii() and kind.isalpha()):
         raise FormatError(f"a chunk type is 4 ASCII letters, not {kind!r}")
-    limit = MAX_PAYLOAD_BYTES if kind[0].isupper() else MAX_ANCILLARY_BYTES
+    limit = MAX_CRITICAL_BYTES if kind[0].isupper() else MAX_ANCILLARY_BYTES
     if length > limit:
         raise FormatError(f"the chunk {kind} has {length} bytes; the limit is {limit}")
 
 
 def _check_place(chunk: Chunk, before: list[Chunk]) -> None:
     """Refuse an unknown critical chunk and a second one of a known type (SPEC 3.2, 3.3)."""
-    if chunk.critical and chunk.type != _PAYLOAD:
+    known = chunk.type in _FIELDS or chunk.type == _INDEX
+    if chunk.critical and not known:
         raise FormatError(f"unknown critical chunk {chunk.type}: a newer aecodec may know it")
-    if chunk.type in _METADATA and any(chunk.type == other.type for other in before):
+    if known and any(chunk.type == other.type for other in before):
         raise FormatError(f"a second chunk {chunk.type}")

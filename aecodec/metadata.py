@@ -7,9 +7,10 @@ other format the pixels come as they are stored, and the orientation tag with th
 
 from __future__ import annotations
 
+import io
 from typing import Any, TypedDict
 
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 
 class Metadata(TypedDict):
@@ -28,6 +29,9 @@ _XMP_IN_PNG = "XML:com.adobe.xmp"
 _XMP_IN_TIFF = 700
 # EXIF 2.32 table 4: the tags of a TIFF's first folder that describe the photo rather than the file.
 _EXIF_IN_TIFF = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853}
+_ORIENTATION = 274
+_PROFILE_HEADER_BYTES = 128  # ICC.1:2022 section 7.2: the colour space is at byte 16
+_SPACES = {b"RGB ": "RGB", b"GRAY": "gray", b"CMYK": "CMYK"}
 
 
 def metadata_of(image: Image.Image) -> Metadata:
@@ -39,13 +43,42 @@ def metadata_of(image: Image.Image) -> Metadata:
     }
 
 
-def save_options(form: str, metadata: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
+def profile_trouble(icc: bytes | None, gray: bool) -> str | None:
+    """Why a colour profile says nothing about RGB or gray pixels, or None where it may."""
+    if icc is None or len(icc) < _PROFILE_HEADER_BYTES:
+        return None
+    space, wanted = _SPACES.get(icc[16:20], "other colours"), "gray" if gray else "RGB"
+    return None if space == wanted else f"is for {space} and the picture is {wanted}"
+
+
+def is_srgb(icc: bytes) -> bool:
+    """Whether a colour profile calls itself sRGB; a damaged one does not."""
+    try:
+        return "sRGB" in ImageCms.getProfileDescription(io.BytesIO(icc))
+    except Exception:  # of any type, as ever with Pillow
+        return False
+
+
+def orientation(exif: bytes | None) -> int:
+    """EXIF 2.32 tag 274: 1 to 8, where 1 is upright; missing or damaged is 1."""
+    tags = Image.Exif()
+    try:
+        tags.load(exif or b"")
+        value = tags.get(_ORIENTATION, 1)
+    except Exception:  # of any type, as ever with Pillow
+        return 1
+    return int(value) if value in range(1, 9) else 1
+
+
+def save_options(
+    form: str, metadata: Metadata, gray: bool
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What `Image.save` takes to write this metadata in Pillow's format `form`.
 
-    The second item names the metadata that this format cannot hold.
+    The second item names the metadata that this format cannot hold with RGB or gray pixels.
     """
     present = {name for name, value in metadata.items() if value}
-    left_out = _unfit(form, metadata) & present
+    left_out = _unfit(form, metadata, gray) & present
     kept = present - left_out
     options: dict[str, Any] = {}
     if "icc" in kept:
@@ -57,12 +90,15 @@ def save_options(form: str, metadata: Metadata) -> tuple[dict[str, Any], tuple[s
     return options, tuple(name for name in NAMES if name in left_out)
 
 
-def _unfit(form: str, metadata: Metadata) -> set[str]:
+def _unfit(form: str, metadata: Metadata, gray: bool) -> set[str]:
     if form in _WITHOUT:
         return set(NAMES)
+    unfit = set()
+    if profile_trouble(metadata["icc"], gray):
+        unfit.add("icc")
     if form == "PNG" and not _is_utf8(metadata["xmp"] or b""):
-        return {"xmp"}
-    return set()
+        unfit.add("xmp")
+    return unfit
 
 
 def _is_utf8(data: bytes) -> bool:

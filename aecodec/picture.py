@@ -1,13 +1,13 @@
 """Photos in and out by Pillow, which is never trusted: whatever it raises becomes an ImageError.
 
-What the codec does not take (gray, alpha, more than 8 bit, several frames) is refused by name and
-never converted or dropped without a word.
+A picture is gray or RGB of 8 bit, with or without alpha. What is none of these is converted, and
+`Picture.notes` says what that changed or lost; nothing is converted or left out without a word.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,33 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from aecodec import files
-from aecodec.container import size_trouble
+from aecodec.container import MAX_PIXELS, size_trouble
 from aecodec.errors import AecodecError, ImageError
-from aecodec.metadata import EXIF_PREFIX, Metadata, metadata_of, save_options
+from aecodec.metadata import (
+    EXIF_PREFIX,
+    Metadata,
+    is_srgb,
+    metadata_of,
+    orientation,
+    profile_trouble,
+    save_options,
+)
+from aecodec.modes import (
+    PROFILE_ENDS,
+    Pixels,
+    bits_of,
+    converter,
+    joined,
+    lost_in_loading,
+    mode_of,
+    split,
+)
 
-_READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "PPM", "BMP", "GIF")  # none that runs a program
+# None that runs a program. Pillow's reader of JPEG opens MPO too, the phones' several frames.
+_READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "PPM", "BMP", "GIF")
 _FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -31,82 +50,84 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".ppm": "PPM",
+    ".pgm": "PPM",
     ".bmp": "BMP",
 }
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "WEBP": {"lossless": True},
+    "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 survive
     "TIFF": {"compression": "raw"},  # with compression, Pillow leaves the EXIF sub-folders out
 }
-_TROUBLE = {  # what Pillow's modes mean to the one who has such a picture
-    "1": "is black and white",
-    "L": "is gray",
-    "LA": "is gray with alpha",
-    "I": "has samples of more than 8 bit",
-    "F": "has float samples",
-    "CMYK": "is CMYK",
-    "YCbCr": "is YCbCr",
-    "LAB": "is L*a*b*",
-    "HSV": "is HSV",
-}
-_DEEP = "has samples of more than 8 bit"
-_ALPHA = "has an alpha channel or a transparent colour"
-
-_TIFF_BITS_PER_SAMPLE = 258
-_TIFF_SAMPLES_PER_PIXEL = 277
+_WITHOUT_ALPHA = ("JPEG", "PPM", "BMP")
+_WITHOUT_GRAY = (".ppm", ".webp")
+_WITHOUT_RGB = (".pgm",)
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A photo in memory. Raises ImageError where the pixels are not what the codec takes."""
+    """A photo in memory. Raises ImageError where the samples are not what the codec takes."""
 
-    pixels: NDArray[np.uint8]  # [H, W, 3], sRGB unless icc says otherwise
+    pixels: Pixels  # sRGB unless icc says otherwise
+    alpha: NDArray[np.uint8] | None = None  # [H, W], 255 is opaque; colours are not multiplied
     icc: bytes | None = None  # colour profile
     exif: bytes | None = None  # a TIFF stream, without the prefix that JPEG puts before it
     xmp: bytes | None = None
+    notes: tuple[str, ...] = ()  # what reading changed or lost, a short phrase each
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
-        if self.pixels.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
-            raise _refused(f"is an array {list(shape)} of {self.pixels.dtype}")
-        _check_size(shape[1], shape[0])
+        fits = len(shape) >= 2 and shape[2:] in ((), (3,)) and 0 not in shape
+        if self.pixels.dtype != np.uint8 or not fits:
+            raise _not_a_picture(self.pixels, "pixels")
+        alpha = self.alpha
+        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != shape[:2]):
+            raise _not_a_picture(alpha, f"alpha of {shape[1]}x{shape[0]} pixels")
+
+    @property
+    def gray(self) -> bool:
+        """Whether the pixels are [H, W]."""
+        return self.pixels.ndim == 2
 
 
 ImageLike: TypeAlias = Picture | Image.Image | NDArray[np.uint8]
 
 
 def as_picture(image: ImageLike) -> Picture:
-    """What a caller of the library has, as a Picture. Raises ImageError."""
+    """What a caller of the library has, as a Picture. Raises ImageError.
+
+    An array is uint8 [H, W] (gray), [H, W, 2] (gray, alpha), [H, W, 3] (RGB) or [H, W, 4] (RGBA).
+    """
     if isinstance(image, Picture):
         return image
     if isinstance(image, Image.Image):
         return from_pil(image)
     if isinstance(image, np.ndarray):
-        return Picture(image)
+        return Picture(*split(image))
     raise ImageError(f"not a Picture, PIL image or numpy array but {type(image).__name__}")
 
 
-def read_picture(source: str | Path | BinaryIO | bytes) -> Picture:
+def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a photo from a path, a binary stream or its bytes. Raises ImageError."""
     data = _read(source)
     with _pillow("read this picture"), Image.open(io.BytesIO(data), formats=_READABLE) as image:
-        return from_pil(image)
+        return from_pil(image, max_pixels)
 
 
 def write_picture(picture: Picture, target: str | Path | BinaryIO, suffix: str) -> tuple[str, ...]:
     """Write a photo in the format that `suffix` names, such as ".png".
 
-    Returns the names of the metadata that this format cannot hold and that were left out.
+    Returns the names of what this format cannot hold and was left out: alpha, icc, exif, xmp.
     Raises ImageError; a path then has no partial file.
     """
     form = output_format(suffix)
     buffer = io.BytesIO()
     with _pillow(f"write {form}"):
+        image, alpha_left_out = _writable(picture, suffix.lower())
         metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-        options, left_out = save_options(form, metadata)
-        Image.fromarray(picture.pixels).save(buffer, form, **_OPTIONS.get(form, {}), **options)
+        options, left_out = save_options(form, metadata, gray=image.mode in ("L", "LA"))
+        image.save(buffer, form, **_OPTIONS.get(form, {}), **options)
     _write(target, buffer.getvalue())
-    return left_out
+    return alpha_left_out + left_out
 
 
 def output_format(suffix: str) -> str:
@@ -118,19 +139,35 @@ def output_format(suffix: str) -> str:
         raise ImageError(f"cannot write a picture as {suffix!r}; known are {known}") from None
 
 
-def from_pil(image: Image.Image) -> Picture:
-    """The pixels and metadata of a PIL image. Raises ImageError for all but opaque RGB of 8 bit."""
-    _check_size(*image.size)
+def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:
+    """A PIL image of any mode: its current frame, its metadata, and what was lost as notes.
+
+    That Pillow cut 16 bit to 8 shows only before it has loaded the pixels. Raises ImageError.
+    """
+    if trouble := size_trouble(*image.size, max_pixels):
+        raise ImageError(trouble)
     with _pillow("read this picture"):
-        if trouble := _trouble(image):
-            raise _refused(trouble)
-        pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
-        return Picture(pixels, **metadata_of(image))
+        bits, mode = bits_of(image), mode_of(image)
+        notes = list(lost_in_loading(image, bits))
+        image.load()
+        converted, note = converter(mode)(image, bits)
+        notes += [note] if note else []
+        pixels, alpha = split(np.array(converted))
+        metadata = metadata_of(image)
+        if mode in PROFILE_ENDS:
+            metadata["icc"] = None
+        elif trouble := profile_trouble(metadata["icc"], gray=pixels.ndim == 2):
+            metadata["icc"] = None
+            notes.append(f"the colour profile was dropped: it {trouble}")
+        return Picture(pixels, alpha, **metadata, notes=tuple(notes))
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """A PIL image with the metadata in its `info`, under the keys that Pillow's readers use."""
-    image = Image.fromarray(picture.pixels)
+    """A PIL image of mode L, LA, RGB or RGBA, with the metadata in its `info`.
+
+    The keys are those that Pillow's readers use.
+    """
+    image = joined(picture.pixels, picture.alpha)
     if picture.icc is not None:
         image.info["icc_profile"] = picture.icc
     if picture.exif is not None:
@@ -140,8 +177,21 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
+def without_metadata(picture: Picture) -> Picture:
+    """The picture alone, upright, because the tag that told to turn it goes with the rest."""
+    turn = _UPRIGHT[orientation(picture.exif)]
+    notes = picture.notes
+    if picture.icc is not None and not is_srgb(picture.icc):
+        notes += ("the colour profile was dropped: colours will be read as sRGB",)
+    return Picture(
+        np.ascontiguousarray(turn(picture.pixels)),
+        None if picture.alpha is None else np.ascontiguousarray(turn(picture.alpha)),
+        notes=notes,
+    )
+
+
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """PSNR in dB over all samples of two images [H, W, 3]; infinite where they are the same."""
+    """PSNR in dB over all samples of two images of one shape; infinite where they are the same."""
     if a.shape != b.shape:
         raise ImageError(f"PSNR needs images of one size, not {a.shape} and {b.shape}")
     if np.array_equal(a, b):
@@ -189,43 +239,30 @@ def _pillow(doing: str) -> Iterator[None]:
         raise ImageError(f"cannot {doing}: {reason}") from error
 
 
-def _check_size(width: int, height: int) -> None:
-    if trouble := size_trouble(width, height):
-        raise ImageError(trouble)
+def _not_a_picture(array: NDArray[Any], what: str) -> ImageError:
+    shape = list(array.shape)
+    return ImageError(f"an array {shape} of {array.dtype} cannot be {what}: see Picture")
 
 
-def _refused(trouble: str) -> ImageError:
-    return ImageError(f"this picture {trouble}; aecodec codes RGB 8-bit only: convert it first")
+# EXIF orientation -> what turns rows and columns upright
+_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
 
 
-def _trouble(image: Image.Image) -> str | None:
-    """Why this image is not opaque RGB of 8 bit, or None where it is."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        return f"has {frames} frames"
-    if image.mode in _TROUBLE:
-        return _TROUBLE[image.mode]
-    if image.mode.startswith("I;") or _is_deep(image):
-        return _DEEP
-    if image.mode not in ("RGB", "P") or image.has_transparency_data or _has_extra(image):
-        return _ALPHA
-    return None
-
-
-def _has_extra(image: Image.Image) -> bool:
-    """Whether the file has a fourth channel of no stated meaning, which Pillow leaves out."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return bool(image.tag_v2.get(_TIFF_SAMPLES_PER_PIXEL, 1) > 3)
-    return False
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether the file has more than 8 bit a sample, which Pillow cuts to 8 without a word."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return bool(max(image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (1,))) > 8)
-    for tile in getattr(image, "tile", ()):  # what an opened file is about to decode
-        if image.format == "PNG" and "16" in str(tile[3]):
-            return True
-        if image.format == "PPM" and isinstance(tile[3], tuple) and tile[3][1] > 255:
-            return True
-    return False
+def _writable(picture: Picture, suffix: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """The image as the format of this suffix holds it, and "alpha" if it cannot hold that."""
+    if suffix in _WITHOUT_RGB and not picture.gray:
+        raise ImageError(f"this picture is RGB and {suffix} holds gray only: write it as .ppm")
+    left_out = picture.alpha is not None and _FORMATS[suffix] in _WITHOUT_ALPHA
+    image = joined(picture.pixels, None if left_out else picture.alpha)
+    if suffix in _WITHOUT_GRAY:
+        image = image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+    return image, ("alpha",) if left_out else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -72,12 +73,19 @@ class Summary:
 
 def describe(info: Info) -> str:
     """What a file says about itself, a few lines for people."""
-    chunks = ", ".join(f"{chunk.type} {chunk.bytes:,}" for chunk in info.chunks)
+    count = Counter(chunk.type for chunk in info.chunks)
+    total: Counter[str] = Counter()
+    for chunk in info.chunks:
+        total[chunk.type] += chunk.bytes
+    chunks = ", ".join(
+        f"{f'{n} ' if n > 1 else ''}{kind} {total[kind]:,}" for kind, n in count.items()
+    )
     return "\n".join(
         (
             f"  picture  {info.width} x {info.height} {info.mode}",
             f"  quality  {info.quality} (q {info.q})",
             f"  size     {info.bytes:,} bytes, {info.bpp:.3f} bpp",
+            f"  tiles    {info.tiles} of {info.tile} x {info.tile}",
             f"  model    {info.model}",
             f"  format   version {info.format_version}",
             f"  chunks   {chunks}",

@@ -14,13 +14,15 @@ from PIL import Image
 
 import aecodec
 from aecodec import codec as codec_module
-from aecodec.codec import Codec, analyze, decode_latent, encode_latent, synthesize
+from aecodec.codec import Codec, decode_latent, encode_latent
 from aecodec.container import read_container, write_container
 from aecodec.picture import Picture, psnr
 from aecodec.planes import to_planes
 from aecodec.training.export import load_for_training
 from aecodec.training.loss import rate_distortion
+from aecodec.transform import analyze, synthesize
 from aecodec.weights import find_model
+from tests.coding import decode_pixels, encode_pixels
 from tests.photos import photo
 
 SIZES = [(1, 1), (1, 64), (65, 129), (200, 133), (768, 512)]
@@ -40,7 +42,7 @@ def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
     with torch.inference_mode():
         y, z = analyze(loaded.model, pixels, q)
         payload, y_hat, _ = encode_latent(loaded, y, z, q)
-        assert payload == container.payload
+        assert (payload,) == container.payloads
         assert torch.equal(y_hat, decode_latent(loaded, payload, width, height, q))
         reconstruction = synthesize(loaded.model, y_hat, width, height, q)
     decoded = codec().decode_picture(data).pixels
@@ -88,10 +90,10 @@ def test_metadata_come_back() -> None:
 def test_damaged_payload_with_a_right_checksum(data: st.DataObject) -> None:
     """Beyond what the CRC catches: a forged payload is refused or decodes, never worse."""
     container = read_container(codec().encode(photo(64, 48), quality=50))
-    payload = bytearray(container.payload)
+    payload = bytearray(container.payloads[0] or b"")
     place = data.draw(st.integers(0, len(payload) - 1))
     payload[place] ^= 1 << data.draw(st.integers(0, 7))
-    forged = write_container(dataclasses.replace(container, payload=bytes(payload)))
+    forged = write_container(dataclasses.replace(container, payloads=(bytes(payload),)))
     try:
         decoded = codec().decode(forged)
     except aecodec.FormatError:
@@ -136,6 +138,18 @@ def test_too_little_memory_is_one_of_our_errors(monkeypatch: pytest.MonkeyPatch)
     def allocate(*arguments: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
 
-    monkeypatch.setattr(codec_module, "encode_pixels", allocate)
+    monkeypatch.setattr(codec_module, "encode_tile", allocate)
     with pytest.raises(aecodec.AecodecError, match="not enough memory to code 16x8"):
         codec().encode(photo(16, 8))
+
+
+def test_bytes_and_psnr_rise_with_q() -> None:
+    loaded = Codec()._encoder
+    for pixels in (photo(128, 128), photo(520, 380)[-128:, -128:]):
+        sizes, quality = [], []
+        for q in (0, 1, *range(7, 62, 8), 62, 63):
+            payload = encode_pixels(loaded, pixels, q)
+            sizes.append(len(payload))
+            quality.append(psnr(pixels, decode_pixels(loaded, payload, 128, 128, q)))
+        assert sizes == sorted(set(sizes))
+        assert quality == sorted(set(quality))

@@ -31,7 +31,7 @@ def run(code: str, *arguments: str, stdout: Any = subprocess.PIPE) -> tuple[int,
 def file(tmp_path: Path) -> str:
     """A sound .aec file."""
     path = tmp_path / "x.aec"
-    path.write_bytes(write_container(Container(Header(b"a model.", 8, 8, q=9), b"payload")))
+    path.write_bytes(write_container(Container(Header(b"a model.", 8, 8, q=9), (b"payload",))))
     return str(path)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from aecodec.codec import Codec, analyze, decode_latent, encode_latent, synthesize
+from aecodec.codec import Codec, decode_latent, encode_latent
+from aecodec.transform import analyze, synthesize
 from tests.photos import photo
 
 SETTINGS = [
@@ -25,7 +26,7 @@ SCRIPT = """
 import hashlib, sys, torch
 import numpy as np
 from pathlib import Path
-from aecodec import codec
+from aecodec import codec, transform
 layout = torch.contiguous_format
 {setting}
 dequantize = codec.dequantize
@@ -36,7 +37,7 @@ with torch.inference_mode():
         payload = Path(sys.argv[1], str(q)).read_bytes()
         y_hat = codec.decode_latent(loaded, payload, 200, 133, q)
         print(hashlib.sha256((16 * y_hat).int().contiguous().numpy().tobytes()).hexdigest())
-        pixels = codec.synthesize(loaded.model, y_hat, 200, 133, q)
+        pixels = transform.synthesize(loaded.model, y_hat, 200, 133, q)
         others = np.load(Path(sys.argv[1], f"{{q}}.npy")).astype(int)
         assert abs(pixels - others).max() <= 1, "pixels differ by more than a level"
 """

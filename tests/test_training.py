@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aecodec.codec import LoadedModel, decode_pixels, encode_pixels
+from aecodec.codec import LoadedModel
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import SIZES, ModelConfig
@@ -24,6 +24,7 @@ from aecodec.training.export import export, load_for_training
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
 from aecodec.training.schedule import crop_at, phase_at, rate_at
 from aecodec.training.trainer import Trainer
+from tests.coding import decode_pixels, encode_pixels
 from tests.photos import photo
 
 TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)

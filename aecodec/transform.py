@@ -1,0 +1,143 @@
+"""g_a and g_s over pictures of any size, piece by piece: memory is bounded by the piece.
+
+The transforms see no tiles: every piece is computed from what lies within their reach around it,
+so pieces fit together as if the picture had been transformed at once.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aecodec.container import Box
+from aecodec.model import Model
+from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
+from aecodec.model.transforms import NETWORK_STRIDE
+from aecodec.planes import Pixels, from_planes, padded_size, to_planes
+
+PIECE = 1024
+"""Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
+
+
+class Latents(Protocol):
+    """y_hat of a picture, wherever it comes from."""
+
+    def area(self, box: Box) -> Tensor:
+        """-> y_hat in steps [1, M, height/16, width/16] of a box of whole hyper-latent positions.
+
+        Boxes come from top to bottom.
+        """
+
+
+class WholeLatents:
+    """All of y_hat in memory, [1, M, H'/16, W'/16]."""
+
+    def __init__(self, y_hat: Tensor) -> None:
+        self.y_hat = y_hat
+        height, width = (n * LATENT_STRIDE for n in y_hat.shape[2:])
+        self.box = Box(0, 0, height, width)
+
+    def area(self, box: Box) -> Tensor:
+        return self.y_hat[cut(box, self.box)]
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """No TF32 on CUDA, whose convolutions use it by default: SPEC 5.1 asks for binary32."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+@torch.inference_mode()
+def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tuple[Tensor, Tensor]:
+    """A tile (default: all) of uint8 [H, W, 3] or [H, W] -> y and z in steps, on the CPU.
+
+    y is [1, M, H'/16, W'/16], z is [1, N, H'/64, W'/64], H' and W' those of the tile.
+    """
+    height, width = pixels.shape[:2]
+    tile = tile or Box(0, 0, height, width)
+    rate = torch.tensor([q], device=model.device)
+    rows = []
+    with full_precision(model.device):
+        for boxes in pieces(tile):
+            parts = []
+            for box in boxes:
+                around = grow(box, model.config.analysis_blocks, width, height)
+                x = to_planes(pixels[around.top : around.bottom, around.left : around.right])
+                y = model.g_a(x.to(model.device), rate).cpu()
+                parts.append(y[cut(whole(box), around)])
+            rows.append(torch.cat(parts, dim=3))
+        y = torch.cat(rows, dim=2)
+        return y, model.h_a(y.to(model.device), rate).cpu()
+
+
+@torch.inference_mode()
+def reconstruct(
+    model: Model, latents: Latents, region: Box, width: int, height: int, q: int, gray: bool
+) -> Pixels:
+    """-> the pixels of `region` of a picture of this size, uint8 [H, W, 3] or, if gray, [H, W]."""
+    shape = (region.height, region.width)
+    pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
+    rate = torch.tensor([q], device=model.device)
+    with full_precision(model.device):
+        for box in (box for boxes in pieces(region) for box in boxes):
+            around = grow(box, model.config.synthesis_blocks, width, height)
+            x_hat = model.g_s(latents.area(around).to(model.device), rate)
+            x_hat = x_hat[:, :, box.top - around.top :, box.left - around.left :]
+            top, left = box.top - region.top, box.left - region.left
+            pixels[top : top + box.height, left : left + box.width] = from_planes(
+                x_hat, box.width, box.height, gray
+            )
+    return pixels
+
+
+def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> Pixels:
+    """y_hat of a whole picture in steps [1, M, H'/16, W'/16] -> uint8 [H, W, 3]."""
+    region = Box(0, 0, height, width)
+    return reconstruct(model, WholeLatents(y_hat), region, width, height, q, gray=False)
+
+
+def pieces(box: Box) -> list[list[Box]]:
+    """Rows of boxes of at most PIECE pixels each way, cut at multiples of PIECE."""
+    rows, columns = cuts(box.top, box.bottom), cuts(box.left, box.right)
+    return [[Box(top, left, bottom, right) for left, right in columns] for top, bottom in rows]
+
+
+def cuts(start: int, end: int) -> list[tuple[int, int]]:
+    inner = range((start // PIECE + 1) * PIECE, end, PIECE)
+    return list(zip([start, *inner], [*inner, end], strict=True))
+
+
+def whole(box: Box) -> Box:
+    """The box grown to whole hyper-latent positions."""
+    top, left = (n // HYPER_STRIDE * HYPER_STRIDE for n in (box.top, box.left))
+    right, bottom = padded_size(box.right, box.bottom)
+    return Box(top, left, bottom, right)
+
+
+def grow(box: Box, blocks: int, width: int, height: int) -> Box:
+    """The box and what so many blocks reach around it, within the padded picture."""
+    reach = -(-blocks * NETWORK_STRIDE // HYPER_STRIDE) * HYPER_STRIDE
+    box = whole(box)
+    right, bottom = padded_size(width, height)
+    return Box(
+        max(0, box.top - reach),
+        max(0, box.left - reach),
+        min(bottom, box.bottom + reach),
+        min(right, box.right + reach),
+    )
+
+
+def cut(box: Box, source: Box) -> tuple[slice, slice, slice, slice]:
+    """Where latents of `box` lie within those of `source`, as far as they do."""
+    rows = slice(
+        max(0, box.top - source.top) // LATENT_STRIDE, (box.bottom - source.top) // LATENT_STRIDE
+    )
+    columns = slice(
+        max(0, box.left - source.left) // LATENT_STRIDE, (box.right - source.left) // LATENT_STRIDE
+    )
+    return slice(None), slice(None), rows, columns

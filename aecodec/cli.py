@@ -16,7 +16,7 @@ import click
 
 from aecodec import __version__, files
 from aecodec.console import failing_for, name_of, run, say, show_progress
-from aecodec.container import MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info, read_header
+from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info, read_header
 from aecodec.summary import Stopwatch, Summary, describe
 
 
@@ -87,7 +87,7 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
     "--tile",
     metavar="N",
     type=click.IntRange(TILE_UNIT, MAX_TILE),
-    default=MAX_TILE,
+    default=DEFAULT_TILE,
     show_default=True,
     help=f"Side of a tile in pixels, a multiple of {TILE_UNIT}.",
 )

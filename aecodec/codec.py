@@ -23,8 +23,8 @@ from torch import Tensor
 
 from aecodec.alpha import read_alpha, write_alpha
 from aecodec.container import (
+    DEFAULT_TILE,
     MAX_PIXELS,
-    MAX_TILE,
     Box,
     Container,
     Header,
@@ -90,7 +90,7 @@ class Codec:
         self,
         image: Picture | Image.Image | NDArray[np.uint8],
         quality: int = 60,
-        tile: int = MAX_TILE,
+        tile: int = DEFAULT_TILE,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
         -> bytes of an .aec file.

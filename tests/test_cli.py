@@ -19,8 +19,8 @@ from aecodec import __version__, bench, weights
 from aecodec.cli import aecodec as command
 from aecodec.cli import main
 from aecodec.container import (
+    DEFAULT_TILE,
     MAX_PIXELS,
-    MAX_TILE,
     Box,
     Container,
     Header,
@@ -45,7 +45,7 @@ class StandIn:
         if model == "none":
             raise ModelError("no model is called none")
 
-    def encode(self, image: Any, quality: int = 60, tile: int = MAX_TILE) -> bytes:
+    def encode(self, image: Any, quality: int = 60, tile: int = DEFAULT_TILE) -> bytes:
         """As Codec.encode."""
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]

@@ -34,8 +34,8 @@ TILED = Container(replace(HEADER, tile=512), payloads=(b"left", b"right side"))
 PLAIN = bytes.fromhex(
     "89 41 45 43 0d 0a 1a 0a 01"  # signature, version
     "00 01 02 03 04 05 06 07"  # model id
-    "00 00 03 00 00 00 02 00 00 26 20"  # width, height, mode, q, tile
-    "23 65 84 4c"
+    "00 00 03 00 00 00 02 00 00 26 10"  # width, height, mode, q, tile
+    "05 bc b4 e0"
     "00 00 00 02 54 49 4c 45 68 69 4d e7 41 87"  # TILE, "hi"
 )
 
@@ -47,7 +47,7 @@ def chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 def file_of(*chunks: bytes, **fields: int) -> bytes:
     """A file with a good CRC around whatever header fields and chunks are asked for."""
-    values = {"version": 1, "width": 768, "height": 512, "mode": 0, "q": 38, "tile": 32} | fields
+    values = {"version": 1, "width": 768, "height": 512, "mode": 0, "q": 38, "tile": 16} | fields
     head = SIGNATURE + struct.pack(
         ">B8sIIBBB",
         values["version"],
@@ -171,7 +171,7 @@ def test_info_tells_what_the_command_prints() -> None:
         "q": 38,
         "quality": 61,
         "bpp": 8 * len(data) / (768 * 512),
-        "tile": 2048,
+        "tile": 1024,
         "tiles": 1,
         "chunks": (
             {"type": "iccp", "bytes": 7},

@@ -118,7 +118,7 @@ class FixedPointwise(FixedAffine):
     """Pointwise: [1, inputs, H, W] -> [1, outputs, H, W]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        h = F.linear(x.permute(0, 2, 3, 1), self.weight_exact) + self.bias_exact
+        h = F.linear(x.permute(0, 2, 3, 1), self.weight_exact, self.bias_exact)
         return rescale(h, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
 
 
@@ -131,8 +131,7 @@ class FixedDepthwise(FixedAffine):
         total = self.bias_exact.expand(x.shape[0], h, w, -1).clone()
         for tap in range(9):
             row, column = divmod(tap, 3)
-            part = padded[:, row : row + h, column : column + w]
-            total += part * self.weight_exact[:, tap]
+            total.addcmul_(padded[:, row : row + h, column : column + w], self.weight_exact[:, tap])
         return rescale(total, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
 
 

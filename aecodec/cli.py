@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 
 import click
@@ -177,7 +176,7 @@ def decompress(
         data = files.read_bytes(source)
         header = read_header(data)
 
-    from aecodec.picture import output_format, write_picture
+    from aecodec.picture import output_format, picture_file
 
     with failing_for(target):
         output_format(suffix)
@@ -188,14 +187,12 @@ def decompress(
         with Stopwatch() as watch:
             picture = codec.decode_picture(data, region, keep_going)
     with failing_for(target):
-        photo = BytesIO()
-        left_out = write_picture(picture, photo, suffix)
-        files.write_bytes(target, photo.getvalue())
+        photo, left_out = picture_file(picture, suffix)
+        files.write_bytes(target, photo)
     if left_out:
         say(f"warning: {name_of(target)} cannot hold: {', '.join(left_out)}")
     if (verbose or as_json) and not picture.notes:
-        size = photo.getbuffer().nbytes
-        _tell(Summary(source, len(data), target, size, info(data), watch.seconds), as_json)
+        _tell(Summary(source, len(data), target, len(photo), info(data), watch.seconds), as_json)
     for damage in picture.notes:
         say(f"error: {name_of(source)}: {damage}")
     return 1 if picture.notes else 0

@@ -119,15 +119,32 @@ def write_picture(picture: Picture, target: str | Path | BinaryIO, suffix: str) 
     Returns the names of what this format cannot hold and was left out: alpha, icc, exif, xmp.
     Raises ImageError; a path then has no partial file.
     """
+    data, left_out = picture_file(picture, suffix)
+    _write(target, data)
+    return left_out
+
+
+def picture_file(picture: Picture, suffix: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes that `write_picture` writes, and what it returns. Raises ImageError."""
     form = output_format(suffix)
+    if form == "PPM" and picture.gray == (suffix.lower() in _WITHOUT_RGB):
+        return _netpbm(picture)
     buffer = io.BytesIO()
     with _pillow(f"write {form}"):
         image, alpha_left_out = _writable(picture, suffix.lower())
         metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
         options, left_out = save_options(form, metadata, gray=image.mode in ("L", "LA"))
         image.save(buffer, form, **_OPTIONS.get(form, {}), **options)
-    _write(target, buffer.getvalue())
-    return alpha_left_out + left_out
+    return buffer.getvalue(), alpha_left_out + left_out
+
+
+def _netpbm(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
+    """A PGM or PPM file, without Pillow's copies: the largest pictures are written so."""
+    height, width = picture.pixels.shape[:2]
+    start = f"P{5 if picture.gray else 6}\n{width} {height}\n255\n".encode()
+    data = b"".join((start, memoryview(np.ascontiguousarray(picture.pixels)).cast("B")))
+    names = ("alpha", "icc", "exif", "xmp")
+    return data, tuple(name for name in names if getattr(picture, name) is not None)
 
 
 def output_format(suffix: str) -> str:

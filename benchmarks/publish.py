@@ -5,7 +5,7 @@
     python benchmarks/publish.py
 
 Reads benchmarks/results/kodak/table.md and benchmarks/results/speed.json; of weights/<model> the
-log of the last training run, log.jsonl, and the hours and steps of the runs before it, earlier.json.
+log of the last training run, log.jsonl, and the hours and steps of those before, earlier.json.
 Rewrites what stands between the markers in README.md, weights/<model>/card.md and its plot.
 Nothing in those places is written by hand.
 """
@@ -149,8 +149,8 @@ def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> str:
         + f"""
 
 {after:.1f} hours in all. The last run lowered the validation loss from
-{start["valid"]["loss"]:.4f} to {end["valid"]["loss"]:.4f} and the rate at equal PSNR by {-rate:.1f} %,
-in {doublings:.2f} doublings of the time. Extrapolated as powers of the time, the next doubling
+{start["valid"]["loss"]:.4f} to {end["valid"]["loss"]:.4f}
+and the rate at equal PSNR by {-rate:.1f} %, in {doublings:.2f} doublings of the time. Extrapolated as powers of the time, the next doubling
 would bring {loss:+.1%} of loss and {each:+.1%} of rate.
 
 The integer entropy side costs {cost:+.3%} of rate against the floating-point network it was rounded

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -144,19 +145,15 @@ def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> str:
     lines = ["| run | hours | steps |", "|---|---|---|"]
     lines += [f"| {run['what']} | {run['hours']:.2f} | {run['steps']} |" for run in earlier]
     lines += [f"| `train.toml` | {after - before:.2f} | {end['step']} |"]
-    return (
-        "\n".join(lines)
-        + f"""
-
-{after:.1f} hours in all. The last run lowered the validation loss from
-{start["valid"]["loss"]:.4f} to {end["valid"]["loss"]:.4f}
-and the rate at equal PSNR by {-rate:.1f} %, in {doublings:.2f} doublings of the time. Extrapolated as powers of the time, the next doubling
-would bring {loss:+.1%} of loss and {each:+.1%} of rate.
-
-The integer entropy side costs {cost:+.3%} of rate against the floating-point network it was rounded
-from (ideal code lengths on the validation crops, measured by the export).
-"""
-    )
+    told = [
+        f"{after:.1f} hours in all. The last run lowered the validation loss from "
+        f"{start['valid']['loss']:.4f} to {end['valid']['loss']:.4f} and the rate at equal PSNR by "
+        f"{-rate:.1f} %, in {doublings:.2f} doublings of the time. Extrapolated as powers of the "
+        f"time, the next doubling would bring {loss:+.1%} of loss and {each:+.1%} of rate.",
+        f"The integer entropy side costs {cost:+.3%} of rate against the floating-point network "
+        "it was rounded from (ideal code lengths on the validation crops, measured by the export).",
+    ]
+    return "\n".join(lines) + "\n\n" + "\n\n".join(textwrap.fill(text, 100) for text in told) + "\n"
 
 
 def curve(entry: dict[str, Any]) -> list[tuple[float, float]]:

@@ -14,9 +14,12 @@ from pathlib import Path
 import click
 
 from aecodec import __version__, files
-from aecodec.console import failing_for, name_of, run, say, show_progress
-from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info, read_header
-from aecodec.summary import Stopwatch, Summary, describe
+from aecodec.batch import InputError, Job, plan
+from aecodec.console import Failure, failing_for, name_of, run, show_progress
+from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info
+from aecodec.runner import run_task
+from aecodec.summary import describe
+from aecodec.tasks import Compress, Decompress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +38,39 @@ def aecodec() -> None:
     """
 
 
-_input = click.argument("source", metavar="INPUT")
-_output = click.option("-o", "--output", metavar="OUT", help="Output file; - is standard output.")
-_force = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+PHOTO_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".bmp",
+    ".gif",
+)
+"""What `compress -r` takes from a folder."""
+
+_inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+_output = click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Output file, or folder for several; - is stdout.",
+)
+_force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
+_recursive = click.option(
+    "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
+)
+_workers = click.option(
+    "-j",
+    "--jobs",
+    "workers",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Files at a time; each takes up to a GB of memory.  [default: the cores, at most 4]",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 _device = click.option(
     "--device",
@@ -71,7 +104,7 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
 
 
 @aecodec.command()
-@_input
+@_inputs
 @_output
 @click.option(
     "-q",
@@ -92,56 +125,39 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
 )
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
 @_max_pixels
+@_recursive
+@_workers
+@click.option("--keep-going", is_flag=True, help="After a failure go on with the other files.")
 @_force
 @click.option("-v", "--verbose", is_flag=True, help="Tell the PSNR that the decoder will see.")
 @_json
 @_device
 def compress(
-    source: str,
+    sources: tuple[str, ...],
     output: str | None,
     quality: int,
     strip: bool,
     tile: int,
     model: str | None,
     max_pixels: int,
+    recursive: bool,
+    workers: int | None,
+    keep_going: bool,
     force: bool,
     verbose: bool,
     as_json: bool,
     device: str,
-) -> None:
-    """Code the photo INPUT, or - for standard input, as an .aec file beside it."""
+) -> int:
+    """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
     if tile % TILE_UNIT:
         raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
-    target = _target(source, output, ".aec", force, as_json)
-    with failing_for(source):
-        photo = files.read_bytes(source)
-
-        from PIL import Image
-
-        from aecodec.picture import psnr, read_picture, without_metadata
-
-        Image.MAX_IMAGE_PIXELS = max_pixels  # our limit, which read_picture checks, for Pillow's
-        picture = read_picture(photo, max_pixels)
-        picture = without_metadata(picture) if strip else picture
-
-        from aecodec.codec import Codec
-
-        codec = Codec(model, device, max_pixels)
-        with Stopwatch() as watch:
-            data = codec.encode(picture, quality, tile)
-        decoded = codec.decode_picture(data) if verbose else None
-        quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
-    with failing_for(target):
-        files.write_bytes(target, data)
-    _warn(source, picture.notes)
-    summary = Summary(source, len(photo), target, len(data), info(data), watch.seconds, quality_db)
-    _tell(summary, as_json)
-    if summary.grew:
-        say(f"warning: {name_of(target)} is not smaller than {name_of(source)}")
+    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile)
+    jobs = _plan(sources, output, ".aec", PHOTO_SUFFIXES, recursive, as_json)
+    return run_task(task, jobs, workers, keep_going, as_json, tell=True)
 
 
 @aecodec.command()
-@_input
+@_inputs
 @_output
 @click.option(
     "--region",
@@ -149,53 +165,38 @@ def compress(
     callback=_read_region,
     help="Decode these pixels only: left, top, width, height.",
 )
-@click.option("--keep-going", is_flag=True, help="Leave damaged tiles gray; exit code 1.")
 @_max_pixels
+@_recursive
+@_workers
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave damaged tiles gray, and go on with the other files; the exit code is still 1.",
+)
 @_force
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
 @_json
 @_device
 def decompress(
-    source: str,
+    sources: tuple[str, ...],
     output: str | None,
     region: Box | None,
-    keep_going: bool,
     max_pixels: int,
+    recursive: bool,
+    workers: int | None,
+    keep_going: bool,
     force: bool,
     verbose: bool,
     as_json: bool,
     device: str,
 ) -> int:
-    """Decode the .aec file INPUT, or - for standard input, to a photo beside it.
+    """Decode .aec files to photos beside them. INPUT is a file, - for standard input, or a folder.
 
-    The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp.
+    The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
-    target = _target(source, output, ".png", force, as_json)
-    suffix = ".png" if target == files.STANDARD else Path(target).suffix
-    with failing_for(source):
-        data = files.read_bytes(source)
-        header = read_header(data)
-
-    from aecodec.picture import output_format, picture_file
-
-    with failing_for(target):
-        output_format(suffix)
-    with failing_for(source):
-        from aecodec.codec import Codec
-
-        codec = Codec(header.model_id.hex(), device, max_pixels)
-        with Stopwatch() as watch:
-            picture = codec.decode_picture(data, region, keep_going)
-    with failing_for(target):
-        photo, left_out = picture_file(picture, suffix)
-        files.write_bytes(target, photo)
-    if left_out:
-        say(f"warning: {name_of(target)} cannot hold: {', '.join(left_out)}")
-    if (verbose or as_json) and not picture.notes:
-        _tell(Summary(source, len(data), target, len(photo), info(data), watch.seconds), as_json)
-    for damage in picture.notes:
-        say(f"error: {name_of(source)}: {damage}")
-    return 1 if picture.notes else 0
+    task = Decompress(None, device, max_pixels, force, verbose, region, keep_going)
+    jobs = _plan(sources, output, ".png", (".aec",), recursive, as_json)
+    return run_task(task, jobs, workers, keep_going, as_json, tell=verbose)
 
 
 @aecodec.command("info")
@@ -261,23 +262,21 @@ def models(as_json: bool) -> None:
         )
 
 
-def _target(source: str, output: str | None, suffix: str, force: bool, as_json: bool) -> str:
-    """Where the output goes, checked before any work is done."""
-    target = files.output_for(source, suffix) if output is None else output
-    if as_json and target == files.STANDARD:
+def _plan(
+    sources: tuple[str, ...],
+    output: str | None,
+    suffix: str,
+    taken: tuple[str, ...],
+    recursive: bool,
+    as_json: bool,
+) -> list[Job]:
+    """The jobs, checked before any work is done."""
+    if len(sources) > 1 and files.STANDARD in (*sources, output):
+        raise click.UsageError("- stands for one file only")
+    try:
+        jobs = plan(sources, output, suffix, taken, recursive)
+    except InputError as error:
+        raise Failure(error.source, str(error)) from error
+    if as_json and any(job.target == files.STANDARD for job in jobs):
         raise click.UsageError("--json and the output file cannot both go to standard output")
-    with failing_for(target):
-        files.check_output(target, source, force)
-    return target
-
-
-def _warn(file: str, notes: tuple[str, ...]) -> None:
-    for note in notes:
-        say(f"warning: {name_of(file)}: {note}")
-
-
-def _tell(summary: Summary, as_json: bool) -> None:
-    if as_json:
-        click.echo(summary.to_json())
-    else:
-        say(summary.text())
+    return jobs

@@ -41,6 +41,14 @@ def output_for(source: str, suffix: str) -> str:
     return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
 
 
+def make_folder(target: str) -> None:
+    """Make the folder that `target` goes into. Raises AecodecError."""
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AecodecError(_reason(error)) from error
+
+
 def check_output(target: str, source: str, force: bool) -> None:
     """Refuse an output that cannot be written, or may not. Raises AecodecError."""
     if target == STANDARD:

@@ -142,7 +142,7 @@ def _netpbm(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
     """A PGM or PPM file, without Pillow's copies: the largest pictures are written so."""
     height, width = picture.pixels.shape[:2]
     start = f"P{5 if picture.gray else 6}\n{width} {height}\n255\n".encode()
-    data = b"".join((start, memoryview(np.ascontiguousarray(picture.pixels)).cast("B")))
+    data = b"".join((start, np.ascontiguousarray(picture.pixels).data.cast("B")))
     names = ("alpha", "icc", "exif", "xmp")
     return data, tuple(name for name in names if getattr(picture, name) is not None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -69,6 +70,17 @@ class Summary:
             "seconds": self.seconds,
         }
         return json.dumps(facts)
+
+
+def total(summaries: Sequence[Summary], seconds: float) -> str:
+    """One line on many files."""
+    source = sum(summary.source_bytes for summary in summaries)
+    target = sum(summary.target_bytes for summary in summaries)
+    pixels = sum(summary.info.width * summary.info.height for summary in summaries)
+    return (
+        f"{len(summaries)} files: {source:,} -> {target:,} bytes ({source / target:.2f}:1),"
+        f" {seconds:.1f} s, {source / 1e6 / seconds:.2f} MB/s, {pixels / 1e6 / seconds:.2f} MP/s"
+    )
 
 
 def describe(info: Info) -> str:

@@ -211,7 +211,15 @@ def test_the_input_is_never_the_output(photo: Path, capsys: Any) -> None:
 
 FAILURES = {
     "missing": (["compress", "none.png"], "none.png: no such file or directory"),
-    "folder": (["compress", "folder", "-o", "x.aec"], "folder: is a directory"),
+    "folder": (
+        ["compress", "folder", "-o", "x.aec"],
+        "folder: is a folder; -r takes the files in it",
+    ),
+    "empty folder": (["compress", "folder", "-r"], "folder: no files in it (.png "),
+    "one name for two": (
+        ["compress", "photo.png", "photo.jpg"],
+        "photo.jpg: and photo.png would both be written as photo.aec",
+    ),
     "no photo": (["compress", "bad.aec", "-o", "x.aec"], "bad.aec: not a picture of a known"),
     "large": (
         ["compress", "photo.png", "--max-pixels", "700"],
@@ -225,7 +233,6 @@ FAILURES = {
         ["compress", "photo.png", "-o", "none/x.aec"],
         "none/x.aec: there is no folder none",
     ),
-    "to a folder": (["compress", "photo.png", "-o", "folder"], "folder: is a folder"),
     "not aec": (["decompress", "photo.png", "-o", "x.png"], "photo.png: not an .aec file"),
     "damaged": (["decompress", "bad.aec"], "bad.aec: tile 0 (column 0, row 0): damaged chunk"),
     "damaged, info": (["info", "bad.aec"], "bad.aec: tile 0 (column 0, row 0): damaged chunk"),
@@ -251,6 +258,92 @@ def test_a_failure_is_one_line_and_leaves_nothing(
     assert sorted(os.listdir()) == before
 
 
+@pytest.fixture
+def tree(photo: Path) -> Path:
+    """photo.png, and a folder with two more, one of them in a folder of its own."""
+    Path("in/deep").mkdir(parents=True)
+    for name in ("in/a.png", "in/deep/b.bmp"):
+        write_picture(Picture(PIXELS), name, Path(name).suffix)
+        os.utime(name, (1_000_000, 1_000_000))
+    Path("in/notes.txt").write_text("not a photo")
+    return Path("in")
+
+
+def test_a_folder_becomes_the_same_tree(tree: Path, capsys: Any) -> None:
+    assert main(["compress", "-r", "in", "-o", "out", "-j", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "aecodec: 2 files: 4,7" in err
+    found = sorted(str(p) for p in Path("out").rglob("*.*"))
+    assert found == ["out/a.aec", "out/deep/b.aec"]
+    assert os.stat("out/a.aec").st_mtime == 1_000_000
+    assert main(["decompress", "-r", "out", "-o", "back"]) == 0
+    assert np.array_equal(read_picture("back/deep/b.png").pixels, PIXELS)
+
+
+def test_many_files_beside_their_inputs_or_into_a_folder(tree: Path) -> None:
+    assert main(["compress", "photo.png", "in/a.png"]) == 0
+    assert Path("photo.aec").exists() and Path("in/a.aec").exists()
+    assert main(["compress", "photo.png", "in/a.png", "-o", "out"]) == 0
+    assert sorted(os.listdir("out")) == ["a.aec", "photo.aec"]
+    assert main(["compress", "photo.png", "-o", "in/deep"]) == 0
+    assert main(["compress", "photo.png", "-o", "new/"]) == 0
+    assert Path("in/deep/photo.aec").exists() and Path("new/photo.aec").exists()
+
+
+@pytest.mark.parametrize("going", [True, False])
+def test_a_failure_among_many(tree: Path, going: bool, capsys: Any) -> None:
+    Path("in/a.png").write_bytes(b"no picture")
+    keep = ["--keep-going"] if going else []
+    assert main(["compress", "-r", "in", "photo.png", "-o", "out", "-j", "1", *keep]) == 1
+    err = capsys.readouterr().err
+    assert "aecodec: error: in/a.png: not a picture of a known format" in err
+    assert "aecodec: error: 1 of 3 files could not be processed\n" in err
+    assert (Path("out/deep/b.aec").exists(), Path("out/photo.aec").exists()) == (going, going)
+
+
+def test_json_of_many_is_one_line_each(tree: Path, capsys: Any) -> None:
+    assert main(["compress", "-r", "in", "photo.png", "--json", "-o", "out"]) == 0
+    out, _ = capsys.readouterr()
+    assert sorted(json.loads(line)["input"] for line in out.splitlines()) == [
+        "in/a.png",
+        "in/deep/b.bmp",
+        "photo.png",
+    ]
+
+
+def test_damaged_tiles_and_keep_going(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    wide = bytearray(StandIn().encode(np.tile(PIXELS, (1, 3, 1)), tile=64))
+    wide[-1] ^= 1
+    Path("bad.aec").write_bytes(wide)
+    capsys.readouterr()
+    assert main(["decompress", "bad.aec"]) == 1
+    assert only_error(capsys).startswith(
+        "aecodec: error: bad.aec: tile 1 (column 1, row 0): damage"
+    )
+    assert main(["decompress", "bad.aec", "--keep-going", "-v"]) == 1
+    assert only_error(capsys) == "aecodec: error: bad.aec: tile 1 is damaged"
+    assert read_picture("bad.png").pixels.shape == (24, 96, 3)
+
+
+def test_region(photo: Path) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    assert main(["decompress", "photo.aec", "-o", "part.png", "--region", "3,4,10,12"]) == 0
+    assert np.array_equal(read_picture("part.png").pixels, PIXELS[4:16, 3:13])
+
+
+def test_what_reading_changed_is_told(photo: Path, capsys: Any) -> None:
+    Image.new("CMYK", (32, 24)).save("cmyk.tiff")
+    assert main(["compress", "cmyk.tiff"]) == 0
+    warning = "aecodec: warning: cmyk.tiff: CMYK was converted to RGB\n"
+    assert capsys.readouterr().err.startswith(warning)
+
+
+def test_strip(photo: Path) -> None:
+    assert main(["compress", "photo.png", "--strip"]) == 0
+    assert info(Path("photo.aec").read_bytes()).icc == 0
+
+
 WRONG_USAGE = [
     ["compress"],
     ["compress", "photo.png", "-q", "0"],
@@ -258,7 +351,12 @@ WRONG_USAGE = [
     ["compress", "photo.png", "--device", "tpu"],
     ["compress", "photo.png", "--json", "-o", "-"],
     ["compress", "-", "--json"],
-    ["compress", "photo.png", "other.png"],
+    ["compress", "photo.png", "-"],
+    ["compress", "photo.png", "photo.png", "-o", "-"],
+    ["compress", "photo.png", "-j", "0"],
+    ["compress", "photo.png", "--tile", "100"],
+    ["decompress", "photo.aec", "--region", "1,2,3"],
+    ["decompress", "photo.aec", "--region", "1,2,0,3"],
     ["decompress", "photo.aec", "--quality", "3"],
     ["info"],
     ["bench", "none"],

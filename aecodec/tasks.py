@@ -1,0 +1,128 @@
+"""What `compress` and `decompress` do with one file; libraries are imported by the first one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aecodec import files
+from aecodec.batch import Job
+from aecodec.console import failing_for, name_of
+from aecodec.container import Box, info, read_header
+from aecodec.summary import Stopwatch, Summary
+
+if TYPE_CHECKING:
+    from aecodec.codec import Codec
+
+_codec_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the command tells of one file."""
+
+    summary: Summary | None
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass
+class Task:
+    """The options that both directions share, and the codec once there is one."""
+
+    model: str | None
+    device: str
+    max_pixels: int
+    force: bool
+    verbose: bool
+    threads: int | None = field(default=None, init=False)  # of one file; None: PyTorch's choice
+    _codec: Codec | None = field(default=None, init=False)
+
+    def codec(self, model: str | None) -> Codec:
+        """The codec of this run, loaded by the first file."""
+        with _codec_lock:
+            if self._codec is None:
+                from aecodec.codec import Codec
+
+                if self.threads is not None:
+                    import torch
+
+                    torch.set_num_threads(self.threads)
+                self._codec = Codec(model, self.device, self.max_pixels)
+            return self._codec
+
+
+@dataclass
+class Compress(Task):
+    """A photo to an .aec file."""
+
+    quality: int = 60
+    strip: bool = False
+    tile: int = 0
+
+    def __call__(self, job: Job) -> Outcome:
+        """Raises Failure."""
+        with failing_for(job.target):
+            files.check_output(job.target, job.source, self.force)
+        with failing_for(job.source):
+            photo = files.read_bytes(job.source)
+
+            from PIL import Image
+
+            from aecodec.picture import psnr, read_picture, without_metadata
+
+            Image.MAX_IMAGE_PIXELS = None  # read_picture has our own limit, before any pixel
+            picture = read_picture(photo, self.max_pixels)
+            picture = without_metadata(picture) if self.strip else picture
+            codec = self.codec(self.model)
+            with Stopwatch() as watch:
+                data = codec.encode(picture, self.quality, self.tile)
+            decoded = codec.decode_picture(data) if self.verbose else None
+            quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
+        with failing_for(job.target):
+            files.write_bytes(job.target, data)
+        summary = Summary(
+            job.source, len(photo), job.target, len(data), info(data), watch.seconds, quality_db
+        )
+        warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
+        if summary.grew:
+            warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
+        return Outcome(summary, tuple(warnings))
+
+
+@dataclass
+class Decompress(Task):
+    """An .aec file to a photo."""
+
+    region: Box | None = None
+    keep_going: bool = False
+
+    def __call__(self, job: Job) -> Outcome:
+        """Raises Failure."""
+        suffix = ".png" if job.target == files.STANDARD else Path(job.target).suffix
+        with failing_for(job.target):
+            files.check_output(job.target, job.source, self.force)
+        with failing_for(job.source):
+            data = files.read_bytes(job.source)
+            header = read_header(data)
+
+        from aecodec.picture import output_format, picture_file
+
+        with failing_for(job.target):
+            output_format(suffix)
+        with failing_for(job.source):
+            codec = self.codec(header.model_id.hex())
+            with Stopwatch() as watch:
+                picture = codec.decode_picture(data, self.region, self.keep_going)
+        with failing_for(job.target):
+            photo, left_out = picture_file(picture, suffix)
+            files.write_bytes(job.target, photo)
+        warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",)
+        summary = None
+        if not picture.notes:
+            size = len(photo)
+            summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
+        errors = tuple(f"{name_of(job.source)}: {damage}" for damage in picture.notes)
+        return Outcome(summary, warnings if left_out else (), errors)

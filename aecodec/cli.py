@@ -123,6 +123,11 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
     show_default=True,
     help=f"Side of a tile in pixels, a multiple of {TILE_UNIT}.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Decode what was coded: compare symbols, warn where JPEG would look better.",
+)
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
 @_max_pixels
 @_recursive
@@ -138,6 +143,7 @@ def compress(
     quality: int,
     strip: bool,
     tile: int,
+    verify: bool,
     model: str | None,
     max_pixels: int,
     recursive: bool,
@@ -151,7 +157,7 @@ def compress(
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
     if tile % TILE_UNIT:
         raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
-    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile)
+    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile, verify)
     jobs = _plan(sources, output, ".aec", PHOTO_SUFFIXES, recursive, as_json)
     return run_task(task, jobs, workers, keep_going, as_json, tell=True)
 

@@ -91,13 +91,16 @@ class Codec:
         image: Picture | Image.Image | NDArray[np.uint8],
         quality: int = 60,
         tile: int = DEFAULT_TILE,
+        verify: bool = False,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
         -> bytes of an .aec file.
 
-        quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048.
+        quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
+        `verify`, every payload is decoded and its symbols are compared with what was encoded.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
-        large for a chunk, AecodecError for a quality or tile out of range or too little memory.
+        large for a chunk, AecodecError for a quality or tile out of range, too little memory, or
+        symbols that do not come back.
         """
         picture, q = as_picture(image), quality_to_q(quality)
         height, width = picture.pixels.shape[:2]
@@ -107,7 +110,7 @@ class Codec:
         header = Header(bytes.fromhex(self._encoder.model_id), width, height, q, mode, tile)
         with memory_errors(width, height):
             payloads = [
-                encode_tile(self._encoder, picture.pixels, q, tile) for tile in header.tiles()
+                encode_tile(self._encoder, picture.pixels, q, box, verify) for box in header.tiles()
             ]
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         return write_container(
@@ -240,9 +243,19 @@ class TileLatents:
 
 
 @torch.inference_mode()
-def encode_tile(loaded: LoadedModel, pixels: Pixels, q: int, tile: Box) -> bytes:
-    """A tile of uint8 [H, W, 3] or [H, W] -> payload."""
-    return encode_latent(loaded, *analyze(loaded.model, pixels, q, tile), q)[0]
+def encode_tile(
+    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, verify: bool = False
+) -> bytes:
+    """A tile of uint8 [H, W, 3] or [H, W] -> payload.
+
+    Raises AecodecError where, with `verify`, the decoder would not see the same symbols.
+    """
+    payload, y_hat, _ = encode_latent(loaded, *analyze(loaded.model, pixels, q, tile), q)
+    if verify and not torch.equal(
+        decode_latent(loaded, payload, tile.width, tile.height, q), y_hat
+    ):
+        raise AecodecError("what was encoded is not what would be decoded: please report this")
+    return payload
 
 
 def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:

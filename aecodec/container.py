@@ -197,9 +197,18 @@ def read_container(data: bytes, keep_going: bool = False) -> Container:
     """
     header, chunks, start = _read_head(data)
     found = {chunk.type: chunk.data for chunk in chunks}
-    fields = {field: found.get(kind) for kind, field in _FIELDS.items()}
     payloads = tuple(_read_tiles(data, start, header, found.get(_INDEX), keep_going))
-    return Container(header, payloads, **fields)
+    return Container(header, payloads, **_fields(found))
+
+
+def read_head(data: bytes) -> Container:
+    """All but the tiles, which may be damaged or missing. Raises FormatError."""
+    header, chunks, _ = _read_head(data)
+    return Container(header, (), **_fields({chunk.type: chunk.data for chunk in chunks}))
+
+
+def _fields(found: dict[str, bytes]) -> dict[str, bytes | None]:
+    return {field: found.get(kind) for kind, field in _FIELDS.items()}
 
 
 def info(data: bytes) -> Info:

@@ -15,6 +15,7 @@ from aecodec.summary import Stopwatch, Summary
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
+    from aecodec.picture import Picture
 
 _codec_lock = threading.Lock()
 
@@ -61,6 +62,7 @@ class Compress(Task):
     quality: int = 60
     strip: bool = False
     tile: int = 0
+    verify: bool = False
 
     def __call__(self, job: Job) -> Outcome:
         """Raises Failure."""
@@ -78,8 +80,8 @@ class Compress(Task):
             picture = without_metadata(picture) if self.strip else picture
             codec = self.codec(self.model)
             with Stopwatch() as watch:
-                data = codec.encode(picture, self.quality, self.tile)
-            decoded = codec.decode_picture(data) if self.verbose else None
+                data = codec.encode(picture, self.quality, self.tile, self.verify)
+            decoded = codec.decode_picture(data) if self.verbose or self.verify else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
         with failing_for(job.target):
             files.write_bytes(job.target, data)
@@ -89,7 +91,22 @@ class Compress(Task):
         warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
         if summary.grew:
             warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
+        if quality_db is not None and self.verify:
+            warnings += _worse_than_jpeg(job, picture, len(data), quality_db)
         return Outcome(summary, tuple(warnings))
+
+
+def _worse_than_jpeg(job: Job, picture: Picture, size: int, psnr: float) -> list[str]:
+    """A warning where JPEG would do better: line art, text, noise are not what models know."""
+    from aecodec.picture import jpeg_psnr
+
+    jpeg = jpeg_psnr(picture, size)
+    if jpeg is None or jpeg <= psnr:
+        return []
+    return [
+        f"{name_of(job.target)} has {psnr:.2f} dB; JPEG has {jpeg:.2f} dB in no more bytes: "
+        "this picture is unlike the photos that the model knows"
+    ]
 
 
 @dataclass

@@ -45,7 +45,9 @@ class StandIn:
         if model == "none":
             raise ModelError("no model is called none")
 
-    def encode(self, image: Any, quality: int = 60, tile: int = DEFAULT_TILE) -> bytes:
+    def encode(
+        self, image: Any, quality: int = 60, tile: int = DEFAULT_TILE, verify: bool = False
+    ) -> bytes:
         """As Codec.encode."""
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]
@@ -458,3 +460,16 @@ def test_every_command_has_help(capsys: Any) -> None:
         assert capsys.readouterr().err == ""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"aecodec {__version__}\n"
+
+
+def test_verify_warns_where_jpeg_is_better(photo: Path, capsys: Any) -> None:
+    class Worse(StandIn):
+        def decode_picture(self, *_: Any) -> Picture:
+            return Picture(PIXELS ^ np.uint8(64))
+
+    assert main(["compress", "photo.png", "--verify"]) == 0
+    assert "JPEG" not in capsys.readouterr().err
+    sys.modules["aecodec.codec"].Codec = Worse  # type: ignore[attr-defined]
+    assert main(["compress", "photo.png", "--verify", "-f"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("aecodec: warning: photo.aec has 12.01 dB; JPEG has ")

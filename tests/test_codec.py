@@ -153,3 +153,12 @@ def test_bytes_and_psnr_rise_with_q() -> None:
             quality.append(psnr(pixels, decode_pixels(loaded, payload, 128, 128, q)))
         assert sizes == sorted(set(sizes))
         assert quality == sorted(set(quality))
+
+
+def test_verify_compares_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = photo(64, 48)
+    assert codec().encode(pixels, verify=True) == codec().encode(pixels)
+    decode = codec_module.decode_latent
+    monkeypatch.setattr(codec_module, "decode_latent", lambda *a: decode(*a) + 1)
+    with pytest.raises(aecodec.AecodecError, match="please report this"):
+        codec().encode(pixels, verify=True)

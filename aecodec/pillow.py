@@ -1,0 +1,99 @@
+"""Pillow opens and saves .aec files once this module has been imported.
+
+    import aecodec.pillow
+    Image.open("photo.aec"); image.save("photo.aec", quality=60)
+
+Opening reads size, mode and metadata; the networks run when pixels are asked for. As with every
+plugin of Pillow, a file that is not what it says is an OSError, and a truncated one is decoded as
+far as it goes where `ImageFile.LOAD_TRUNCATED_IMAGES` is set.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any
+
+from PIL import Image, ImageFile
+
+from aecodec.container import MODES, SIGNATURE, read_head
+from aecodec.errors import AecodecError
+from aecodec.metadata import EXIF_PREFIX
+from aecodec.picture import from_pil, metadata_info, to_pil
+
+if TYPE_CHECKING:
+    from aecodec.codec import Codec
+
+FORMAT = "AEC"
+MIME_TYPE = "image/x-aec"
+_MODES = {("RGB", False): "RGB", ("RGB", True): "RGBA", ("gray", False): "L", ("gray", True): "LA"}
+
+
+class AecImageFile(ImageFile.ImageFile):
+    """An .aec file whose pixels are decoded by the first `load`."""
+
+    format = FORMAT
+    format_description = "aecodec learned image"
+
+    def _open(self) -> None:
+        assert self.fp is not None  # Pillow has opened it
+        self._data: bytes | None = self.fp.read()
+        try:
+            head = read_head(self._data)
+        except AecodecError as error:
+            raise OSError(str(error)) from error
+        self._size = head.header.width, head.header.height
+        self._mode = _MODES[MODES[head.header.mode], head.alpha is not None]
+        self.info.update(metadata_info(head.icc, head.exif, head.xmp))
+        self.tile = []
+
+    def load(self) -> Any:
+        """Decode, once. Raises OSError."""
+        if self._data is not None:
+            try:
+                picture = _codec().decode_picture(
+                    self._data, keep_going=ImageFile.LOAD_TRUNCATED_IMAGES
+                )
+            except AecodecError as error:
+                raise OSError(str(error)) from error
+            self.im = to_pil(picture).im
+            self._data = None
+        return super().load()
+
+
+def _accept(start: bytes) -> bool:
+    return start.startswith(SIGNATURE)
+
+
+def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
+    """`quality` 1 to 100; icc_profile, exif and xmp, by default those of the image."""
+    options = getattr(image, "encoderinfo", {})
+    chosen = image.copy()
+    for key in ("icc_profile", "exif", "xmp"):
+        value = options.get(key, image.info.get(key))
+        if isinstance(value, Image.Exif):
+            value = value.tobytes()
+        if key == "exif" and value and not value.startswith(EXIF_PREFIX):
+            value = EXIF_PREFIX + value
+        chosen.info[key] = value
+    try:
+        picture = from_pil(chosen)
+        data = _codec().encode(picture, options.get("quality", 60))
+    except AecodecError as error:
+        raise OSError(str(error)) from error
+    for note in picture.notes:
+        warnings.warn(note, stacklevel=3)
+    file.write(data)
+
+
+@cache
+def _codec() -> Codec:
+    from aecodec.codec import Codec
+
+    return Codec()
+
+
+Image.register_open(FORMAT, AecImageFile, _accept)
+Image.register_save(FORMAT, _save)
+Image.register_extension(FORMAT, ".aec")
+Image.register_mime(FORMAT, MIME_TYPE)

@@ -1,0 +1,87 @@
+"""The plugin, used as Pillow's users use any other."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+
+import aecodec.pillow
+from aecodec.picture import psnr
+from tests.photos import photo
+
+PIXELS = photo(200, 120)
+
+
+def test_save_and_open(tmp_path: Path) -> None:
+    path = tmp_path / "photo.aec"
+    Image.fromarray(PIXELS).save(path, quality=80)
+    with Image.open(path) as image:
+        assert (image.format, image.mode, image.size) == ("AEC", "RGB", (200, 120))
+        assert image.get_format_mimetype() == "image/x-aec"
+        assert psnr(PIXELS, np.asarray(image)) > 30
+        image.thumbnail((50, 50))
+        assert image.size == (50, 30)
+
+
+def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "AEC")
+    monkeypatch.setattr(aecodec.pillow, "_codec", None)
+    file.seek(0)
+    assert Image.open(file).size == (200, 120)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_modes(mode: str) -> None:
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).convert(mode).save(file, "AEC")
+    image = Image.open(file)
+    assert image.mode == mode
+    image.load()
+    assert image.mode == mode and len(image.getbands()) == len(mode)
+
+
+def test_quality_and_metadata() -> None:
+    image = Image.fromarray(PIXELS)
+    exif = Image.Exif()
+    exif[274] = 6
+    small, large = io.BytesIO(), io.BytesIO()
+    image.save(small, "AEC", quality=10, exif=exif, icc_profile=b"a profile", xmp=b"<x/>")
+    image.save(large, "AEC", quality=90)
+    assert len(small.getvalue()) < len(large.getvalue())
+    back = Image.open(small)
+    assert back.getexif()[274] == 6
+    assert (back.info["icc_profile"], back.info["xmp"]) == (b"a profile", b"<x/>")
+    again = io.BytesIO()
+    back.save(again, "AEC")
+    assert Image.open(again).info["icc_profile"] == b"a profile"
+    assert "exif" not in Image.open(large).info
+
+
+def test_what_saving_changes_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="CMYK was converted to RGB"):
+        Image.new("CMYK", (8, 8)).save(io.BytesIO(), "AEC")
+
+
+def test_truncated_files_as_pillow_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "AEC")
+    image = Image.open(io.BytesIO(file.getvalue()[:-9]))
+    with pytest.raises(OSError, match="cut inside the chunk TILE"):
+        image.load()
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    image.load()
+    assert image.size == (200, 120)
+    with pytest.raises(OSError, match="damaged header"):
+        Image.open(io.BytesIO(file.getvalue()[:20] + b"!" + file.getvalue()[21:]))
+
+
+def test_import_alone_loads_no_torch() -> None:
+    code = "import sys, aecodec.pillow; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -171,6 +171,12 @@ def compress(
     callback=_read_region,
     help="Decode these pixels only: left, top, width, height.",
 )
+@click.option(
+    "--thumbnail",
+    metavar="N",
+    type=click.IntRange(1),
+    help="A PNG that fits into N by N pixels, upright.",
+)
 @_max_pixels
 @_recursive
 @_workers
@@ -187,6 +193,7 @@ def decompress(
     sources: tuple[str, ...],
     output: str | None,
     region: Box | None,
+    thumbnail: int | None,
     max_pixels: int,
     recursive: bool,
     workers: int | None,
@@ -200,7 +207,7 @@ def decompress(
 
     The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
-    task = Decompress(None, device, max_pixels, force, verbose, region, keep_going)
+    task = Decompress(None, device, max_pixels, force, verbose, region, keep_going, thumbnail)
     jobs = _plan(sources, output, ".png", (".aec",), recursive, as_json)
     return run_task(task, jobs, workers, keep_going, as_json, tell=verbose)
 

@@ -209,6 +209,14 @@ def without_metadata(picture: Picture) -> Picture:
     )
 
 
+def small(picture: Picture, size: int) -> Picture:
+    """A thumbnail that fits into size by size pixels, upright, in its own colour profile."""
+    upright = without_metadata(picture)
+    image = joined(upright.pixels, upright.alpha)
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return Picture(*split(np.array(image)), icc=picture.icc)
+
+
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """PSNR in dB over all samples of two images of one shape; infinite where they are the same."""
     if a.shape != b.shape:

@@ -115,17 +115,20 @@ class Decompress(Task):
 
     region: Box | None = None
     keep_going: bool = False
+    thumbnail: int | None = None  # pixels
 
     def __call__(self, job: Job) -> Outcome:
         """Raises Failure."""
-        suffix = ".png" if job.target == files.STANDARD else Path(job.target).suffix
+        suffix = Path(job.target).suffix
+        if job.target == files.STANDARD or self.thumbnail:
+            suffix = ".png"
         with failing_for(job.target):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
             header = read_header(data)
 
-        from aecodec.picture import output_format, picture_file
+        from aecodec.picture import output_format, picture_file, small
 
         with failing_for(job.target):
             output_format(suffix)
@@ -133,13 +136,15 @@ class Decompress(Task):
             codec = self.codec(header.model_id.hex())
             with Stopwatch() as watch:
                 picture = codec.decode_picture(data, self.region, self.keep_going)
+        notes = picture.notes
+        picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
             photo, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, photo)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",)
         summary = None
-        if not picture.notes:
+        if not notes:
             size = len(photo)
             summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
-        errors = tuple(f"{name_of(job.source)}: {damage}" for damage in picture.notes)
+        errors = tuple(f"{name_of(job.source)}: {damage}" for damage in notes)
         return Outcome(summary, warnings if left_out else (), errors)

@@ -1,0 +1,114 @@
+"""Many machines: compress a collection through Ray Data. `pip install 'aecodec[ray]'`
+
+    python -m aecodec.ray photos/ compressed/ --workers 16 --quality 75
+
+Or in a pipeline of your own, from a dataset with the column `bytes`, a photo's file:
+
+    photos = ray.data.read_binary_files(folder, include_paths=True)
+    photos.map_batches(Compress, fn_constructor_kwargs={"quality": 75}, concurrency=16)
+
+The model is loaded once a worker. The bytes are those of the command `aecodec compress`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from aecodec import files
+from aecodec.batch import plan
+from aecodec.cli import PHOTO_SUFFIXES
+from aecodec.codec import Codec
+from aecodec.errors import AecodecError
+from aecodec.picture import read_picture
+
+Batch = dict[str, NDArray[Any]]
+"""Columns of a dataset, one entry a row."""
+
+
+class Compress:
+    """A worker of `map_batches`: reads the column `bytes`, adds `aec` and `error`.
+
+    `aec` holds an .aec file, or nothing where `error` says in a line why there is none.
+    """
+
+    def __init__(self, quality: int = 60, threads: int = 1) -> None:
+        """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
+        import torch
+
+        torch.set_num_threads(threads)
+        self.quality, self.codec = quality, Codec()
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Code every row."""
+        coded = [self.code(bytes(photo)) for photo in batch["bytes"]]
+        columns = {"aec": [aec for aec, _ in coded], "error": [error for _, error in coded]}
+        return batch | {name: np.array(values, dtype=object) for name, values in columns.items()}
+
+    def code(self, photo: bytes) -> tuple[bytes, str]:
+        """A photo's file -> an .aec file, or nothing, and why."""
+        try:
+            return self.codec.encode(read_picture(photo), self.quality), ""
+        except AecodecError as error:
+            return b"", str(error)
+
+
+class CompressFiles(Compress):
+    """As Compress, from the columns `source` and `target`, names of files that workers share."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Code every file; adds `error`, empty where all went well."""
+        pairs = zip(batch["source"], batch["target"], strict=True)
+        errors = [self.file(str(source), str(target)) for source, target in pairs]
+        return batch | {"error": np.array(errors, dtype=object)}
+
+    def file(self, source: str, target: str) -> str:
+        """One file to another -> why not, or nothing."""
+        try:
+            data, error = self.code(files.read_bytes(source))
+            if not error:
+                files.make_folder(target)
+                files.write_bytes(target, data)
+            return error
+        except AecodecError as failure:
+            return str(failure)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.argument("output", type=click.Path(file_okay=False))
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=60, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="A worker's.")
+def main(folder: str, output: str, quality: int, workers: int, threads: int) -> None:
+    """Compress the photos under FOLDER into the same tree under OUTPUT, on a Ray cluster.
+
+    Both must be on a file system that all machines share. Exit code 1 if a file failed.
+    """
+    import ray
+
+    jobs = plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
+    names = [
+        {"source": str(Path(j.source).resolve()), "target": str(Path(j.target).resolve())}
+        for j in jobs
+    ]
+    done = ray.data.from_items(names).map_batches(
+        CompressFiles,
+        fn_constructor_kwargs={"quality": quality, "threads": threads},
+        concurrency=workers,
+        num_cpus=threads,
+        batch_size=4,
+    )
+    failed = [row for row in done.iter_rows() if row["error"]]
+    for row in failed:
+        click.echo(f"aecodec: error: {row['source']}: {row['error']}", err=True)
+    click.echo(f"aecodec: {len(jobs) - len(failed)} of {len(jobs)} files compressed", err=True)
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

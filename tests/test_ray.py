@@ -1,0 +1,40 @@
+"""A folder through a local Ray of two workers: the same bytes as the command's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from aecodec.cli import main
+from tests.photos import photo
+
+COUNT = 50
+
+
+@pytest.mark.slow
+def test_ray_makes_the_same_files_as_the_command(tmp_path: Path) -> None:
+    pixels = photo(120, 48 + COUNT)
+    for number in range(COUNT):
+        path = tmp_path / "in" / f"{number % 3}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[number : number + 48]).save(path)
+    (tmp_path / "in" / "bad.png").write_bytes(b"no photo")
+
+    ray = [sys.executable, "-m", "aecodec.ray", str(tmp_path / "in"), str(tmp_path / "ray")]
+    quiet = os.environ | {"RAY_DEDUP_LOGS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    result = subprocess.run(ray, env=quiet, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 1
+    assert f"aecodec: error: {tmp_path}/in/bad.png: not a picture of a known" in result.stderr
+    assert f"aecodec: {COUNT} of {COUNT + 1} files compressed" in result.stderr
+
+    (tmp_path / "in" / "bad.png").unlink()
+    assert main(["compress", "-r", str(tmp_path / "in"), "-o", str(tmp_path / "cli")]) == 0
+    made = {p.relative_to(tmp_path / "cli"): p for p in (tmp_path / "cli").rglob("*.aec")}
+    assert len(made) == COUNT
+    for name, path in made.items():
+        assert path.read_bytes() == (tmp_path / "ray" / name).read_bytes()

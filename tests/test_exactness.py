@@ -1,67 +1,164 @@
 """A file decodes to the same symbols whatever the threads, kernels and memory layout; its pixels
-to at most one level apart (SPEC 5.1)."""
+to at most one level apart (SPEC 5.1). What holds of the encoder's bytes is said below."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
-from aecodec.codec import Codec, decode_latent, encode_latent
+from aecodec import transform
+from aecodec.codec import Codec, LoadedModel, decode_latent, encode_latent
+from aecodec.model.fixed_point import FixedAffine
+from aecodec.planes import Pixels, to_planes
 from aecodec.transform import analyze, synthesize
 from tests.photos import photo
 
-SETTINGS = [
-    ("threads=1", "torch.set_num_threads(1)"),
-    ("threads=2", "torch.set_num_threads(2)"),
-    ("onednn=off", "torch.backends.mkldnn.set_flags(False)"),
-    ("channels_last", "layout = torch.channels_last"),
-]
+WIDTH, HEIGHT = 200, 133
+RATES = (3, 40, 63)
+LAYOUTS = {"NCHW": torch.contiguous_format, "channels_last": torch.channels_last}
+SETTINGS = list(product((True, False), (1, 2, 3, 4), LAYOUTS))
+"""oneDNN, threads, memory layout."""
+NAMES = [f"oneDNN {'on' if a else 'off'}, {b} threads, {c}" for a, b, c in SETTINGS]
+OLD_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
 SCRIPT = """
-import hashlib, sys, torch
-import numpy as np
+import sys
 from pathlib import Path
-from aecodec import codec, transform
-layout = torch.contiguous_format
-{setting}
-dequantize = codec.dequantize
-codec.dequantize = lambda *a: dequantize(*a).contiguous(memory_format=layout)
-loaded = codec.Codec()._encoder
-with torch.inference_mode():
-    for q in (3, 40, 63):
-        payload = Path(sys.argv[1], str(q)).read_bytes()
-        y_hat = codec.decode_latent(loaded, payload, 200, 133, q)
-        print(hashlib.sha256((16 * y_hat).int().contiguous().numpy().tobytes()).hexdigest())
-        pixels = transform.synthesize(loaded.model, y_hat, 200, 133, q)
-        others = np.load(Path(sys.argv[1], f"{{q}}.npy")).astype(int)
-        assert abs(pixels - others).max() <= 1, "pixels differ by more than a level"
+import numpy as np
+from tests.test_exactness import RATES, decoded, loaded
+for q in RATES:
+    y_hat, _ = decoded(Path(sys.argv[1], str(q)).read_bytes(), q)
+    np.save(Path(sys.argv[1], f"{q}.npy"), y_hat.numpy())
 """
 
 
-@pytest.fixture(scope="module")
-def payloads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Payloads of one photo at three rates, and the digests of their latents as encoded."""
-    folder, digests = tmp_path_factory.mktemp("payloads"), []
-    loaded = Codec()._encoder
-    with torch.inference_mode():
-        for q in (3, 40, 63):
-            payload, y_hat, _ = encode_latent(loaded, *analyze(loaded.model, photo(200, 133), q), q)
-            assert torch.equal(y_hat, decode_latent(loaded, payload, 200, 133, q))
-            (folder / str(q)).write_bytes(payload)
-            np.save(folder / f"{q}.npy", synthesize(loaded.model, y_hat, 200, 133, q))
-            symbols = (16 * y_hat).int().contiguous().numpy()
-            digests.append(hashlib.sha256(symbols.tobytes()).hexdigest())
-    return folder, digests
+@cache
+def loaded() -> LoadedModel:
+    return Codec()._encoder
 
 
-@pytest.mark.parametrize("setting", [code for _, code in SETTINGS], ids=[n for n, _ in SETTINGS])
-def test_symbols_are_the_same(payloads: tuple[Path, list[str]], setting: str) -> None:
-    folder, digests = payloads
-    line = [sys.executable, "-c", SCRIPT.format(setting=setting), str(folder)]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.stdout.split() == digests, done.stderr
+@contextmanager
+def running(onednn: bool, threads: int, layout: str) -> Iterator[None]:
+    """Other kernels, other threads, and inputs of every exact layer in another layout."""
+    memory, before = LAYOUTS[layout], torch.get_num_threads()
+
+    def laid_out(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        return (inputs[0].contiguous(memory_format=memory),)
+
+    def planes(pixels: Pixels) -> Tensor:
+        return to_planes(pixels).contiguous(memory_format=memory)
+
+    layers = [m for m in loaded().model.modules() if isinstance(m, FixedAffine)]
+    hooks = [layer.register_forward_pre_hook(laid_out) for layer in layers]
+    try:
+        torch.set_num_threads(threads)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.backends.mkldnn, "enabled", onednn)
+            patch.setattr(transform, "to_planes", planes)
+            yield
+    finally:
+        torch.set_num_threads(before)
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.inference_mode()
+def encoded(q: int) -> tuple[bytes, Tensor, Tensor]:
+    """The photo's payload, y before and after quantization."""
+    y, z = analyze(loaded().model, photo(WIDTH, HEIGHT), q)
+    payload, y_hat, _ = encode_latent(loaded(), y, z, q)
+    return payload, y, y_hat
+
+
+@torch.inference_mode()
+def decoded(payload: bytes, q: int) -> tuple[Tensor, Pixels]:
+    y_hat = decode_latent(loaded(), payload, WIDTH, HEIGHT, q)
+    return y_hat, synthesize(loaded().model, y_hat, WIDTH, HEIGHT, q)
+
+
+@cache
+def first(q: int) -> tuple[bytes, Tensor, Tensor, Pixels]:
+    """As `encoded` with the settings that PyTorch chooses, and the decoder's pixels."""
+    payload, y, y_hat = encoded(q)
+    again, pixels = decoded(payload, q)
+    assert torch.equal(again, y_hat)
+    return payload, y, y_hat, pixels
+
+
+@pytest.mark.parametrize(("onednn", "threads", "layout"), SETTINGS, ids=NAMES)
+def test_symbols_are_the_same(onednn: bool, threads: int, layout: str) -> None:
+    """Of a file made elsewhere, and of one made here and decoded elsewhere."""
+    for q in RATES:
+        payload, _, y_hat, pixels = first(q)
+        with running(onednn, threads, layout):
+            again, others = decoded(payload, q)
+            made_here, _, symbols_here = encoded(q)
+        assert torch.equal(again, y_hat)
+        assert np.abs(pixels.astype(int) - others).max() <= 1
+        assert torch.equal(decoded(made_here, q)[0], symbols_here)
+
+
+def test_symbols_are_the_same_on_an_old_processor(tmp_path: Path) -> None:
+    """As far as libraries let themselves be told not to use the new one's instructions."""
+    for q in RATES:
+        (tmp_path / str(q)).write_bytes(first(q)[0])
+    line = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    done = subprocess.run(line, env=os.environ | OLD_PROCESSOR, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for q in RATES:
+        assert np.array_equal(np.load(tmp_path / f"{q}.npy"), first(q)[2].numpy())
+
+
+KERNELS = {
+    "oneDNN, 1 thread": [(True, 1, layout) for layout in LAYOUTS],
+    "oneDNN, several threads": [(True, n, layout) for n in (2, 3, 4) for layout in LAYOUTS],
+    "no oneDNN": [(False, n, layout) for n in (1, 2, 3, 4) for layout in LAYOUTS],
+}
+"""Settings under which the analysis transform computes the same bits."""
+
+
+def latents_under(settings: list[tuple[bool, int, str]]) -> list[tuple[bytes, Tensor]]:
+    """Payload and y of the photo at the highest rate under each setting."""
+    found = []
+    for setting in settings:
+        with running(*setting):
+            found.append(encoded(max(RATES))[:2])
+    return found
+
+
+@pytest.mark.parametrize("settings", KERNELS.values(), ids=KERNELS.keys())
+def test_encoding_is_deterministic(settings: list[tuple[bool, int, str]]) -> None:
+    """Same input, same bytes, and before rounding too: nothing here is luck."""
+    (payload, y), *others = latents_under(settings)
+    for other_payload, other_y in others:
+        assert torch.equal(other_y, y)
+        assert other_payload == payload
+
+
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="oneDNN sums 1x1 convolutions of many inputs in an order that depends "
+    "on whether there is one thread; its depthwise kernel has yet another order",
+)
+def test_encoding_is_deterministic_across_kernels() -> None:
+    """What issue 4 asks for. y differs in its last bits between the groups above, so now and then
+    a symbol at the edge of rounding does: at 512x768 and q 63, in 3 of 4 photos. Files of either
+    kind are valid and decode to what their encoder saw: test_symbols_are_the_same."""
+    (_, y), *others = latents_under([settings[0] for settings in KERNELS.values()])
+    assert all(torch.equal(other, y) for _, other in others)
+
+
+def test_other_kernels_move_latents_by_their_last_bits_only() -> None:
+    (_, y), *others = latents_under([settings[0] for settings in KERNELS.values()])
+    for _, other in others:
+        assert (other - y).abs().max() < 1e-3  # steps

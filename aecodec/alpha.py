@@ -8,6 +8,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from aecodec.errors import FormatError
 
@@ -32,7 +33,7 @@ def read_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     if numbers[:4] != [width, height, 8, 0]:
         raise FormatError(f"the chunk ALPH is not 8-bit gray of {width}x{height} pixels")
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with PngImageFile(io.BytesIO(data)) as image:  # Image.open has a limit of its own
             return np.array(image)
     except Exception as error:  # Pillow has many
         reason = " ".join(str(error).split()) or type(error).__name__

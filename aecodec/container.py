@@ -296,7 +296,7 @@ def _read_head(data: bytes) -> tuple[Header, list[Chunk], int]:
     header = read_header(data)
     chunks: list[Chunk] = []
     start = HEADER_BYTES
-    while _type_at(data, start) != _TILE:
+    while not _tiles_begin(data, start, chunks):
         if len(chunks) == MAX_CHUNKS:
             raise FormatError(f"more than {MAX_CHUNKS} chunks before the tiles")
         chunk, start = _read_chunk(data, start)
@@ -341,11 +341,12 @@ def _lengths(data: bytes, start: int, index: bytes | None, count: int) -> list[i
     return [length for (length,) in _LENGTH.iter_unpack(index)]
 
 
-def _type_at(data: bytes, start: int) -> str | None:
-    """The type of the chunk that begins at byte `start`, if there is a whole chunk head."""
-    if len(data) < start + _CHUNK_HEAD.size:
-        return None
-    return str(_CHUNK_HEAD.unpack_from(data, start)[1].decode("latin-1"))
+def _tiles_begin(data: bytes, start: int, before: list[Chunk]) -> bool:
+    """Whether the first tile begins at byte `start`: after the index, damaged or not (SPEC 3.5)."""
+    if before and before[-1].type == _INDEX:
+        return True
+    head = data[start : start + _CHUNK_HEAD.size]
+    return len(head) == _CHUNK_HEAD.size and head.endswith(_TILE.encode("ascii"))
 
 
 def _read_chunk(data: bytes, start: int) -> tuple[Chunk, int]:

@@ -110,6 +110,12 @@ def test_a_damaged_tile_does_not_lose_the_others() -> None:
     assert read_container(write_container(TILED)[:-3], keep_going=True).payloads == (b"left", None)
 
 
+def test_a_damaged_type_of_the_first_tile_does_not_lose_the_others() -> None:
+    data = bytearray(write_container(TILED))
+    data[data.index(b"TILE")] ^= 1
+    assert read_container(bytes(data), keep_going=True).payloads == (None, b"right side")
+
+
 def test_a_damaged_length_of_a_tile_does_not_lose_the_others() -> None:
     data = bytearray(write_container(TILED))
     data[data.index(b"TILE") - 1] ^= 2
@@ -230,7 +236,7 @@ BAD_FILES = {
     "exif twice": (file_of(chunk(b"exif"), chunk(b"exif"), TILE), "a second chunk exif"),
     "xmpx twice": (file_of(chunk(b"xmpx"), chunk(b"xmpx"), TILE), "a second chunk xmpx"),
     "ALPH twice": (file_of(chunk(b"ALPH"), chunk(b"ALPH"), TILE), "a second chunk ALPH"),
-    "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "a second chunk TIDX"),
+    "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "the chunk TIDX is not the tile"),
     "TILE twice": (file_of(TILE, TILE), "14 bytes left over after the last tile"),
     "metadata last": (file_of(TILE, chunk(b"exif")), "12 bytes left over after the last tile"),
     "trailing byte": (PLAIN + b"\0", "1 bytes left over after the last tile"),
@@ -246,6 +252,10 @@ BAD_FILES = {
         "tile 0 .*: the chunk TILE is not the tile of the index",
     ),
     "one tile of two": (file_of(INDEX, TILE, **TWO), r"tile 1 \(column 1, row 0\): cut"),
+    "metadata after the index": (
+        file_of(INDEX, chunk(b"exif", b"hi"), TILE, TILE, **TWO),
+        "tile 0 .*: the chunk exif is not the tile of the index",
+    ),
     "another chunk for a tile": (
         file_of(INDEX, TILE, chunk(b"tile", b"hi"), **TWO),
         "tile 1 .*: the chunk tile is not the tile of the index",

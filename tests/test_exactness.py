@@ -1,5 +1,5 @@
 """A file decodes to the same symbols whatever the threads, kernels and memory layout; its pixels
-to at most one level apart (SPEC 5.1). What holds of the encoder's bytes is said below."""
+to at most one level apart (SPEC 5.4). What holds of the encoder's bytes is said below."""
 
 from __future__ import annotations
 
@@ -87,25 +87,32 @@ def decoded(payload: bytes, q: int) -> tuple[Tensor, Pixels]:
 
 
 @cache
-def first(q: int) -> tuple[bytes, Tensor, Tensor, Pixels]:
-    """As `encoded` with the settings that PyTorch chooses, and the decoder's pixels."""
-    payload, y, y_hat = encoded(q)
+def first(q: int) -> tuple[bytes, Tensor, Pixels]:
+    """Payload, y_hat and the decoder's pixels with the settings that PyTorch chooses."""
+    payload, _, y_hat = encoded(q)
     again, pixels = decoded(payload, q)
     assert torch.equal(again, y_hat)
-    return payload, y, y_hat, pixels
+    return payload, y_hat, pixels
+
+
+@cache
+def encoded_with(onednn: bool, threads: int, layout: str) -> tuple[bytes, Tensor, Tensor]:
+    """As `encoded`, at the highest rate."""
+    with running(onednn, threads, layout):
+        return encoded(max(RATES))
 
 
 @pytest.mark.parametrize(("onednn", "threads", "layout"), SETTINGS, ids=NAMES)
 def test_symbols_are_the_same(onednn: bool, threads: int, layout: str) -> None:
-    """Of a file made elsewhere, and of one made here and decoded elsewhere."""
+    """Of files made here and decoded with these settings, and of one made with them."""
     for q in RATES:
-        payload, _, y_hat, pixels = first(q)
+        payload, y_hat, pixels = first(q)
         with running(onednn, threads, layout):
             again, others = decoded(payload, q)
-            made_here, _, symbols_here = encoded(q)
         assert torch.equal(again, y_hat)
         assert np.abs(pixels.astype(int) - others).max() <= 1
-        assert torch.equal(decoded(made_here, q)[0], symbols_here)
+    payload, _, y_hat = encoded_with(onednn, threads, layout)
+    assert torch.equal(decoded(payload, max(RATES))[0], y_hat)
 
 
 def test_symbols_are_the_same_on_an_old_processor(tmp_path: Path) -> None:
@@ -116,7 +123,7 @@ def test_symbols_are_the_same_on_an_old_processor(tmp_path: Path) -> None:
     done = subprocess.run(line, env=os.environ | OLD_PROCESSOR, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for q in RATES:
-        assert np.array_equal(np.load(tmp_path / f"{q}.npy"), first(q)[2].numpy())
+        assert np.array_equal(np.load(tmp_path / f"{q}.npy"), first(q)[1].numpy())
 
 
 KERNELS = {
@@ -127,38 +134,34 @@ KERNELS = {
 """Settings under which the analysis transform computes the same bits."""
 
 
-def latents_under(settings: list[tuple[bool, int, str]]) -> list[tuple[bytes, Tensor]]:
-    """Payload and y of the photo at the highest rate under each setting."""
-    found = []
-    for setting in settings:
-        with running(*setting):
-            found.append(encoded(max(RATES))[:2])
-    return found
-
-
 @pytest.mark.parametrize("settings", KERNELS.values(), ids=KERNELS.keys())
 def test_encoding_is_deterministic(settings: list[tuple[bool, int, str]]) -> None:
     """Same input, same bytes, and before rounding too: nothing here is luck."""
-    (payload, y), *others = latents_under(settings)
-    for other_payload, other_y in others:
+    payload, y, _ = encoded_with(*settings[0])
+    for setting in settings[1:]:
+        other_payload, other_y, _ = encoded_with(*setting)
         assert torch.equal(other_y, y)
         assert other_payload == payload
 
 
+def last_bits() -> list[float]:
+    """By how many steps y differs at most between the first of those groups and the others."""
+    _, y, _ = encoded_with(*SETTINGS[0])
+    others = [encoded_with(*settings[0])[1] for settings in KERNELS.values()]
+    return [float((other - y).abs().max()) for other in others]
+
+
 @pytest.mark.xfail(
     raises=AssertionError,
-    reason="oneDNN sums 1x1 convolutions of many inputs in an order that depends "
-    "on whether there is one thread; its depthwise kernel has yet another order",
+    reason="oneDNN's order of sums in a 1x1 convolution of many inputs depends on whether there is "
+    "one thread, and its order in a depthwise convolution is not that of PyTorch's own kernel",
 )
 def test_encoding_is_deterministic_across_kernels() -> None:
     """What issue 4 asks for. y differs in its last bits between the groups above, so now and then
     a symbol at the edge of rounding does: at 512x768 and q 63, in 3 of 4 photos. Files of either
     kind are valid and decode to what their encoder saw: test_symbols_are_the_same."""
-    (_, y), *others = latents_under([settings[0] for settings in KERNELS.values()])
-    assert all(torch.equal(other, y) for _, other in others)
+    assert not any(last_bits())
 
 
 def test_other_kernels_move_latents_by_their_last_bits_only() -> None:
-    (_, y), *others = latents_under([settings[0] for settings in KERNELS.values()])
-    for _, other in others:
-        assert (other - y).abs().max() < 1e-3  # steps
+    assert max(last_bits()) < 1e-3

@@ -1,0 +1,129 @@
+"""Write formats/vectors, the conformance vectors of SPEC 7, from seeds: no photos, no network.
+
+    python formats/make_vectors.py
+
+Rewrites the whole folder with the default model of this installation; run it after a change of
+that model or of the format. Tests only read what it writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from bad_files import Invalid, invalid_vectors
+from good_files import Valid, valid_vectors
+from numpy.typing import NDArray
+from PIL import Image
+
+from aecodec.codec import Codec, LoadedModel, decode_latent
+from aecodec.container import info, read_container
+from aecodec.entropy import SymbolDecoder
+from aecodec.errors import AecodecError
+
+FOLDER = Path(__file__).resolve().parent / "vectors"
+PEAK_ERROR = 1
+"""levels of 255, SPEC 5.4"""
+RMSE = 0.1
+"""levels of 255: one sample in a hundred may be a level off"""
+MAX_BYTES = 2_000_000
+"""of everything in the folder"""
+
+
+def main() -> None:
+    """Rewrite the folder and tell how large it is."""
+    codec = Codec()
+    for kind in ("valid", "invalid"):
+        (FOLDER / kind).mkdir(parents=True, exist_ok=True)
+        for old in [*(FOLDER / kind).glob("*.aec"), *(FOLDER / kind).glob("*.png")]:
+            old.unlink()
+    manifest: dict[str, Any] = {
+        "format_version": 1,
+        "model": codec.model_id,
+        "valid": [write_valid(codec, vector) for vector in valid_vectors(codec)],
+        "invalid": [write_invalid(codec, vector) for vector in invalid_vectors(codec)],
+    }
+    (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
+    if size > MAX_BYTES:
+        raise SystemExit(f"{size:,} bytes are over the limit of {MAX_BYTES:,}")
+    print(f"{len(manifest['valid'])} valid, {len(manifest['invalid'])} invalid, {size:,} bytes")
+
+
+def write_valid(codec: Codec, vector: Valid) -> dict[str, Any]:
+    """File and expected pixels -> its entry in the manifest."""
+    (FOLDER / "valid" / f"{vector.name}.aec").write_bytes(vector.data)
+    picture = codec.decode_picture(vector.data)
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    pixels = planes[0] if len(planes) == 1 else np.dstack(planes)
+    Image.fromarray(pixels).save(FOLDER / "valid" / f"{vector.name}.png", optimize=True)
+    digest, escapes = symbols_digest(codec._encoder, vector.data)
+    facts = asdict(info(vector.data))
+    header = {key: facts[key] for key in ("width", "height", "mode", "q", "tile", "tiles")}
+    return {
+        "name": vector.name,
+        "what": vector.what,
+        "sha256": hashlib.sha256(vector.data).hexdigest(),
+        "symbols_sha256": digest,
+        "escapes": escapes,
+        "peak_error": PEAK_ERROR,
+        "rmse": RMSE,
+        **header,
+        "chunks": [[chunk["type"], chunk["bytes"]] for chunk in facts["chunks"]],
+    }
+
+
+def write_invalid(codec: Codec, vector: Invalid) -> dict[str, str]:
+    """File -> its entry in the manifest. Fails where the file does not give the error named."""
+    (FOLDER / "invalid" / f"{vector.name}.aec").write_bytes(vector.data)
+    try:
+        (info if vector.found_by == "info" else codec.decode)(vector.data)
+    except AecodecError as error:
+        if vector.error not in str(error):
+            raise
+    else:
+        raise SystemExit(f"{vector.name} decodes")
+    return {
+        "name": vector.name,
+        "what": vector.what,
+        "sha256": hashlib.sha256(vector.data).hexdigest(),
+        "found_by": vector.found_by,
+        "error": vector.error,
+    }
+
+
+def symbols_digest(loaded: LoadedModel, data: bytes) -> tuple[str, int]:
+    """SHA-256 of y_hat of every tile as SPEC 7.2 has it, and how many symbols escape."""
+    container, digest = read_container(data), hashlib.sha256()
+    header = container.header
+    with torch.inference_mode(), counted_escapes() as counts:
+        for tile, payload in zip(header.tiles(), container.payloads, strict=True):
+            y_hat = decode_latent(loaded, payload or b"", tile.width, tile.height, header.q)
+            digest.update((16 * y_hat).contiguous().numpy().astype("<i4").tobytes())
+    return digest.hexdigest(), sum(counts)
+
+
+@contextmanager
+def counted_escapes() -> Iterator[list[int]]:
+    """-> a list that grows by the escapes of every batch decoded."""
+    counts: list[int] = []
+    decode = SymbolDecoder._escapes
+
+    def count(self: SymbolDecoder, number: int) -> NDArray[np.int64]:
+        counts.append(number)
+        return decode(self, number)
+
+    with patch.object(SymbolDecoder, "_escapes", count):
+        yield counts
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,390 @@
+"""Damages files and reads them: `python tests/fuzz.py --minutes 10 [--seed N]`.
+
+Seeds are small valid files made at the start: .aec files of every kind, and photos. A case is one
+of them after flips, cuts and splices, or after edits of its chunks that leave every CRC right, so
+that what lies behind the CRCs is reached. It must be read, or refused by an AecodecError, within
+SECONDS and MEBIBYTES. The first case that is not is printed in hex and saved; the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import io
+import resource
+import secrets
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from aecodec.codec import Codec
+from aecodec.container import HEADER_BYTES, Box, info, read_container
+from aecodec.errors import AecodecError
+from aecodec.picture import Picture, picture_file, read_picture, without_metadata
+from tests.photos import photo
+
+SECONDS = 5.0
+"""a case may take"""
+MEBIBYTES = 256
+"""by which the process may grow, over what reading every seed takes"""
+MAX_PIXELS = 2**16
+"""of a case: a header that says more is refused, as valid as it may be"""
+HANGS = 60
+"""seconds after which a case is taken for an endless loop, and the process ends"""
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SUFFIXES = (".png", ".jpg", ".webp", ".tiff", ".ppm", ".pgm", ".bmp")
+Chunks = list[tuple[bytes, bytes]]
+"""type and data of each; PNG's are laid out like ours"""
+
+
+@cache
+def codec() -> Codec:
+    return Codec(max_pixels=MAX_PIXELS)
+
+
+@cache
+def aec_seeds() -> dict[str, bytes]:
+    """Small valid files of every kind."""
+    colours, gray = photo(40, 30), photo(20, 33)[..., 1].copy()
+    alpha = photo(40, 30)[..., 0].copy()
+    exif = Image.Exif()
+    exif[274], exif[305] = 6, "a fuzzer"
+    everything = Picture(
+        photo(70, 40), photo(70, 40)[..., 2].copy(), bytes(200), exif.tobytes()[6:], b"<x/>"
+    )
+    pictures = {
+        "RGB": (Picture(colours), 60, 64),
+        "gray": (Picture(gray), 30, 64),
+        "alpha": (Picture(colours, alpha), 90, 128),
+        "tiles": (Picture(photo(100, 70)), 50, 64),
+        "everything": (everything, 10, 64),
+        "1x1": (Picture(gray[:1, :1].copy()), 100, 64),
+    }
+    return {name: codec().encode(*arguments) for name, arguments in pictures.items()}
+
+
+@cache
+def photo_seeds() -> dict[str, bytes]:
+    """Photos as Pillow writes them, in formats and modes of every kind."""
+    image = Image.fromarray(photo(24, 18))
+    exif = Image.Exif()
+    exif[274] = 3
+    deep = Image.fromarray(photo(24, 18)[..., 0].astype(np.uint16) * 257)
+    written: list[tuple[Image.Image, str, dict[str, object]]] = [
+        (image, "PNG", {"exif": exif, "icc_profile": bytes(200)}),
+        (image.convert("P"), "PNG", {"transparency": 3}),
+        (deep, "PNG", {}),
+        (image.convert("LA"), "PNG", {}),
+        (image, "JPEG", {"exif": exif, "progressive": True}),
+        (image.convert("CMYK"), "JPEG", {}),
+        (image, "TIFF", {"compression": "tiff_lzw"}),
+        (image.convert("F"), "TIFF", {}),
+        (image.convert("LAB"), "TIFF", {"compression": "tiff_adobe_deflate"}),
+        (image, "WEBP", {"exif": exif}),
+        (image.convert("RGBA"), "WEBP", {"lossless": True}),
+        (image, "PPM", {}),
+        (image, "BMP", {}),
+        (image.convert("P"), "GIF", {"save_all": True, "append_images": [image.rotate(90)]}),
+    ]
+    seeds = {}
+    for number, (picture, form, options) in enumerate(written):
+        buffer = io.BytesIO()
+        picture.save(buffer, form, **options)
+        seeds[f"{form} {number}"] = buffer.getvalue()
+    return seeds
+
+
+# Bytes
+
+
+def flip_bits(random: Random, data: bytes, other: bytes) -> bytes:
+    changed = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 8))):
+        changed[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    return bytes(changed)
+
+
+def set_bytes(random: Random, data: bytes, other: bytes) -> bytes:
+    place, count = random.randrange(len(data)), random.choice((1, 2, 4, 20))
+    value = random.choice((b"\0", b"\xff", b"\x7f", b"\x80", b"\1", random.randbytes(1)))
+    return data[:place] + (value * count)[: len(data) - place] + data[place + count :]
+
+
+def cut(random: Random, data: bytes, other: bytes) -> bytes:
+    return data[: random.randrange(len(data))]
+
+
+def cut_out(random: Random, data: bytes, other: bytes) -> bytes:
+    place = random.randrange(len(data))
+    return data[:place] + data[place + random.choice((1, 2, 4, random.randrange(40))) :]
+
+
+def insert(random: Random, data: bytes, other: bytes) -> bytes:
+    place = random.randrange(len(data) + 1)
+    return data[:place] + random.randbytes(random.choice((1, 2, 4, 40))) + data[place:]
+
+
+def repeat(random: Random, data: bytes, other: bytes) -> bytes:
+    place = random.randrange(len(data))
+    run = data[place : place + random.randrange(1, 60)]
+    return data[:place] + run * random.choice((2, 2, 50)) + data[place + len(run) :]
+
+
+def splice(random: Random, data: bytes, other: bytes) -> bytes:
+    return data[: random.randrange(len(data))] + other[random.randrange(len(other)) :]
+
+
+BYTE_EDITS = (flip_bits, set_bytes, cut, cut_out, insert, repeat, splice)
+
+
+def edit_bytes(random: Random, data: bytes, other: bytes) -> bytes:
+    """One of the above; what is empty becomes random words."""
+    if not data or not other:
+        return random.randbytes(4 * random.randrange(1, 20))
+    return random.choice(BYTE_EDITS)(random, data, other)
+
+
+# Chunks, of .aec and of PNG files
+
+
+def chunks_of(data: bytes, start: int) -> Chunks:
+    """The chunks of a valid file from byte `start` on."""
+    chunks = []
+    while start < len(data):
+        length, kind = struct.unpack_from(">I4s", data, start)
+        chunks.append((kind, data[start + 8 : start + 8 + length]))
+        start += 12 + length
+    return chunks
+
+
+def joined(chunks: Chunks) -> bytes:
+    """Inverse of `chunks_of`, with right lengths and CRCs."""
+    return b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def edit_chunks(random: Random, chunks: Chunks, others: Chunks) -> None:
+    """One edit, in place."""
+    kind, data = chunks[place := random.randrange(len(chunks))] if chunks else random.choice(others)
+    edit = random.randrange(10)
+    if not chunks or edit == 0:
+        chunks.insert(random.randrange(len(chunks) + 1), random.choice(others))
+    elif edit == 1:
+        chunks.insert(random.randrange(len(chunks) + 1), (kind, data))
+    elif edit == 2:
+        del chunks[place]
+    elif edit == 3:
+        chunks.append(chunks.pop(place))
+    elif edit == 4:
+        kinds = [other for other, _ in others] + [b"zzZz", b"ZZZZ", random.randbytes(4)]
+        chunks[place] = random.choice(kinds), data
+    else:
+        chunks[place] = kind, edit_bytes(random, data, random.choice(others)[1])
+
+
+def edit_png(random: Random, data: bytes, other: bytes) -> bytes:
+    """A PNG file with some edits, right CRCs and, often, image data of the length it says."""
+    start = len(PNG_SIGNATURE)
+    chunks, others = chunks_of(data, start), chunks_of(other, start)
+    for _ in range(random.randrange(1, 3)):
+        edit_chunks(random, chunks, others)
+    if random.random() < 0.3:
+        pixels = zlib.compress(random.randbytes(random.choice((1, 99, 40_000))))
+        chunks = [(k, pixels if k == b"IDAT" else d) for k, d in chunks]
+    return PNG_SIGNATURE + joined(chunks)
+
+
+HEADER_FIELDS = ((8, 1), (9, 8), (17, 4), (21, 4), (25, 1), (26, 1), (27, 1))
+"""SPEC 2: where version, model, width, height, mode, q and tile are, and their bytes."""
+
+
+def edit_header(random: Random, head: bytes) -> bytes:
+    """Another value for one field, near the old one or anywhere."""
+    start, size = random.choice(HEADER_FIELDS)
+    value = int.from_bytes(head[start : start + size], "big")
+    near = (value + 1, value - 1, value * 2, 64, 65, 256, 2**20 - 1, 2**20, 0, 1)
+    value = random.choice((*near, random.getrandbits(8 * size)))
+    return head[:start] + (value % 2 ** (8 * size)).to_bytes(size, "big") + head[start + size :]
+
+
+def aec_file(head: bytes, chunks: Chunks, indexed: bool = True) -> bytes:
+    """The file of a header without its CRC and chunks, all CRCs right; `indexed`: TIDX too."""
+    if indexed:
+        lengths = b"".join(struct.pack(">I", len(d)) for k, d in chunks if k == b"TILE")
+        chunks = [(k, lengths if k == b"TIDX" else d) for k, d in chunks]
+    return head + struct.pack(">I", zlib.crc32(head)) + joined(chunks)
+
+
+def edit_aec(random: Random, data: bytes, other: bytes) -> bytes:
+    """An .aec file with some edits and right CRCs."""
+    head = data[: HEADER_BYTES - 4]
+    chunks, others = chunks_of(data, HEADER_BYTES), chunks_of(other, HEADER_BYTES)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        if random.random() < 0.2:
+            head = edit_header(random, head)
+        elif random.random() < 0.3:
+            alpha = chunks_of(aec_seeds()["alpha"], HEADER_BYTES)[0][1]
+            chunks = [(k, edit_png(random, alpha, alpha) if k == b"ALPH" else d) for k, d in chunks]
+        else:
+            edit_chunks(random, chunks, others)
+    return aec_file(head, chunks, indexed=random.random() < 0.8)
+
+
+# Cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is to be read, and how it came about."""
+
+    data: bytes
+    aec: bool
+    seed: str
+    number: int
+
+
+def make_case(seed: int, number: int) -> Case:
+    """The same for the same arguments and the same seed files."""
+    random = Random(f"{seed} {number}")
+    aec = random.random() < 0.75
+    seeds = aec_seeds() if aec else photo_seeds()
+    name, other = (random.choice(sorted(seeds)) for _ in range(2))
+    data, png = seeds[name], name.startswith("PNG")
+    structured = random.random() < 0.6 and (aec or png)
+    if structured:
+        others = seeds[other if aec or other.startswith("PNG") else name]
+        data = (edit_aec if aec else edit_png)(random, data, others)
+    if not structured or random.random() < 0.2:
+        for _ in range(random.choice((1, 1, 3))):
+            data = edit_bytes(random, data, seeds[other])
+    return Case(data, aec, name, number)
+
+
+def attempt(action: Callable[[], object]) -> object | None:
+    """The result, or None where it was refused in the one way allowed."""
+    try:
+        return action()
+    except AecodecError:
+        return None
+
+
+def read_case(case: Case, random: Random) -> bool:
+    """Whether the case was read; raises whatever is not an AecodecError."""
+    if case.aec:
+        facts = attempt(lambda: info(case.data))
+        attempt(lambda: read_container(case.data, keep_going=True))
+        box = random.choice((None, None, Box(0, 0, 1, 1), Box(10, 5, 30, 20)))
+        keep_going = random.random() < 0.5
+        picture = attempt(lambda: codec().decode_picture(case.data, box, keep_going))
+        assert facts or keep_going or not picture, "decoded what info refuses"
+    else:
+        picture = attempt(lambda: read_picture(case.data, MAX_PIXELS))
+    if isinstance(picture, Picture):
+        upright = without_metadata(picture)
+        assert upright.pixels.size == picture.pixels.size
+        attempt(lambda: picture_file(picture, random.choice(SUFFIXES)))
+    return picture is not None
+
+
+class Failed(Exception):
+    """A case that was neither read nor refused as it should be."""
+
+
+@dataclass
+class Fuzzer:
+    """Runs cases and counts; every case is on disk while it runs, should the process die of it."""
+
+    seed: int
+    folder: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    peak: int = 0  # KiB
+
+    def __post_init__(self) -> None:
+        self.kept = self.folder / "fuzz-case.bin"
+        for data in aec_seeds().values():
+            codec().decode_picture(data)
+        for data in photo_seeds().values():
+            read_picture(data)
+        self.peak = peak_memory()
+        self.limit = self.peak + MEBIBYTES * 1024
+
+    def run(self, seconds: float) -> None:
+        """Cases from number 0 on for so long. Raises Failed."""
+        end, number = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            self.one(make_case(self.seed, number))
+            number += 1
+        self.kept.unlink(missing_ok=True)
+
+    def one(self, case: Case) -> None:
+        self.kept.write_bytes(case.data)
+        faulthandler.dump_traceback_later(HANGS, exit=True)
+        start = time.monotonic()
+        try:
+            read = read_case(case, Random(case.number))
+        except Exception as error:
+            raise Failed(self.report(case, traceback.format_exc())) from error
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        seconds, self.peak = time.monotonic() - start, peak_memory()
+        self.slowest = max(self.slowest, seconds)
+        self.counts["read" if read else "refused"] += 1
+        if seconds > SECONDS:
+            raise Failed(self.report(case, f"took {seconds:.1f} s"))
+        if self.peak > self.limit:
+            raise Failed(self.report(case, f"memory grew by over {MEBIBYTES} MiB"))
+
+    def report(self, case: Case, what: str) -> str:
+        kind = "aec" if case.aec else "photo"
+        return (
+            f"{what}\n{kind} case {case.number} of seed {self.seed}, from {case.seed}, "
+            f"kept as {self.kept}:\n{case.data.hex()}"
+        )
+
+
+def peak_memory() -> int:
+    """KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main() -> int:
+    """Fuzz for as long as asked; -> exit code."""
+    parser = argparse.ArgumentParser(description="Damage files and read them.")
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")  # Pillow's, of small faults
+    fuzzer, start = Fuzzer(arguments.seed, Path(tempfile.mkdtemp())), time.monotonic()
+    before = fuzzer.peak
+    try:
+        fuzzer.run(60 * arguments.minutes)
+    except Failed as failure:
+        print(failure)
+    seconds, cases = time.monotonic() - start, fuzzer.counts.total()
+    print(
+        f"{cases} cases of seed {arguments.seed}: {fuzzer.counts['refused']} refused, "
+        f"{fuzzer.counts['read']} read; {cases / seconds:.0f} cases/s, slowest "
+        f"{fuzzer.slowest:.2f} s, memory +{(fuzzer.peak - before) // 1024} MiB"
+    )
+    return 1 if fuzzer.kept.exists() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The product's float64 kernels against the plain integers of integer_reference.py."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from aecodec.codec import Codec, decode_latent, encode_latent
+from aecodec.container import MAX_TILE, read_container
+from aecodec.quality import q_to_quality
+from aecodec.quantize import dequantize
+from aecodec.weights import find_model
+from tests.integer_reference import Batch, Reference
+from tests.photos import photo
+
+
+@cache
+def codec() -> Codec:
+    return Codec()
+
+
+@cache
+def reference() -> Reference:
+    return Reference(find_model(None).path)
+
+
+def product_batches(
+    monkeypatch: pytest.MonkeyPatch, payload: bytes, width: int, height: int, q: int
+) -> tuple[list[Batch], Tensor]:
+    """What the product's decoder predicts and decodes, batch by batch, and y_hat in steps."""
+    batches = []
+
+    def recorded(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
+        batches.append(Batch(*(a[0].to(torch.int64).numpy() for a in (symbols, mean, index))))
+        return dequantize(symbols, mean, index)
+
+    with monkeypatch.context() as patch, torch.inference_mode():
+        patch.setattr("aecodec.codec.dequantize", recorded)
+        y_hat = decode_latent(codec()._encoder, payload, width, height, q)
+    return batches, y_hat
+
+
+def compare(monkeypatch: pytest.MonkeyPatch, payload: bytes, size: tuple[int, int], q: int) -> None:
+    """Both decoders predict and decode the same, everywhere and in every step."""
+    expected, y_hat = reference().decode(payload, *size, q)
+    found, in_steps = product_batches(monkeypatch, payload, *size, q)
+    assert len(found) == len(expected) == 5
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.array_equal(ours.mean, theirs.mean)
+        assert np.array_equal(ours.index, theirs.index)
+        assert np.array_equal(ours.symbols, theirs.symbols)
+    assert np.array_equal(16 * in_steps[0].numpy(), y_hat)
+
+
+@pytest.mark.parametrize("q", [3, 40, 63])
+@pytest.mark.parametrize(
+    ("width", "height", "tile", "count"), [(96, 80, MAX_TILE, 1), (100, 60, 64, 2)]
+)
+def test_a_picture(
+    monkeypatch: pytest.MonkeyPatch, width: int, height: int, tile: int, count: int, q: int
+) -> None:
+    container = read_container(codec().encode(photo(width, height), q_to_quality(q), tile))
+    assert container.header.q == q and len(container.payloads) == count
+    for box, payload in zip(container.header.tiles(), container.payloads, strict=True):
+        assert payload
+        compare(monkeypatch, payload, (box.width, box.height), q)
+
+
+@pytest.mark.parametrize("size", [3.0, 300.0, 30_000.0])
+def test_latents_that_no_picture_has(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
+    """Every symbol an escape, every layer at its limits."""
+    loaded, generator = codec()._encoder, torch.Generator().manual_seed(1)
+    config = loaded.model.config
+    y = size * torch.randn(1, config.latent, 4, 8, generator=generator)
+    z = size * torch.randn(1, config.hyper, 1, 2, generator=generator)
+    with torch.inference_mode():
+        payload, _, _ = encode_latent(loaded, y, z, 30)
+    compare(monkeypatch, payload, (128, 64), 30)

@@ -34,6 +34,8 @@ def read_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
         raise FormatError(f"the chunk ALPH is not 8-bit gray of {width}x{height} pixels")
     try:
         with PngImageFile(io.BytesIO(data)) as image:  # Image.open has a limit of its own
+            if image.size != (width, height):  # a second IHDR
+                raise ValueError(f"it holds {image.width}x{image.height} pixels")
             return np.array(image)
     except Exception as error:  # Pillow has many
         reason = " ".join(str(error).split()) or type(error).__name__

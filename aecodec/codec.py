@@ -73,7 +73,7 @@ class Codec:
         max_pixels: larger pictures are refused before anything is allocated for them.
 
         Raises ModelError when the model is not installed or damaged, AecodecError for a device
-        that is not there.
+        that is not there or too little memory.
         """
         self._device = choose_device(device)
         self._max_pixels = max_pixels
@@ -108,7 +108,7 @@ class Codec:
             raise ImageError(trouble)
         mode = 1 if picture.pixels.ndim == 2 else 0
         header = Header(bytes.fromhex(self._encoder.model_id), width, height, q, mode, tile)
-        with memory_errors(width, height):
+        with memory_errors(f"code {width}x{height} pixels"):
             payloads = [
                 encode_tile(self._encoder, picture.pixels, q, box, verify) for box in header.tiles()
             ]
@@ -139,7 +139,7 @@ class Codec:
             raise ImageError(trouble)
         region = check_region(region, header)
         loaded = self._load(header.model_id.hex())
-        with memory_errors(header.width, header.height):
+        with memory_errors(f"decode {header.width}x{header.height} pixels"):
             latents = TileLatents(loaded, container, keep_going)
             size, gray = (header.width, header.height), header.mode == 1
             pixels = reconstruct(loaded.model, latents, region, *size, header.q, gray)
@@ -160,7 +160,8 @@ class Codec:
         with self._lock:
             if wanted not in self._loaded:
                 installed = find_model(wanted)
-                loaded = LoadedModel.load(installed.path, self._device)
+                with memory_errors(f"load the model {installed.name}"):
+                    loaded = LoadedModel.load(installed.path, self._device)
                 if loaded.model_id != installed.model_id:
                     raise ModelError(f"{installed.path}: changed while it was read")
                 self._loaded[loaded.model_id] = loaded
@@ -169,14 +170,14 @@ class Codec:
 
 
 @contextmanager
-def memory_errors(width: int, height: int) -> Iterator[None]:
+def memory_errors(doing: str) -> Iterator[None]:
     """PyTorch tells of too little memory by RuntimeError: make it an AecodecError."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        raise AecodecError(f"not enough memory to code {width}x{height} pixels") from error
+        raise AecodecError(f"not enough memory to {doing}") from error
 
 
 def choose_device(name: str) -> torch.device:

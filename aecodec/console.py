@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +14,10 @@ from typing import IO, Any
 import click
 
 from aecodec.errors import AecodecError
-from aecodec.files import STANDARD
+from aecodec.files import STANDARD, reason
 
 INTERRUPTED = 130  # as shells tell of Ctrl-C
+TERMINATED = 143  # and of SIGTERM
 
 
 class Failure(click.ClickException):
@@ -32,17 +35,34 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
     warnings.filterwarnings("ignore", module="PIL")  # a photo's small faults change nothing here
     try:
-        code = command.main(arguments, "aecodec", standalone_mode=False)
-        sys.stdout.flush()
+        with _terminated_cleanly():
+            code = command.main(arguments, "aecodec", standalone_mode=False)
+        if sys.stdout:
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has left: end without a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of standard output: those of files are AecodecErrors by now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
+        if not isinstance(error, BrokenPipeError):  # whoever read our output has left: not a word
+            Failure(STANDARD, reason(error)).show()
         return 1
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _terminated_cleanly() -> Iterator[None]:
+    """SIGTERM ends the process as Ctrl-C does, with no temporary file left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

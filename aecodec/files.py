@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from aecodec.errors import AecodecError
 
@@ -19,11 +19,11 @@ def read_bytes(source: str | Path) -> bytes:
     """All of a file, a pipe, or standard input for `-`. Raises AecodecError."""
     try:
         if source == STANDARD:
-            return read_stream(sys.stdin.buffer)
+            return read_stream(_opened(sys.stdin).buffer)
         with open(source, "rb") as stream:
             return read_stream(stream)
     except OSError as error:
-        raise AecodecError(_reason(error)) from error
+        raise AecodecError(reason(error)) from error
 
 
 def read_stream(stream: BinaryIO) -> bytes:
@@ -46,7 +46,7 @@ def make_folder(target: str) -> None:
     try:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AecodecError(_reason(error)) from error
+        raise AecodecError(reason(error)) from error
 
 
 def check_output(target: str, source: str, force: bool) -> None:
@@ -69,11 +69,12 @@ def check_output(target: str, source: str, force: bool) -> None:
 def write_bytes(target: str | Path, data: bytes) -> None:
     """Write a whole file, or standard output for `-`. Raises AecodecError, leaving no part of it.
 
-    A closed pipe on standard output raises BrokenPipeError, for the command to end quietly.
+    What goes wrong with standard output itself raises OSError: only the command knows its end.
     """
     if target == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        stream = _opened(sys.stdout).buffer
+        stream.write(data)
+        stream.flush()
         return
     path = Path(os.path.realpath(target))  # through a symbolic link, not over it
     try:
@@ -82,7 +83,7 @@ def write_bytes(target: str | Path, data: bytes) -> None:
         else:
             _replace(path, data)
     except OSError as error:
-        raise AecodecError(_reason(error)) from error
+        raise AecodecError(reason(error)) from error
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -96,5 +97,13 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _reason(error: OSError) -> str:
+def _opened(stream: TextIO | None) -> TextIO:
+    """A standard stream. Raises AecodecError where the process was started without it."""
+    if stream is None:
+        raise AecodecError("is closed")
+    return stream
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, for a line that names the file already."""
     return (error.strerror or str(error)).lower()

@@ -315,8 +315,8 @@ def _read_tiles(
     starts = list(accumulate((length + around for length in lengths), initial=start))
     for number, box in enumerate(boxes):
         try:
-            chunk, end = _read_chunk(data, starts[number])
-            if chunk.type != _TILE or end != starts[number + 1]:
+            chunk, _ = _read_chunk(data, starts[number], lengths[number])
+            if chunk.type != _TILE:
                 raise FormatError(f"the chunk {chunk.type} is not the tile of the index")
         except FormatError as error:
             if not keep_going:
@@ -349,8 +349,8 @@ def _tiles_begin(data: bytes, start: int, before: list[Chunk]) -> bool:
     return len(head) == _CHUNK_HEAD.size and head.endswith(_TILE.encode("ascii"))
 
 
-def _read_chunk(data: bytes, start: int) -> tuple[Chunk, int]:
-    """The chunk that begins at byte `start`, and where it ends (SPEC 3.1)."""
+def _read_chunk(data: bytes, start: int, expected: int | None = None) -> tuple[Chunk, int]:
+    """The chunk that begins at byte `start`, of as many bytes, and where it ends (SPEC 3.1)."""
     if start >= len(data):
         raise FormatError(f"cut: no chunk {_TILE}")
     body = start + _CHUNK_HEAD.size
@@ -359,6 +359,8 @@ def _read_chunk(data: bytes, start: int) -> tuple[Chunk, int]:
     length, kind = _CHUNK_HEAD.unpack_from(data, start)
     name = kind.decode("latin-1")
     _check_chunk_head(name, length)
+    if expected not in (None, length):  # before its bytes are read: chunks may not overlap
+        raise FormatError(f"the chunk {name} is not the tile of the index")
     end = body + length
     if len(data) < end + _CRC.size:
         raise FormatError(f"cut inside the chunk {name}")

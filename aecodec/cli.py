@@ -260,7 +260,7 @@ def bench(folder: str | None, codecs: str, output: str, as_json: bool, device: s
 @aecodec.command()
 @_json
 def models(as_json: bool) -> None:
-    """List the installed models; * marks the default."""
+    """List the installed models and their files; * marks the default."""
     from aecodec.weights import installed_models
 
     with failing_for("models"):
@@ -272,6 +272,7 @@ def models(as_json: bool) -> None:
         mark = "*" if model.default else " "
         click.echo(
             f"{mark} {model.name}  {model.model_id}  size {model.size}  {model.bytes:,} bytes"
+            f"  {model.path}"
         )
 
 

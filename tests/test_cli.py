@@ -406,7 +406,8 @@ def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr(weights, "installed_models", lambda: installed)
     assert main(["models"]) == 0
     assert capsys.readouterr().out == (
-        "* photo-m  00ff  size M  18,000,000 bytes\n  photo-s  11ff  size S  9,000,000 bytes\n"
+        "* photo-m  00ff  size M  18,000,000 bytes  m\n"
+        "  photo-s  11ff  size S  9,000,000 bytes  s\n"
     )
     assert main(["models", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)[0]

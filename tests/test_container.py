@@ -91,6 +91,11 @@ def test_the_bytes_of_a_file_with_tiles() -> None:
     )
 
 
+def test_what_a_file_costs_beside_the_payload() -> None:
+    assert len(write_container(Container(HEADER, (b"",)))) == 44
+    assert len(write_container(Container(replace(HEADER, tile=512), (b"", b"")))) == 32 + 20 + 24
+
+
 def test_tiles_cover_the_picture_row_by_row() -> None:
     header = replace(HEADER, width=1000, height=600, tile=512)
     assert header.tiles() == [

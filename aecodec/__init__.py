@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.quality import DEFAULT_EFFORT
+from aecodec.target import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
     "Info",
     "ModelError",
     "Picture",
+    "Target",
     "__version__",
     "decode",
     "encode",

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from aecodec import __version__, files
 from aecodec.batch import InputError, Job, plan
@@ -20,6 +21,7 @@ from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.runner import run_task
 from aecodec.summary import describe
+from aecodec.target import Target
 from aecodec.tasks import Compress, Decompress
 
 
@@ -104,6 +106,21 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
     return Box(top, left, top + height, left + width)
 
 
+def _read_size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """'50k' -> bytes; a click callback."""
+    if value is None:
+        return None
+    units = {"k": 1_000, "M": 1_000_000}
+    number, unit = (value[:-1], units[value[-1]]) if value[-1:] in units else (value, 1)
+    try:
+        size = float(number) * unit
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a number of bytes, like 50000 or 50k") from None
+    if not 1 <= size < 2**40:
+        raise click.BadParameter(f"{value!r} is not a size of a file")
+    return int(size)
+
+
 @aecodec.command()
 @_inputs
 @_output
@@ -114,6 +131,24 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
     default=60,
     show_default=True,
     help="1 is the smallest file, 100 the best picture.",
+)
+@click.option(
+    "--target-size",
+    metavar="BYTES",
+    callback=_read_size,
+    help="The best quality in so many bytes (50000, 50k, 2M), metadata included.",
+)
+@click.option(
+    "--target-bpp",
+    metavar="BPP",
+    type=click.FloatRange(0, min_open=True),
+    help="The best quality in so many bits per pixel.",
+)
+@click.option(
+    "--target-psnr",
+    metavar="DB",
+    type=click.FloatRange(0, min_open=True),
+    help="The smallest file of at least this PSNR, in dB over RGB.",
 )
 @click.option(
     "--effort",
@@ -149,6 +184,9 @@ def compress(
     sources: tuple[str, ...],
     output: str | None,
     quality: int,
+    target_size: int | None,
+    target_bpp: float | None,
+    target_psnr: float | None,
     effort: int,
     strip: bool,
     tile: int,
@@ -166,7 +204,16 @@ def compress(
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
     if tile % TILE_UNIT:
         raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
-    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile, verify, effort)
+    targets = {"size": target_size, "bpp": target_bpp, "psnr": target_psnr}
+    given = {name: value for name, value in targets.items() if value is not None}
+    context = click.get_current_context()
+    chosen = context.get_parameter_source("quality") != ParameterSource.DEFAULT
+    if len(given) + chosen > 1:
+        raise click.UsageError("one of -q, --target-size, --target-bpp and --target-psnr")
+    target = Target(**given) if given else None  # type: ignore[arg-type]
+    task = Compress(
+        model, device, max_pixels, force, verbose, quality, strip, tile, verify, effort, target
+    )
     jobs = _plan(sources, output, ".aec", PHOTO_SUFFIXES, recursive, as_json)
     return run_task(task, jobs, workers, keep_going, as_json, tell=True)
 

@@ -9,11 +9,12 @@ From y to y_hat every tile is coded by itself; g_a and g_s know nothing of tiles
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,12 @@ from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.fixed_point import float_twin, log2_scale
-from aecodec.picture import Picture, as_picture, to_pil
+from aecodec.picture import Picture, as_picture, psnr, to_pil
 from aecodec.planes import Pixels, padded_size
 from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.refine import refine
+from aecodec.target import Attempt, Target, search
 from aecodec.transform import analyze, cut, reconstruct
 from aecodec.weights import find_model, load_weights
 
@@ -112,20 +114,61 @@ class Codec:
         memory, or symbols that do not come back.
         """
         picture, q, rounds = as_picture(image), quality_to_q(quality), effort_to_rounds(effort)
+        start = self._start(picture, tile)
+        with memory_errors(f"code {start.header.width}x{start.header.height} pixels"):
+            payloads = []
+            for box in start.header.tiles():
+                latents = tile_latents(self._encoder, picture.pixels, q, box, rounds)
+                payloads.append(encode_tile(self._encoder, latents, q, box, verify))
+        header = replace(start.header, q=q)
+        return write_container(replace(start, header=header, payloads=tuple(payloads)))
+
+    def encode_to(
+        self,
+        image: Picture | Image.Image | NDArray[np.uint8],
+        target: Target,
+        tile: int = DEFAULT_TILE,
+        verify: bool = False,
+        effort: int = DEFAULT_EFFORT,
+    ) -> bytes:
+        """As `encode`, at the quality that hits a size or a PSNR.
+
+        The whole file counts, metadata too. Raises AecodecError also where that is out of reach.
+        """
+        picture, rounds = as_picture(image), effort_to_rounds(effort)
+        start = self._start(picture, tile)
+        boxes, loaded = start.header.tiles(), self._encoder
+
+        @lru_cache(maxsize=2)
+        def latents(q: int, earnest: bool) -> list[tuple[Tensor, Tensor]]:
+            given = rounds if earnest else 0
+            return [tile_latents(loaded, picture.pixels, q, box, given) for box in boxes]
+
+        @cache
+        def attempt(q: int, lean: float, earnest: bool) -> Attempt:
+            payloads = tuple(
+                encode_tile(loaded, part, q, box, verify, lean)
+                for part, box in zip(latents(q, earnest), boxes, strict=True)
+            )
+            header = replace(start.header, q=q)
+            data = write_container(replace(start, header=header, payloads=payloads))
+            if target.psnr is None:
+                return Attempt(data, math.nan)
+            return Attempt(data, psnr(picture.pixels, self.decode_picture(data).pixels))
+
+        with memory_errors(f"code {start.header.width}x{start.header.height} pixels"):
+            return search(attempt, target, start.header.width * start.header.height)
+
+    def _start(self, picture: Picture, tile: int) -> Container:
+        """The file of a picture, at q = 0 and without payloads."""
         height, width = picture.pixels.shape[:2]
         if trouble := size_trouble(width, height, self._max_pixels):
             raise ImageError(trouble)
         mode = 1 if picture.pixels.ndim == 2 else 0
-        header = Header(bytes.fromhex(self._encoder.model_id), width, height, q, mode, tile)
+        header = Header(bytes.fromhex(self._encoder.model_id), width, height, 0, mode, tile)
         with memory_errors(f"code {width}x{height} pixels"):
-            payloads = [
-                encode_tile(self._encoder, picture.pixels, q, box, verify, rounds)
-                for box in header.tiles()
-            ]
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
-        return write_container(
-            Container(header, tuple(payloads), picture.icc, picture.exif, picture.xmp, alpha)
-        )
+        return Container(header, (), picture.icc, picture.exif, picture.xmp, alpha)
 
     def decode(self, data: bytes, region: Box | None = None) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
@@ -253,18 +296,28 @@ class TileLatents:
             return torch.zeros(1, self.loaded.model.config.latent, height, width)
 
 
+def tile_latents(
+    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, rounds: int
+) -> tuple[Tensor, Tensor]:
+    """A tile of uint8 [H, W, 3] or [H, W] -> y and z, after so many rounds of refinement."""
+    if rounds:
+        return refine(loaded.float_model, pixels, q, tile, rounds)
+    return analyze(loaded.model, pixels, q, tile)
+
+
 def encode_tile(
-    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, verify: bool = False, rounds: int = 0
+    loaded: LoadedModel,
+    latents: tuple[Tensor, Tensor],
+    q: int,
+    tile: Box,
+    verify: bool = False,
+    lean: float = 1.0,
 ) -> bytes:
-    """A tile of uint8 [H, W, 3] or [H, W] -> payload, after so many rounds of refinement.
+    """y and z of a tile in steps -> payload.
 
     Raises AecodecError where, with `verify`, the decoder would not see the same symbols.
     """
-    if rounds:
-        y, z = refine(loaded.float_model, pixels, q, tile, rounds)
-    else:
-        y, z = analyze(loaded.model, pixels, q, tile)
-    payload, y_hat, _ = encode_latent(loaded, y, z, q)
+    payload, y_hat, _ = encode_latent(loaded, *latents, q, lean)
     if verify and not torch.equal(
         decode_latent(loaded, payload, tile.width, tile.height, q), y_hat
     ):
@@ -273,25 +326,32 @@ def encode_tile(
 
 
 @torch.inference_mode()
-def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:
+def encode_latent(
+    loaded: LoadedModel, y: Tensor, z: Tensor, q: int, lean: float = 1.0
+) -> tuple[bytes, Tensor, float]:
     """y and z in steps -> payload, y_hat in steps, and the bits the tables say it costs."""
     encoder = SymbolEncoder(loaded.coder)
-    y_hat = quantize_latent(loaded.model, y, z, q, encoder.put)
+    y_hat = quantize_latent(loaded.model, y, z, q, encoder.put, lean)
     return encoder.finish(), y_hat, encoder.bits
 
 
 def quantize_latent(
-    model: Model, y: Tensor, z: Tensor, q: int, put: Callable[[Symbols, Indexes], None]
+    model: Model,
+    y: Tensor,
+    z: Tensor,
+    q: int,
+    put: Callable[[Symbols, Indexes], None],
+    lean: float = 1.0,
 ) -> Tensor:
     """y and z in steps -> y_hat in steps; `put` takes symbols and table indexes, five batches."""
     rate = torch.tensor([q])
     z_mean, z_index = hyper_parameters(model, rate, z)
-    z_symbols = quantize(z, z_mean, scale(z_index))
+    z_symbols = quantize(z, z_mean, scale(z_index), lean)
     put(as_symbols(z_symbols), as_indexes(z_index))
 
     def code_step(mask: Tensor, mean: Tensor, index: Tensor) -> Tensor:
         chosen = mask.bool()
-        y_symbols = quantize(y, mean, scale(index))
+        y_symbols = quantize(y, mean, scale(index), lean)
         put(as_symbols(y_symbols[chosen]), as_indexes(index[chosen]))
         return dequantize(y_symbols, mean, index)
 

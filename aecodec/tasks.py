@@ -16,6 +16,7 @@ from aecodec.summary import Stopwatch, Summary
 if TYPE_CHECKING:
     from aecodec.codec import Codec
     from aecodec.picture import Picture
+    from aecodec.target import Target
 
 _codec_lock = threading.Lock()
 
@@ -64,6 +65,8 @@ class Compress(Task):
     tile: int = 0
     verify: bool = False
     effort: int = 0
+    target: Target | None = None
+    """instead of the quality"""
 
     def __call__(self, job: Job) -> Outcome:
         """Raises Failure."""
@@ -81,7 +84,11 @@ class Compress(Task):
             picture = without_metadata(picture) if self.strip else picture
             codec = self.codec(self.model)
             with Stopwatch() as watch:
-                data = codec.encode(picture, self.quality, self.tile, self.verify, self.effort)
+                options = (self.tile, self.verify, self.effort)
+                if self.target:
+                    data = codec.encode_to(picture, self.target, *options)
+                else:
+                    data = codec.encode(picture, self.quality, *options)
             decoded = codec.decode_picture(data) if self.verbose or self.verify else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
         with failing_for(job.target):

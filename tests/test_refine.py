@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aecodec.codec import Codec, LoadedModel, encode_latent, encode_tile
+from aecodec.codec import Codec, LoadedModel, encode_latent, encode_tile, tile_latents
 from aecodec.container import Box, read_container
 from aecodec.errors import AecodecError
 from aecodec.quality import MAX_EFFORT, ROUNDS, effort_to_rounds, quality_to_q
@@ -91,7 +91,8 @@ def test_every_effort_is_decoded_by_the_same_decoder(loaded: LoadedModel) -> Non
     assert len(set(files.values())) == 3
     assert all(codec.decode(data).size == (100, 70) for data in files.values())
     box, q = Box(0, 0, 64, 64), quality_to_q(60)
-    again = encode_tile(loaded, pixels, q, box, verify=True, rounds=effort_to_rounds(2))
+    latents = tile_latents(loaded, pixels, q, box, effort_to_rounds(2))
+    again = encode_tile(loaded, latents, q, box, verify=True)
     assert read_container(files[2]).payloads[0] == again
 
 

@@ -56,7 +56,7 @@ class Model(Protocol):
 class Aec:
     """aecodec itself; the model is loaded before anything is timed."""
 
-    q: Steps = (1, 12, 23, 34, 45, 56, 67, 78, 89, 100)
+    q: Steps = (1, 15, 29, 43, 57, 71, 85, 100)
     model: str = ""  # "": the default model
     effort: int | None = None
     device: str = "cpu"
@@ -95,9 +95,10 @@ def load_model(model: str, device: str) -> Any:
 class Jpeg:
     """JPEG: optimized Huffman tables, progressive; q is libjpeg's quality."""
 
-    q: Steps = (5, 10, 20, 30, 50, 70, 85, 95, 98)
+    q: Steps = (5, 10, 20, 40, 60, 80, 90, 97)
     chroma: str = "420"
     progressive: bool = True
+    fixed: ClassVar[str] = "optimized tables"
     suffix: ClassVar[str] = ".jpg"
 
     @property
@@ -128,7 +129,7 @@ class Jpeg2000:
     rate at equal quality and would flatter every other codec here.
     """
 
-    ratio: Steps = (280, 200, 120, 80, 48, 32, 24, 16, 8)
+    ratio: Steps = (280, 200, 120, 80, 48, 32, 16, 8)
     irreversible: bool = True
     mct: int = 1
     suffix: ClassVar[str] = ".jp2"

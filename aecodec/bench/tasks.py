@@ -126,9 +126,8 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, dict
     """As many tasks at a time as there are processes, each process on cores of its own."""
     waiting, suspects = deque(tasks), deque[Task]()
     while waiting:
-        with _pool(jobs) as pool:
-            with contextlib.suppress(BrokenProcessPool):
-                yield from _drain(pool, waiting, jobs, suspects)
+        with _pool(jobs) as pool, contextlib.suppress(BrokenProcessPool):
+            yield from _drain(pool, waiting, jobs, suspects)
         while suspects:  # one of them crashed: each alone shows which
             yield suspects[0], run_alone(suspects[0], jobs)
             suspects.popleft()

@@ -186,7 +186,7 @@ def test_views_are_at_settings_between_the_measured_ones() -> None:
         ]
 
     assert wanted_views(Jpeg(q=(10, 30)), rows((10, 30), (0.2, 0.8)), "a") == [(RATES[1], 20)]
-    assert wanted_views(Jxl(d=(4.0, 0.5)), rows((4.0, 0.5), (0.2, 0.8)), "a") == [(0.4, 2.25)]
+    assert wanted_views(Jxl(d=(4.0, 0.5)), rows((4.0, 0.5), (0.2, 0.8)), "a") == [(0.4, 1.41)]
     assert wanted_views(Jpeg(), rows((10,), (0.2,)), "a") == []
 
 

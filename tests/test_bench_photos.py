@@ -66,6 +66,8 @@ def test_kodak_is_known_by_its_checksums() -> None:
     ]
     fewer = {name: value for name, value in SHA256.items() if name != "kodim24.png"}
     assert differences(fewer) == ["1 of the 24 Kodak photos are missing: kodim24.png"]
+    (line,) = differences({"kodim01.png": SHA256["kodim01.png"]})
+    assert line.startswith("23 of the 24") and line.endswith("kodim03.png, kodim04.png, ...")
     assert differences(SHA256 | {"a.png": ""}) == ["not of the Kodak photos: a.png"]
 
 

@@ -42,7 +42,9 @@ def differences(sums: dict[str, str]) -> list[str]:
     missing = [name for name in SHA256 if name not in sums]
     others = [name for name in sums if name not in SHA256]
     if missing:
-        troubles.append(f"{len(missing)} of the 24 Kodak photos are missing: {', '.join(missing)}")
+        more = ", ..." if len(missing) > 3 else ""
+        told = ", ".join(missing[:3]) + more
+        troubles.append(f"{len(missing)} of the 24 Kodak photos are missing: {told}")
     if others:
         troubles.append(f"not of the Kodak photos: {', '.join(others)}")
     return troubles

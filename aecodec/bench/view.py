@@ -1,10 +1,12 @@
 """What the report's viewer shows: some photos, each by every codec at about the same few rates."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from aecodec.bench.codecs import BenchCodec, steps_of
 from aecodec.bench.photos import Photo
@@ -31,16 +33,20 @@ def wanted_views(
 ) -> list[tuple[float, float]]:
     """For every rate within the codec's range on this photo: (rate, the setting that gives it).
 
-    The setting is interpolated over the logarithm of the measured rates; whole if all steps are.
+    PCHIP interpolation over the logarithm of the measured rates; of settings that fall as the rate
+    rises (ratios, distances), their logarithm. Whole if all steps are.
     """
-    measured = sorted((row.bpp, row.setting) for row in rows if row.image == image)
+    measured = sorted({row.bpp: row.setting for row in rows if row.image == image}.items())
     if len(measured) < 2:
         return []
     rates, steps = np.array(measured).T
+    falling = steps[0] > steps[-1] > 0
+    curve = PchipInterpolator(np.log(rates), np.log(steps) if falling else steps)
+    whole = all(float(each).is_integer() for each in steps_of(codec))
     found = []
     for rate in RATES:
         if rates[0] / 1.1 <= rate <= rates[-1] * 1.1:
-            step = float(np.interp(np.log(rate), np.log(rates), steps))
-            whole = all(float(each).is_integer() for each in steps_of(codec))
+            value = float(curve(np.log(np.clip(rate, rates[0], rates[-1]))))
+            step = math.exp(value) if falling else value
             found.append((rate, round(step) if whole else round(step, 2)))
     return found

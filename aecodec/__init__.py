@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
+from aecodec.quality import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,9 +44,13 @@ __all__ = [
 _LAZY = {"Codec": "codec", "Info": "container", "info": "container", "Picture": "picture"}
 
 
-def encode(image: Picture | Image.Image | np.ndarray[Any, Any], quality: int = 60) -> bytes:
+def encode(
+    image: Picture | Image.Image | np.ndarray[Any, Any],
+    quality: int = 60,
+    effort: int = DEFAULT_EFFORT,
+) -> bytes:
     """Code an image with the default model on the CPU: see `Codec.encode`."""
-    return _default_codec().encode(image, quality)
+    return _default_codec().encode(image, quality, effort=effort)
 
 
 def decode(data: bytes) -> Image.Image:

@@ -19,6 +19,7 @@ from aecodec import __version__, files
 from aecodec.batch import InputError, Job, default_workers, plan
 from aecodec.console import Failure, failing_for, name_of, run
 from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info
+from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.runner import run_task
 from aecodec.summary import describe
 from aecodec.tasks import Compress, Decompress
@@ -116,6 +117,13 @@ def _read_region(context: click.Context, option: click.Parameter, value: str | N
     show_default=True,
     help="1 is the smallest file, 100 the best picture.",
 )
+@click.option(
+    "--effort",
+    type=click.IntRange(0, MAX_EFFORT),
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    help="0 is the fastest; more time makes files smaller at equal quality.",
+)
 @click.option("--strip", is_flag=True, help="Leave out ICC profile, EXIF and XMP.")
 @click.option(
     "--tile",
@@ -143,6 +151,7 @@ def compress(
     sources: tuple[str, ...],
     output: str | None,
     quality: int,
+    effort: int,
     strip: bool,
     tile: int,
     verify: bool,
@@ -159,7 +168,7 @@ def compress(
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
     if tile % TILE_UNIT:
         raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
-    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile, verify)
+    task = Compress(model, device, max_pixels, force, verbose, quality, strip, tile, verify, effort)
     jobs = _plan(sources, output, ".aec", PHOTO_SUFFIXES, recursive, as_json)
     return run_task(task, jobs, workers, keep_going, as_json, tell=True)
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,12 @@ from aecodec.entropy import EntropyCoder, Indexes, SymbolDecoder, SymbolEncoder,
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
-from aecodec.model.fixed_point import log2_scale
+from aecodec.model.fixed_point import float_twin, log2_scale
 from aecodec.picture import Picture, as_picture, to_pil
 from aecodec.planes import Pixels, padded_size
-from aecodec.quality import quality_to_q
+from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
+from aecodec.refine import refine
 from aecodec.transform import analyze, cut, reconstruct
 from aecodec.weights import find_model, load_weights
 
@@ -52,6 +54,11 @@ class LoadedModel:
     model: Model
     coder: EntropyCoder
     model_id: str
+
+    @cached_property
+    def float_model(self) -> Model:
+        """The same in floating point throughout, for what needs gradients."""
+        return float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
 
     @classmethod
     def load(cls, path: Path, device: torch.device) -> LoadedModel:
@@ -92,17 +99,19 @@ class Codec:
         quality: int = 60,
         tile: int = DEFAULT_TILE,
         verify: bool = False,
+        effort: int = DEFAULT_EFFORT,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
         -> bytes of an .aec file.
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
+        effort is 0 (fastest) to 9 (smallest): how long to refine the latents for this picture.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
-        large for a chunk, AecodecError for a quality or tile out of range, too little memory, or
-        symbols that do not come back.
+        large for a chunk, AecodecError for a quality, tile or effort out of range, too little
+        memory, or symbols that do not come back.
         """
-        picture, q = as_picture(image), quality_to_q(quality)
+        picture, q, rounds = as_picture(image), quality_to_q(quality), effort_to_rounds(effort)
         height, width = picture.pixels.shape[:2]
         if trouble := size_trouble(width, height, self._max_pixels):
             raise ImageError(trouble)
@@ -110,7 +119,8 @@ class Codec:
         header = Header(bytes.fromhex(self._encoder.model_id), width, height, q, mode, tile)
         with memory_errors(f"code {width}x{height} pixels"):
             payloads = [
-                encode_tile(self._encoder, picture.pixels, q, box, verify) for box in header.tiles()
+                encode_tile(self._encoder, picture.pixels, q, box, verify, rounds)
+                for box in header.tiles()
             ]
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         return write_container(
@@ -243,15 +253,18 @@ class TileLatents:
             return torch.zeros(1, self.loaded.model.config.latent, height, width)
 
 
-@torch.inference_mode()
 def encode_tile(
-    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, verify: bool = False
+    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, verify: bool = False, rounds: int = 0
 ) -> bytes:
-    """A tile of uint8 [H, W, 3] or [H, W] -> payload.
+    """A tile of uint8 [H, W, 3] or [H, W] -> payload, after so many rounds of refinement.
 
     Raises AecodecError where, with `verify`, the decoder would not see the same symbols.
     """
-    payload, y_hat, _ = encode_latent(loaded, *analyze(loaded.model, pixels, q, tile), q)
+    if rounds:
+        y, z = refine(loaded.float_model, pixels, q, tile, rounds)
+    else:
+        y, z = analyze(loaded.model, pixels, q, tile)
+    payload, y_hat, _ = encode_latent(loaded, y, z, q)
     if verify and not torch.equal(
         decode_latent(loaded, payload, tile.width, tile.height, q), y_hat
     ):
@@ -259,6 +272,7 @@ def encode_tile(
     return payload
 
 
+@torch.inference_mode()
 def encode_latent(loaded: LoadedModel, y: Tensor, z: Tensor, q: int) -> tuple[bytes, Tensor, float]:
     """y and z in steps -> payload, y_hat in steps, and the bits the tables say it costs."""
     encoder = SymbolEncoder(loaded.coder)
@@ -284,6 +298,7 @@ def quantize_latent(
     return in_steps(model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step))
 
 
+@torch.inference_mode()
 def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, q: int) -> Tensor:
     """Inverse of `encode_latent`: payload -> y_hat in steps. Raises FormatError."""
     decoder, rate = SymbolDecoder(loaded.coder, payload), torch.tensor([q])

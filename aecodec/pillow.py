@@ -20,6 +20,7 @@ from aecodec.container import MODES, SIGNATURE, read_head
 from aecodec.errors import AecodecError
 from aecodec.metadata import EXIF_PREFIX
 from aecodec.picture import from_pil, metadata_info, to_pil
+from aecodec.quality import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -66,7 +67,7 @@ def _accept(start: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
-    """`quality` 1 to 100; icc_profile, exif and xmp, by default those of the image."""
+    """Options: `quality` 1 to 100, `effort` 0 to 9, and metadata, by default the image's own."""
     options = getattr(image, "encoderinfo", {})
     chosen = image.copy()
     for key in ("icc_profile", "exif", "xmp"):
@@ -78,7 +79,11 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
         chosen.info[key] = value
     try:
         picture = from_pil(chosen)
-        data = _codec().encode(picture, options.get("quality", 60))
+        data = _codec().encode(
+            picture,
+            options.get("quality", 60),
+            effort=options.get("effort", DEFAULT_EFFORT),
+        )
     except AecodecError as error:
         raise OSError(str(error)) from error
     for note in picture.notes:

@@ -1,9 +1,14 @@
-"""The user's quality 1..100 and the model's rate index q 0..63, one linear step apart."""
+"""The user's two knobs: quality 1..100 is the model's rate index q 0..63, one linear step apart;
+effort 0..9 is rounds of refinement."""
 
 from aecodec.errors import AecodecError
 
 MAX_QUALITY = 100
 MAX_Q = 63  # a model has 64 rows of gains, one a q
+ROUNDS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""of refinement (refine.py), by effort"""
+MAX_EFFORT = len(ROUNDS) - 1
+DEFAULT_EFFORT = 2  # about twice the time of effort 0
 
 
 def quality_to_q(quality: int) -> int:
@@ -16,6 +21,12 @@ def q_to_quality(q: int) -> int:
     """The quality that stands for a q 0..63 and maps back to it. Raises AecodecError."""
     _check("q", q, 0, MAX_Q)
     return 1 + round(q * (MAX_QUALITY - 1) / MAX_Q)
+
+
+def effort_to_rounds(effort: int) -> int:
+    """Rounds of refinement for an effort 0..9. Raises AecodecError out of range."""
+    _check("effort", effort, 0, MAX_EFFORT)
+    return ROUNDS[effort]
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

@@ -25,6 +25,7 @@ from aecodec.cli import PHOTO_SUFFIXES
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
 from aecodec.picture import read_picture
+from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -36,12 +37,12 @@ class Compress:
     `aec` holds an .aec file, or nothing where `error` says in a line why there is none.
     """
 
-    def __init__(self, quality: int = 60, threads: int = 1) -> None:
+    def __init__(self, quality: int = 60, threads: int = 1, effort: int = DEFAULT_EFFORT) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
         import torch
 
         torch.set_num_threads(threads)
-        self.quality, self.codec = quality, Codec()
+        self.quality, self.effort, self.codec = quality, effort, Codec()
 
     def __call__(self, batch: Batch) -> Batch:
         """Code every row."""
@@ -52,7 +53,7 @@ class Compress:
     def code(self, photo: bytes) -> tuple[bytes, str]:
         """A photo's file -> an .aec file, or nothing, and why."""
         try:
-            return self.codec.encode(read_picture(photo), self.quality), ""
+            return self.codec.encode(read_picture(photo), self.quality, effort=self.effort), ""
         except AecodecError as error:
             return b"", str(error)
 
@@ -82,9 +83,12 @@ class CompressFiles(Compress):
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @click.argument("output", type=click.Path(file_okay=False))
 @click.option("-q", "--quality", type=click.IntRange(1, 100), default=60, show_default=True)
+@click.option(
+    "--effort", type=click.IntRange(0, MAX_EFFORT), default=DEFAULT_EFFORT, show_default=True
+)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="A worker's.")
-def main(folder: str, output: str, quality: int, workers: int, threads: int) -> None:
+def main(folder: str, output: str, quality: int, effort: int, workers: int, threads: int) -> None:
     """Compress the photos under FOLDER into the same tree under OUTPUT, on a Ray cluster.
 
     Both must be on a file system that all machines share. Exit code 1 if a file failed.
@@ -98,7 +102,7 @@ def main(folder: str, output: str, quality: int, workers: int, threads: int) -> 
     ]
     done = ray.data.from_items(names).map_batches(
         CompressFiles,
-        fn_constructor_kwargs={"quality": quality, "threads": threads},
+        fn_constructor_kwargs={"quality": quality, "threads": threads, "effort": effort},
         concurrency=workers,
         num_cpus=threads,
         batch_size=4,

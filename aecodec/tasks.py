@@ -63,6 +63,7 @@ class Compress(Task):
     strip: bool = False
     tile: int = 0
     verify: bool = False
+    effort: int = 0
 
     def __call__(self, job: Job) -> Outcome:
         """Raises Failure."""
@@ -80,7 +81,7 @@ class Compress(Task):
             picture = without_metadata(picture) if self.strip else picture
             codec = self.codec(self.model)
             with Stopwatch() as watch:
-                data = codec.encode(picture, self.quality, self.tile, self.verify)
+                data = codec.encode(picture, self.quality, self.tile, self.verify, self.effort)
             decoded = codec.decode_picture(data) if self.verbose or self.verify else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
         with failing_for(job.target):

@@ -28,7 +28,7 @@ DEFAULT_MODEL = "s1"
 FILE_NAME = "model.safetensors"
 MAX_HEADER_BYTES = 2**20
 """of the JSON in front of a safetensors file; ours are below 64 KiB"""
-FULL_PRECISION = ("skip.", "log_gain.", "log_step.", "whiten.")
+FULL_PRECISION = ("lmbda", "skip.", "log_gain.", "log_step.", "whiten.")
 """Tensors kept in 32 bits, by the start of their names."""
 
 

@@ -47,7 +47,12 @@ class StandIn:
             raise ModelError("no model is called none")
 
     def encode(
-        self, image: Any, quality: int = 60, tile: int = DEFAULT_TILE, verify: bool = False
+        self,
+        image: Any,
+        quality: int = 60,
+        tile: int = DEFAULT_TILE,
+        verify: bool = False,
+        effort: int = 0,
     ) -> bytes:
         """As Codec.encode."""
         picture = as_picture(image)

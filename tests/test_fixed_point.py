@@ -20,7 +20,7 @@ from aecodec.model.fixed_point import (
     FixedActivation,
     FixedAffine,
     FixedPointwise,
-    copy_to_float,
+    float_twin,
     log2_scale,
     scale_index,
     to_fixed,
@@ -66,10 +66,9 @@ def test_fixed_network_is_near_the_floating_one() -> None:
     assert torch.equal(fixed_mean, fixed_mean.round()) and torch.equal(index, index.round())
 
 
-def test_copy_to_float_inverts_to_fixed() -> None:
+def test_float_twin_inverts_to_fixed() -> None:
     model = random_model()
-    again = Model(TINY)
-    copy_to_float(to_fixed(copy.deepcopy(model)), again)
+    again = float_twin(to_fixed(copy.deepcopy(model)))
     for name, parameter in again.named_parameters():
         if name.startswith("entropy."):
             assert torch.allclose(parameter, model.get_parameter(name), atol=1e-3), name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aecodec.model.config import ModelConfig
+from aecodec.model.config import Q_COUNT, ModelConfig
 from aecodec.model.entropy_model import EntropyNetwork, HyperAnalysis, HyperPrior, Whiten
 from aecodec.model.layers import PerQ
 from aecodec.model.transforms import BRANCH_SCALE, Analysis, LappedTransform, Synthesis
@@ -24,6 +24,9 @@ class Model(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.register_buffer("lmbda", torch.zeros(Q_COUNT))
+        self.lmbda: Tensor
+        """what the rates were trained for: bits a pixel that a unit of MSE over RGB is worth"""
         self.skip = LappedTransform(config.latent)
         self.analysis = Analysis(config)
         self.synthesis = Synthesis(config)

@@ -5,7 +5,7 @@ So any order of summation, number of threads, BLAS or device gives the same bits
 Activations are in units of 2^-12 and clamped to +-64; weights are 16-bit integers with one shift
 a layer; rescaling is a floor of a division by a power of two.
 
-`to_fixed` replaces the layers of a model's entropy side, `copy_to_float` goes back.
+`to_fixed` replaces the layers of a model's entropy side, `float_twin` goes back.
 """
 
 from __future__ import annotations
@@ -274,7 +274,17 @@ def prepare(network: nn.Module) -> None:
             raise ModelError("fixed point: more than seven blocks exceed the input bound")
 
 
-def copy_to_float(fixed: Model, model: Model) -> None:
+def float_twin(fixed: Model) -> Model:
+    """-> a floating-point model with the values of `fixed`."""
+    model = Model(fixed.config)
+    entropy_side = ("entropy.", "hyper_prior.")
+    shared = {k: v for k, v in fixed.state_dict().items() if not k.startswith(entropy_side)}
+    model.load_state_dict(shared, strict=False)
+    _copy_to_float(fixed, model)
+    return model
+
+
+def _copy_to_float(fixed: Model, model: Model) -> None:
     """Set the entropy side of the floating-point `model` to the values of `fixed`."""
     prior: FixedHyperPrior = fixed.hyper_prior  # type: ignore[assignment]
     model.hyper_prior.mean.fit(prior.mean.rows.float() / SIXTEENTHS)

@@ -15,10 +15,11 @@ from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, m
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT
-from aecodec.model.fixed_point import copy_to_float, log2_scale, to_fixed
+from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
 from aecodec.planes import Pixels, to_planes
+from aecodec.rate import gaussian_bits
 from aecodec.training.data import centre
-from aecodec.training.loss import gaussian_bits, rate_distortion
+from aecodec.training.loss import rate_distortion
 from aecodec.transform import analyze
 from aecodec.weights import load_weights, save_weights
 
@@ -94,10 +95,4 @@ def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
 
 def load_for_training(path: Path) -> Model:
     """A weights file as a floating-point model to train on: the inverse of `export`."""
-    fixed, _, _ = load_weights(path)
-    model = Model(fixed.config)
-    entropy_side = ("entropy.", "hyper_prior.")
-    shared = {k: v for k, v in fixed.state_dict().items() if not k.startswith(entropy_side)}
-    model.load_state_dict(shared, strict=False)
-    copy_to_float(fixed, model)
-    return model
+    return float_twin(load_weights(path)[0])

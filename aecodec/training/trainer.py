@@ -53,14 +53,14 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         self.pictures = Pictures(data, max(config.crop, config.last_crop))
         self.valid = Pictures(valid, VALID_CROP) if valid else None
-        self.lmbda = lmbda_table(config.lmbda_min, config.lmbda_max)
         self.model = start or Model(SIZES[config.size])
         if self.model.config != SIZES[config.size]:
             raise AecodecError(f"the weights to start from are not of size {config.size}")
+        self.model.lmbda.copy_(lmbda_table(config.lmbda_min, config.lmbda_max))
         if start is None and not self.checkpoint.exists():
-            initialise(self.model, self.pictures.items, self.lmbda)
+            initialise(self.model, self.pictures.items, self.model.lmbda)
         self.model.to(self.device)
-        self.lmbda = self.lmbda.to(self.device)
+        self.lmbda = self.model.lmbda
         self.weight = (self.lmbda / LMBDA_UNIT).rsqrt()  # of the loss of every q
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.elapsed, self.step, self.warm_from = 0.0, 0, 0

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from aecodec.bench.bd_rate import bd_rate
 from aecodec.model.entropy_model import ContextStep
 from aecodec.model.layers import Activation, Pointwise
+from aecodec.rate import gaussian_bits
 from aecodec.training import loss, trainer
 from aecodec.training.config import TrainConfig
 from aecodec.training.optimizer import Optimizers
@@ -128,7 +129,7 @@ def weigh(run: Trainer, power: float) -> None:
 def split_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor) -> Tensor:
     """Rate of real symbols for the entropy model, of noise for the encoder."""
     bits = loss.symbol_bits(value.detach(), mean, log2_scale, symbols)
-    noise = loss.gaussian_bits(loss.noisy(value - mean.detach()), log2_scale.detach())
+    noise = gaussian_bits(loss.noisy(value - mean.detach()), log2_scale.detach())
     return bits + noise - noise.detach()
 
 

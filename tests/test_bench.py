@@ -23,12 +23,13 @@ from aecodec.bench import codecs, runner
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
 from aecodec.errors import AecodecError
+from aecodec.quality import DEFAULT_EFFORT
 
 
 class FakeCodec:
     """JPEG 2000 under the interface of `aecodec.Codec`."""
 
-    def encode(self, image: Image.Image, quality: int) -> bytes:
+    def encode(self, image: Image.Image, quality: int, effort: int) -> bytes:
         file = io.BytesIO()
         options = {
             "quality_mode": "rates",
@@ -126,7 +127,10 @@ def check_json(content: dict[str, Any]) -> None:
     assert [codec["name"] for codec in content["codecs"]] == ["aec", "jpeg", "jpeg2000"]
     aec = content["codecs"][0]
     assert aec["version"].startswith(f"aecodec {aecodec.__version__} (code ")
-    assert aec["status"] == "run" and aec["settings"] == "device=cpu; points by q"
+    assert (
+        aec["status"] == "run"
+        and aec["settings"] == f"effort={DEFAULT_EFFORT}, device=cpu; points by q"
+    )
     assert len(aec["points"]) == 8 and aec["failures"] == []
     fields = {"setting", "bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s"}
     assert set(aec["points"][0]) == fields

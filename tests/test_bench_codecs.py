@@ -30,6 +30,7 @@ from aecodec.bench.metrics import PSNR_MAX
 from aecodec.bench.photos import Photo
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
 from aecodec.errors import AecodecError
+from aecodec.quality import DEFAULT_EFFORT
 
 
 def synthetic(height: int, width: int, seed: int = 0) -> Photo:
@@ -255,17 +256,17 @@ def test_y4m_there_and_back() -> None:
             from_y4m(bad)
 
 
-def test_aec_asks_for_effort_only_where_it_is_set(monkeypatch: Any, tmp_path: Path) -> None:
-    calls: list[tuple[Any, ...]] = []
+def test_aec_passes_on_quality_and_effort(monkeypatch: Any, tmp_path: Path) -> None:
+    calls: list[dict[str, Any]] = []
 
     class Fake:
-        def encode(self, picture: Image.Image, quality: int, **options: Any) -> bytes:
-            calls.append((quality, options))
+        def encode(self, picture: Image.Image, **options: Any) -> bytes:
+            calls.append(options)
             return b"data"
 
     monkeypatch.setattr("aecodec.bench.codecs.load_model", lambda model, device: Fake())
     for text in ("aec", "aec:effort=7"):
         make_codec(text).encode(Image.new("RGB", (8, 8)), 50, tmp_path / "a.aec")
-    assert calls == [(50, {}), (50, {"effort": 7})]
+    assert calls == [{"quality": 50, "effort": DEFAULT_EFFORT}, {"quality": 50, "effort": 7}]
     version = make_codec("aec").version
     assert version.startswith("aecodec ") and "(code " in version and "model " in version

@@ -21,6 +21,7 @@ from PIL import Image, features
 
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
 from aecodec.errors import AecodecError
+from aecodec.quality import DEFAULT_EFFORT
 
 Steps = tuple[float, ...]
 
@@ -58,7 +59,7 @@ class Aec:
 
     q: Steps = (1, 15, 29, 43, 57, 71, 85, 100)
     model: str = ""  # "": the default model
-    effort: int | None = None
+    effort: int = DEFAULT_EFFORT
     device: str = "cpu"
     suffix: ClassVar[str] = ".aec"
 
@@ -74,8 +75,8 @@ class Aec:
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`, 1 to 100."""
-        options = {} if self.effort is None else {"effort": self.effort}
-        path.write_bytes(load_model(self.model, self.device).encode(picture, int(step), **options))
+        codec = load_model(self.model, self.device)
+        path.write_bytes(codec.encode(picture, quality=int(step), effort=self.effort))
 
     def decode(self, path: Path) -> Image.Image:
         """Decode a whole file."""
@@ -314,7 +315,7 @@ def _value(text: str, default: Any, value: str) -> Any:
             return tuple(float(each) if "." in each else int(each) for each in value.split("/"))
         if isinstance(default, bool):
             return {"yes": True, "no": False}[value]
-        return int(value) if default is None or isinstance(default, int) else value
+        return int(value) if isinstance(default, int) else value
     except (ValueError, KeyError):
         raise AecodecError(f"{text}: {value!r} is no value for a setting like {default}") from None
 
@@ -335,7 +336,7 @@ def settings_of(codec: BenchCodec) -> str:
     told = [
         f"{field.name}={_text(getattr(codec, field.name))}"
         for field in fields(codec)[1:]
-        if getattr(codec, field.name) not in ("", None)
+        if getattr(codec, field.name) != ""
     ]
     fixed = getattr(codec, "fixed", "")
     return "; ".join(part for part in (", ".join(told), fixed, f"points by {knob(codec)}") if part)

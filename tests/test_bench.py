@@ -217,6 +217,15 @@ def test_a_codec_that_fails_is_reported_and_the_run_goes_on(
     assert report.table().splitlines()[3].split()[-1] == "1"
 
 
+def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_path: Path) -> None:
+    report = bench.run(photos, "jpeg:q=20/50,webp:q=101", tmp_path / "report")
+    jpeg, webp = report.codecs
+    assert webp.points == () and len(webp.failures) == 2 and webp.bd_rates == {"jpeg": None}
+    row = next(line for line in report.table().splitlines() if line.startswith("webp"))
+    assert row.split()[1:4] == ["run", "-", "-"] and row.split()[-1] == "2"
+    assert '"name":"webp"' in (tmp_path / "report" / "report.html").read_text()
+
+
 def test_a_run_that_was_stopped_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ def run_benchmark(
         photo_names=tuple(photo.name for photo in photos),
         machine=machine(settings.jobs),
         command=settings.command,
-        codecs=compare([result for result in shown if result and result.points]),
+        codecs=compare([result for result in shown if result]),
         notes=(*notes, *_failed(shown)),
     )
     with _file_errors(settings.report_folder):

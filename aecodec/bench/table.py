@@ -73,8 +73,8 @@ def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
     return [
         codec.name,
         codec.status,
-        f"{min(rates):.2f}..{max(rates):.2f}",
-        f"{min(psnrs):.1f}..{max(psnrs):.1f}",
+        f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
+        f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
         *(_bd_rate_cell(codec, codec.bd_rates, anchor) for anchor in anchors),
         _figure(codec.speed("encode_s"), 2),
         _figure(codec.speed("decode_s"), 2),

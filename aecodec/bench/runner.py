@@ -167,7 +167,9 @@ def _result(one: Opened, rows: dict[Task, dict[str, object] | str]) -> CodecResu
             failures.append(Failure(one.name, task.step, task.photo.name, row))
         elif task.codec == one.codec and isinstance(row, dict):
             measured.append(Measurement(**row))  # type: ignore[arg-type]
-    measured.sort(key=lambda row: (steps_of(one.codec).index(row.setting), row.image))
+    order = steps_of(one.codec).index
+    measured.sort(key=lambda row: (order(row.setting), row.image))
+    failures.sort(key=lambda row: (order(row.setting), row.image))
     # A point is a mean over all photos: one that lacks a photo would be of other pictures.
     lacking = {failure.setting for failure in failures}
     points = [

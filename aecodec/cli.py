@@ -7,6 +7,8 @@ numpy or Pillow, so the library is imported inside the commands that need it.
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +17,8 @@ import click
 from click.core import ParameterSource
 
 from aecodec import __version__, files
-from aecodec.batch import InputError, Job, plan
-from aecodec.console import Failure, failing_for, name_of, run, show_progress
+from aecodec.batch import InputError, Job, default_workers, plan
+from aecodec.console import Failure, failing_for, name_of, run
 from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.runner import run_task
@@ -289,9 +291,9 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
 @click.option(
     "--codecs",
-    default="aec,jpeg,jpeg2000,bpg",
-    show_default=True,
-    help="Which codecs to compare, with commas.",
+    metavar="CODECS",
+    help="With commas, and settings after a colon: aec,jpeg:q=20/50/80,avif:q=60,speed=4."
+    "  [default: all that are installed]",
 )
 @click.option(
     "-o",
@@ -299,17 +301,47 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     metavar="REPORT_DIR",
     default="aecodec-bench",
     show_default=True,
-    help="Folder for the table, the rows and the plot.",
+    help="Folder for the report; a run that was stopped goes on from what is there.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Photos at a time; each has its share of the cores.  [default: the cores, at most 4]",
 )
 @_json
 @_device
-def bench(folder: str | None, codecs: str, output: str, as_json: bool, device: str) -> None:
-    """Compare codecs on the photos in FOLDER, or on a few that come along without it."""
+def bench(
+    folder: str | None,
+    codecs: str | None,
+    output: str,
+    jobs: int | None,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Compare codecs on the photos in FOLDER, or on a few that come along without it.
+
+    Look at report.html in REPORT_DIR. The Kodak photos are known by their checksums; see
+    benchmarks/README.md for where they are.
+    """
+    from aecodec.bench import DEFAULT_CODECS
     from aecodec.bench import run as run_bench
+    from aecodec.bench.progress import show_advance
 
     photos = None if folder is None else Path(folder)
-    with failing_for(folder or "bench"):
-        report = run_bench(photos, codecs.split(","), Path(output), device, show_progress)
+    command = shlex.join(["aecodec", *sys.argv[1:]])
+    with failing_for(folder or "bench"), show_advance() as (tell, advance):
+        report = run_bench(
+            photos,
+            codecs or DEFAULT_CODECS,
+            Path(output),
+            device,
+            jobs or default_workers(),
+            command,
+            tell,
+            advance,
+        )
     click.echo(report.to_json() if as_json else report.table())
 
 

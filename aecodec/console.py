@@ -81,12 +81,6 @@ def say(line: str) -> None:
     click.echo(f"aecodec: {line}", err=True)
 
 
-def show_progress(line: str) -> None:
-    """One line on the way, for a person at a terminal only."""
-    if sys.stderr.isatty():
-        say(line)
-
-
 def name_of(file: str) -> str:
     """What messages call a file argument."""
     return "standard input or output" if file == STANDARD else file

@@ -15,8 +15,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from aecodec.bench.bd_rate import Curve, bd_rate
+from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.photos import read_folder
+from aecodec.bench.report import Curve
 from aecodec.codec import Codec
 from aecodec.picture import psnr
 from aecodec.planes import Pixels

@@ -1,6 +1,6 @@
 """Write the numbers of README.md and of a model card from the files that commands left.
 
-    aecodec bench KODAK --codecs aec,jpeg,jpeg2000,bpg,vtm -o benchmarks/results/kodak
+    aecodec bench KODAK -o benchmarks/results/kodak
     python benchmarks/speed.py --json-file benchmarks/results/speed.json
     python benchmarks/publish.py
 

@@ -6,24 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aecodec.bench.photos import (
-    KODAK_NAMES,
-    KODAK_PORTRAITS,
-    Photo,
-    is_kodak,
-    read_bundled,
-    read_folder,
-)
+pytest.importorskip("matplotlib")
+
+from aecodec.bench.kodak import SHA256, differences
+from aecodec.bench.photos import Photo, read_bundled, read_folder
+from aecodec.bench.runner import is_kodak
 from aecodec.errors import AecodecError, ImageError
-
-
-def kodak_like(suffix: str = ".png") -> list[Photo]:
-    """24 black photos with the names and sizes of Kodak's."""
-    shapes = [(768, 512, 3) if name in KODAK_PORTRAITS else (512, 768, 3) for name in KODAK_NAMES]
-    return [
-        Photo(name + suffix, np.zeros(shape, np.uint8))
-        for name, shape in zip(KODAK_NAMES, shapes, strict=True)
-    ]
 
 
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
@@ -65,12 +53,28 @@ def test_the_bundled_photos_need_no_network() -> None:
     photos = read_bundled()
     assert len(photos) == 5
     assert all(photo.image.ndim == 3 and photo.image.dtype == np.uint8 for photo in photos)
-    assert not is_kodak(photos)
+    assert all(len(photo.sha256) == 64 for photo in photos)
 
 
-def test_kodak_is_known_by_names_and_sizes() -> None:
-    photos = kodak_like()
-    assert is_kodak(photos)
-    assert not is_kodak(photos[:23])
-    assert not is_kodak([*photos[:23], Photo("kodim24.png", np.zeros((512, 767, 3), np.uint8))])
-    assert not is_kodak(kodak_like(".jpg"))
+def test_kodak_is_known_by_its_checksums() -> None:
+    assert len(SHA256) == 24 and len(set(SHA256.values())) == 24
+    assert all(len(value) == 64 for value in SHA256.values())
+    assert differences(SHA256) == []
+    changed = SHA256 | {"kodim07.png": "ab" * 32}
+    assert differences(changed) == [
+        "kodim07.png: SHA-256 abababababababab... is not Kodak's, b77d3f006f42414b..."
+    ]
+    fewer = {name: value for name, value in SHA256.items() if name != "kodim24.png"}
+    assert differences(fewer) == ["1 of the 24 Kodak photos are missing: kodim24.png"]
+    (line,) = differences({"kodim01.png": SHA256["kodim01.png"]})
+    assert line.startswith("23 of the 24") and line.endswith("kodim03.png, kodim04.png, ...")
+    assert differences(SHA256 | {"a.png": ""}) == ["not of the Kodak photos: a.png"]
+
+
+def test_only_folders_that_look_like_kodak_are_told_how_they_differ() -> None:
+    lines: list[str] = []
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    assert not is_kodak([Photo("a.png", pixels)], lines.append) and lines == []
+    kodak = [Photo(name, pixels, value) for name, value in SHA256.items()]
+    assert is_kodak(kodak, lines.append) and lines == []
+    assert not is_kodak(kodak[:23], lines.append) and len(lines) == 1

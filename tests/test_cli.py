@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from aecodec import __version__, bench, weights
+from aecodec.batch import default_workers
 from aecodec.cli import aecodec as command
 from aecodec.cli import main
 from aecodec.container import (
@@ -435,17 +436,19 @@ def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> 
     calls: list[tuple[Any, ...]] = []
 
     def run(*arguments: Any) -> Report:
-        calls.append(arguments[:4])
+        calls.append(arguments[:5])
         return Report()
 
     monkeypatch.setattr(bench, "run", run)
     assert main(["bench"]) == 0
     assert capsys.readouterr() == ("a table\n", "")
-    assert main(["bench", str(tmp_path), "--codecs", "jpeg,aec", "-o", "r", "--json"]) == 0
+    assert (
+        main(["bench", str(tmp_path), "--codecs", "jpeg,aec", "-o", "r", "-j", "3", "--json"]) == 0
+    )
     assert capsys.readouterr() == ("{}\n", "")
     assert calls == [
-        (None, list(bench.DEFAULT_CODECS), Path("aecodec-bench"), "cpu"),
-        (tmp_path, ["jpeg", "aec"], Path("r"), "cpu"),
+        (None, bench.DEFAULT_CODECS, Path("aecodec-bench"), "cpu", default_workers()),
+        (tmp_path, "jpeg,aec", Path("r"), "cpu", 3),
     ]
 
 

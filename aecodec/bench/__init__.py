@@ -3,60 +3,73 @@
 Read the modules in this order; nothing refers forward:
 
     photos.py     the photos: a folder's, or those that come with scikit-image
-    codecs.py     the codecs: aec, Pillow's, BPG's programs; each writes and reads real files
-    measure.py    one photo at one setting -> bytes, PSNR, MS-SSIM, seconds
+    kodak.py      the names and checksums of the Kodak photos
+    programs.py   BPG and VVC, which are programs
+    codecs.py     the codecs: START HERE to add one
+    metrics.py    PSNR, MS-SSIM, SSIMULACRA2
+    measure.py    one photo at one setting -> bytes, metrics, seconds
+    tasks.py      many of those in several processes, results kept
+    report.py     all results as one object and as JSON
     bd_rate.py    two RD curves -> one percentage
     published.py  RD curves read from papers' data instead of run here
-    report.py     all results as one object and as JSON
-    table.py, plot.py, write.py    what a person reads
+    view.py       which pictures the report's viewer shows
+    table.py, plot.py, html.py, write.py    what a person reads
     runner.py     the order of events
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from aecodec.bench.report import Report
 from aecodec.errors import AecodecError
 
-__all__ = ["CODECS", "DEFAULT_CODECS", "Report", "run"]
+__all__ = ["DEFAULT_CODECS", "Report", "run"]
 
-DEFAULT_CODECS = ("aec", "jpeg", "jpeg2000", "bpg")
-CODECS = (*DEFAULT_CODECS, "webp", "avif", "vtm", "hyperprior")
+DEFAULT_CODECS = "aec,jpeg,jpeg:chroma=444,jpeg2000,webp,avif,jxl,heic,bpg,vvc"
+"""Each at settings that its own experts would defend; those that are not installed are left out."""
 EXTRA_MODULES = ("matplotlib", "scipy", "skimage")
 
 
-def silent(message: str) -> None:
-    """The progress callback that says nothing."""
+def silent(*_: object) -> None:
+    """The callback that says nothing."""
 
 
 def run(
     folder: Path | None,
-    codecs: Sequence[str],
+    codecs: str,
     report_folder: Path,
     device: str = "cpu",
-    progress: Callable[[str], None] = silent,
+    jobs: int = 0,
+    command: str = "",
+    say: Callable[[str], None] = silent,
+    advance: Callable[[int, int], None] = silent,
 ) -> Report:
     """Measure `codecs` on every photo, write the report's files, return the report.
 
+    What a run that was stopped has measured is taken up from `report_folder`.
+
     Args:
         folder: photos to measure on, not searched recursively; None: scikit-image's photos.
-        codecs: names out of `CODECS`.
-        report_folder: created if need be; gets report.json, table.md, points.csv, images.csv,
-            rd.png and rd.svg, replacing those of an earlier run.
+        codecs: such as "aec,jpeg:q=20/50/80,avif:q=60,speed=4", or names of published curves.
+        report_folder: created if need be; gets report.html, report.json, table.md, CSV files,
+            plots and compressai/, replacing those of an earlier run, and cache.jsonl.
         device: where aecodec's own model runs; the other codecs always use the CPU.
-        progress: called with one line of text for every photo skipped and setting measured.
+        jobs: processes, each with its share of the cores; 0: all in this process, where a codec
+            that crashes takes the run along, and without peak memory.
+        command: what the user typed, for the record.
+        say: called with one line for everything left out.
+        advance: called with how many of how many tasks are done.
 
     Raises:
-        AecodecError: an unknown codec, a missing package, a folder without photos, a codec that
-            fails or changes a photo's size (the message names codec, setting and photo).
+        AecodecError: an unknown codec or setting, a missing package, a folder without photos, a
+            report that cannot be written. A codec that fails is in the report instead.
     """
-    unknown = [name for name in codecs if name not in CODECS]
-    if unknown or not codecs:
-        raise AecodecError(f"codecs {unknown} unknown; choose from {', '.join(CODECS)}")
     missing = [name for name in EXTRA_MODULES if find_spec(name) is None]
     if missing:
         raise AecodecError(f"{', '.join(missing)} missing: pip install 'aecodec[bench]'")
-    from aecodec.bench.runner import run_benchmark
+    from aecodec.bench.codecs import split_codecs
+    from aecodec.bench.runner import Settings, run_benchmark
 
-    return run_benchmark(folder, codecs, report_folder, device, progress)
+    settings = Settings(folder, split_codecs(codecs), report_folder, device, jobs, command)
+    return run_benchmark(settings, say, advance)

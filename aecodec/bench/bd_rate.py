@@ -5,31 +5,30 @@ piecewise cubic (PCHIP) interpolation instead of one cubic, as in JCT-VC's and J
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-Curve = Sequence[tuple[float, float]]  # RD points (bpp, PSNR in dB), in any order
+from aecodec.bench.report import Curve
 
 
 def bd_rate(anchor: Curve, test: Curve) -> float | None:
-    """The rate `test` needs beyond `anchor` at equal PSNR, in percent; negative is better.
+    """The rate `test` needs beyond `anchor` at equal quality, in percent; negative is better.
 
-    The mean of log-rate's difference over the PSNR range that both curves cover: nothing is
+    The mean of log-rate's difference over the range of quality that both curves cover: nothing is
     extrapolated. None if they share no range, or a curve has fewer than two usable points.
     """
-    overlap = psnr_overlap(anchor, test)
-    if overlap is None:
+    common = overlap(anchor, test)
+    if common is None:
         return None
-    low, high = overlap
+    low, high = common
     area = _log_rate_area(test, low, high) - _log_rate_area(anchor, low, high)
     return 100 * math.expm1(area / (high - low))
 
 
-def psnr_overlap(anchor: Curve, test: Curve) -> tuple[float, float] | None:
-    """The PSNR range in dB that both curves cover; None if there is none."""
-    ranges = [[psnr for _, psnr in rising(curve)] for curve in (anchor, test)]
+def overlap(anchor: Curve, test: Curve) -> tuple[float, float] | None:
+    """The range of quality in dB that both curves cover; None if there is none."""
+    ranges = [[quality for _, quality in rising(curve)] for curve in (anchor, test)]
     if any(len(values) < 2 for values in ranges):
         return None
     low, high = max(values[0] for values in ranges), min(values[-1] for values in ranges)
@@ -39,17 +38,17 @@ def psnr_overlap(anchor: Curve, test: Curve) -> tuple[float, float] | None:
 def rising(curve: Curve) -> list[tuple[float, float]]:
     """The curve by rising rate, without the points that another reaches with no more rate.
 
-    What is left rises strictly in both rate and PSNR, so log-rate is a function of PSNR. A codec
+    What is left rises strictly in rate and quality, so log-rate is a function of quality. A codec
     that behaves keeps all its points.
     """
     kept: list[tuple[float, float]] = []
-    for bpp, psnr in sorted(curve, key=lambda point: (point[0], -point[1])):
-        if not kept or psnr > kept[-1][1]:
-            kept.append((bpp, psnr))
+    for bpp, quality in sorted(curve, key=lambda point: (point[0], -point[1])):
+        if not kept or quality > kept[-1][1]:
+            kept.append((bpp, quality))
     return kept
 
 
 def _log_rate_area(curve: Curve, low: float, high: float) -> float:
-    """The integral of ln(bpp) over PSNR from `low` to `high` dB."""
-    bpp, psnr = np.array(rising(curve)).T  # [points], [points]
-    return float(PchipInterpolator(psnr, np.log(bpp)).integrate(low, high))
+    """The integral of ln(bpp) over quality from `low` to `high` dB."""
+    bpp, quality = np.array(rising(curve)).T  # [points], [points]
+    return float(PchipInterpolator(quality, np.log(bpp)).integrate(low, high))

@@ -1,47 +1,46 @@
 """The codecs that can be run, each at settings its own experts would defend.
 
-A codec is a small class with two methods: `encode` writes a real file, `decode` reads it.
+A codec is a small frozen dataclass with two methods, `encode` and `decode`, entered in `CLASSES`.
+Its fields are its settings, as `--codecs avif:q=60,speed=4` gives them; the first field holds the
+values that its RD curve steps through. `version` names the library, or raises `NotInstalled`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, fields
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
 import PIL
 from PIL import Image, features
 
-from aecodec.bench.bpg import open_bpg
+from aecodec.bench.programs import Bpg, NotInstalled, Vvc
+from aecodec.errors import AecodecError
+from aecodec.quality import DEFAULT_EFFORT
+
+Steps = tuple[float, ...]
 
 
 class BenchCodec(Protocol):
     """What the benchmark asks of a codec."""
 
-    @property
-    def name(self) -> str:
-        """The name on the command line."""
+    suffix: ClassVar[str]  # the file name's ending, with the dot
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def version(self) -> str:
-        """Library or program and its version."""
+        """Library or program and its version. Raises NotInstalled where there is none."""
 
-    @property
-    def settings(self) -> str:
-        """Everything that is the same at all RD points."""
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The setting that differs from one RD point to the next."""
-
-    @property
-    def suffix(self) -> str:
-        """The file name's ending, with the dot."""
-
-    def encode(self, picture: Image.Image, step: int, path: Path) -> None:
-        """Write an RGB picture as the file `path`."""
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Write an RGB picture as the file `path`; `step` is one of the first field's values."""
 
     def decode(self, path: Path) -> Image.Image:
-        """Read the file `path`, pixels and all."""
+        """Read the file `path`, pixels and all, as an RGB picture."""
 
 
 class Model(Protocol):
@@ -58,116 +57,340 @@ class Model(Protocol):
 class Aec:
     """aecodec itself; the model is loaded before anything is timed."""
 
-    model: Model
-    version: str
-    device: str
-    name: str = "aec"
-    steps: tuple[int, ...] = (1, 12, 23, 34, 45, 56, 67, 78, 89, 100)
-    suffix: str = ".aec"
-
-    @property
-    def settings(self) -> str:
-        """The device; the setting of an RD point is the quality, 1..100."""
-        return f"device {self.device}"
-
-    def encode(self, picture: Image.Image, step: int, path: Path) -> None:
-        """Encode at quality `step`."""
-        path.write_bytes(self.model.encode(picture, quality=step))
-
-    def decode(self, path: Path) -> Image.Image:
-        """Decode a whole file."""
-        return self.model.decode(path.read_bytes())
-
-
-@dataclass(frozen=True)
-class PillowCodec:
-    """A codec of the Pillow library; `options` turns a step into what `Image.save` is given."""
-
-    name: str
-    library: str
-    settings: str
-    steps: tuple[int, ...]
-    suffix: str
-    options: Callable[[int], dict[str, Any]]
+    q: Steps = (1, 15, 29, 43, 57, 71, 85, 100)
+    model: str = ""  # "": the default model
+    effort: int = DEFAULT_EFFORT
+    device: str = "cpu"
+    suffix: ClassVar[str] = ".aec"
 
     @property
     def version(self) -> str:
-        """Pillow and the library below it."""
-        return f"Pillow {PIL.__version__}, {self.library} {features.version(self.library)}"
+        """aecodec's version, a digest of its sources, and the model's id."""
+        import aecodec
+        from aecodec.weights import find_model
 
-    def encode(self, picture: Image.Image, step: int, path: Path) -> None:
-        """Save with the options of this step."""
-        picture.save(path, **self.options(step))
+        model = find_model(self.model or None)
+        digest = source_digest(Path(aecodec.__file__).parent, ("bench", "training"))
+        return f"aecodec {aecodec.__version__} (code {digest}), model {model.model_id}"
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at quality `step`, 1 to 100."""
+        codec = load_model(self.model, self.device)
+        path.write_bytes(codec.encode(picture, quality=int(step), effort=self.effort))
 
     def decode(self, path: Path) -> Image.Image:
-        """Open and load."""
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
+        """Decode a whole file."""
+        picture: Image.Image = load_model(self.model, self.device).decode(path.read_bytes())
+        return picture
 
 
-PILLOW_CODECS = (
-    PillowCodec(
-        name="jpeg",
-        library="libjpeg_turbo",
-        settings="quality, optimize, progressive, 4:2:0",
-        steps=(5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95, 98),
-        suffix=".jpg",
-        options=lambda quality: {
-            "quality": quality,
-            "optimize": True,
-            "progressive": True,
-            "subsampling": "4:2:0",
-        },
-    ),
-    # mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
-    # rate at equal quality and would flatter every other codec here.
-    PillowCodec(
-        name="jpeg2000",
-        library="jpg_2000",
-        settings="compression ratio, irreversible, mct=1",
-        steps=(280, 200, 140, 100, 72, 54, 40, 30, 22, 16, 12, 8),
-        suffix=".jp2",
-        options=lambda ratio: {
-            "quality_mode": "rates",
-            "quality_layers": [ratio],
-            "irreversible": True,
-            "mct": 1,
-        },
-    ),
-    PillowCodec(
-        name="webp",
-        library="webp",
-        settings="quality, method 6",
-        steps=(2, 10, 25, 40, 55, 70, 80, 88, 94, 98),
-        suffix=".webp",
-        options=lambda quality: {"quality": quality, "method": 6},
-    ),
-    PillowCodec(
-        name="avif",
-        library="avif",
-        settings="quality, 4:4:4, speed 4",
-        steps=(10, 20, 30, 40, 50, 60, 70, 80, 88, 94),
-        suffix=".avif",
-        options=lambda quality: {"quality": quality, "subsampling": "4:4:4", "speed": 4},
-    ),
-)
-
-
-def open_codec(name: str, device: str) -> BenchCodec | None:
-    """The codec of that name, ready to run; None if it cannot be run on this machine."""
-    if name == "aec":
-        return _open_aec(device)
-    if name == "bpg":
-        return open_bpg()
-    return next((codec for codec in PILLOW_CODECS if codec.name == name), None)
-
-
-def _open_aec(device: str) -> Aec:
-    """Load the default model and ask a file it wrote for the model's id."""
-    import aecodec
+@cache
+def load_model(model: str, device: str) -> Any:
+    """An `aecodec.Codec`, once a process."""
     from aecodec.codec import Codec
 
-    model = Codec(device=device)
-    header = aecodec.info(model.encode(Image.new("RGB", (64, 64)), quality=50))
-    return Aec(model, f"aecodec {aecodec.__version__}, model {header.model}", device)
+    return Codec(model or None, device=device)
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """JPEG: optimized Huffman tables, progressive; q is libjpeg's quality."""
+
+    q: Steps = (5, 10, 20, 40, 60, 80, 90, 97)
+    chroma: str = "420"
+    progressive: bool = True
+    fixed: ClassVar[str] = "optimized tables"
+    suffix: ClassVar[str] = ".jpg"
+
+    @property
+    def version(self) -> str:
+        """Pillow's libjpeg-turbo."""
+        return pillow_version("libjpeg_turbo")
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at quality `step`."""
+        chroma = ":".join(self.chroma)
+        options: dict[str, Any] = {
+            "optimize": True,
+            "progressive": self.progressive,
+            "subsampling": chroma,
+        }
+        picture.save(path, quality=int(step), **options)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through Pillow."""
+        return load(path)
+
+
+@dataclass(frozen=True)
+class Jpeg2000:
+    """JPEG 2000, irreversible; ratio is uncompressed to compressed bytes.
+
+    mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
+    rate at equal quality and would flatter every other codec here.
+    """
+
+    ratio: Steps = (280, 200, 120, 80, 48, 32, 16, 8)
+    irreversible: bool = True
+    mct: int = 1
+    suffix: ClassVar[str] = ".jp2"
+
+    @property
+    def version(self) -> str:
+        """Pillow's OpenJPEG."""
+        return pillow_version("jpg_2000")
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode to 1/`step` of the uncompressed bytes."""
+        options: dict[str, Any] = {"irreversible": self.irreversible, "mct": self.mct}
+        picture.save(path, quality_mode="rates", quality_layers=[step], **options)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through Pillow."""
+        return load(path)
+
+
+@dataclass(frozen=True)
+class WebP:
+    """WebP, lossy, always 4:2:0."""
+
+    q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
+    method: int = 6
+    suffix: ClassVar[str] = ".webp"
+
+    @property
+    def version(self) -> str:
+        """Pillow's libwebp."""
+        return pillow_version("webp")
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at quality `step`."""
+        picture.save(path, quality=int(step), method=self.method)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through Pillow."""
+        return load(path)
+
+
+@dataclass(frozen=True)
+class Avif:
+    """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest."""
+
+    q: Steps = (15, 30, 45, 60, 70, 80, 88, 94)
+    chroma: str = "444"
+    speed: int = 4
+    suffix: ClassVar[str] = ".avif"
+
+    @property
+    def version(self) -> str:
+        """Pillow's libavif."""
+        return pillow_version("avif")
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at quality `step`."""
+        options: dict[str, Any] = {"subsampling": ":".join(self.chroma), "max_threads": cores()}
+        picture.save(path, quality=int(step), speed=self.speed, **options)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through Pillow."""
+        return load(path)
+
+
+@dataclass(frozen=True)
+class Jxl:
+    """JPEG XL, lossy (VarDCT); d is Butteraugli's distance, 1 is visually lossless."""
+
+    d: Steps = (15, 9, 6, 4, 2.5, 1.5, 0.8, 0.4)
+    effort: int = 7
+    suffix: ClassVar[str] = ".jxl"
+
+    @property
+    def version(self) -> str:
+        """imagecodecs' libjxl."""
+        require("imagecodecs")
+        import imagecodecs
+
+        return f"imagecodecs {imagecodecs.__version__}, {imagecodecs.jpegxl_version()}"
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at distance `step`."""
+        from imagecodecs import jpegxl_encode
+
+        image, threads = np.asarray(picture), cores()
+        path.write_bytes(
+            jpegxl_encode(image, distance=step, effort=self.effort, numthreads=threads)
+        )
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through imagecodecs."""
+        from imagecodecs import jpegxl_decode
+
+        return Image.fromarray(jpegxl_decode(path.read_bytes(), numthreads=cores()))
+
+
+@dataclass(frozen=True)
+class Heic:
+    """HEIC: HEVC intra frames by libheif and x265."""
+
+    q: Steps = (15, 25, 35, 45, 55, 65, 75, 85)
+    chroma: str = "444"
+    preset: str = "slow"
+    suffix: ClassVar[str] = ".heic"
+
+    @property
+    def version(self) -> str:
+        """pillow-heif's libheif and x265."""
+        require("pillow_heif")
+        import pillow_heif
+
+        facts = pillow_heif.libheif_info()
+        return f"pillow-heif {pillow_heif.__version__}, libheif {facts['libheif']}, {facts['HEIF']}"
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode at libheif's quality `step`."""
+        from pillow_heif import from_pillow
+
+        options: dict[str, Any] = {"chroma": int(self.chroma)}
+        options["enc_params"] = {"preset": self.preset}
+        from_pillow(picture).save(path, quality=int(step), **options)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Through pillow-heif."""
+        from pillow_heif import open_heif
+
+        picture: Image.Image = open_heif(path).to_pillow()
+        return picture
+
+
+CLASSES: dict[str, type[Any]] = {
+    "aec": Aec,
+    "jpeg": Jpeg,
+    "jpeg2000": Jpeg2000,
+    "webp": WebP,
+    "avif": Avif,
+    "jxl": Jxl,
+    "heic": Heic,
+    "bpg": Bpg,
+    "vvc": Vvc,
+}
+
+
+def split_codecs(text: str) -> tuple[str, ...]:
+    """'jpeg:q=75,avif:q=60,speed=4' -> one string a codec: a setting belongs to what is before."""
+    found: list[str] = []
+    for part in text.split(","):
+        if found and "=" in part and ":" not in part.partition("=")[0]:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+def make_codec(text: str, device: str = "cpu") -> BenchCodec:
+    """'avif:q=60,speed=4' -> a codec, which may turn out not to be installed.
+
+    A curve of some points: 'jpeg:q=20/50/80'.
+
+    Raises:
+        AecodecError: no codec of that name, no such setting, or a value that is none.
+    """
+    name, _, rest = text.partition(":")
+    if name not in CLASSES:
+        raise AecodecError(f"codec {name!r} unknown; choose from {', '.join(CLASSES)}")
+    known = {field.name: field for field in fields(CLASSES[name])}
+    chosen: dict[str, Any] = {"device": device} if name == "aec" and device != "cpu" else {}
+    for part in rest.split(",") if rest else []:
+        key, _, value = part.partition("=")
+        if key not in known:
+            raise AecodecError(f"{text}: no setting {key!r}; {name} has {', '.join(known)}")
+        chosen[key] = _value(text, known[key].default, value)
+    codec: BenchCodec = CLASSES[name](**chosen)
+    return codec
+
+
+def _value(text: str, default: Any, value: str) -> Any:
+    """A setting's text as a value of the default's type."""
+    try:
+        if isinstance(default, tuple):
+            return tuple(float(each) if "." in each else int(each) for each in value.split("/"))
+        if isinstance(default, bool):
+            return {"yes": True, "no": False}[value]
+        return int(value) if isinstance(default, int) else value
+    except (ValueError, KeyError):
+        raise AecodecError(f"{text}: {value!r} is no value for a setting like {default}") from None
+
+
+def name_of(codec: BenchCodec) -> str:
+    """The codec as on the command line, without its steps: 'jpeg:chroma=444'."""
+    name = next(name for name, each in CLASSES.items() if each is type(codec))
+    told = [
+        f"{field.name}={_text(getattr(codec, field.name))}"
+        for field in fields(codec)[1:]
+        if getattr(codec, field.name) != field.default
+    ]
+    return f"{name}:{','.join(told)}" if told else name
+
+
+def settings_of(codec: BenchCodec) -> str:
+    """All that is the same at all RD points, and what differs: 'chroma=420, progressive=yes; q'."""
+    told = [
+        f"{field.name}={_text(getattr(codec, field.name))}"
+        for field in fields(codec)[1:]
+        if getattr(codec, field.name) != ""
+    ]
+    fixed = getattr(codec, "fixed", "")
+    return "; ".join(part for part in (", ".join(told), fixed, f"points by {knob(codec)}") if part)
+
+
+def knob(codec: BenchCodec) -> str:
+    """The name of the setting that differs between RD points."""
+    return fields(codec)[0].name
+
+
+def steps_of(codec: BenchCodec) -> Steps:
+    """The values of that setting."""
+    steps: Steps = getattr(codec, knob(codec))
+    return steps
+
+
+def _text(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def pillow_version(library: str) -> str:
+    """Pillow and the library below it."""
+    version = features.version(library)
+    if version is None:
+        raise NotInstalled(f"this Pillow has no {library}")
+    return f"Pillow {PIL.__version__}, {library} {version}"
+
+
+def require(module: str) -> None:
+    """Raises NotInstalled without that package."""
+    if find_spec(module) is None:
+        raise NotInstalled(f"{module} is missing: pip install 'aecodec[bench]'")
+
+
+def load(path: Path) -> Image.Image:
+    """Decode a file with Pillow."""
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@cache
+def source_digest(package: Path, without: Sequence[str]) -> str:
+    """Eight hexadecimal digits that change with any source file of the package."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in without:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]

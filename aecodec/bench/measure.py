@@ -1,131 +1,126 @@
-"""One photo at one setting: file on disk, seconds, PSNR and MS-SSIM."""
+"""One photo through one codec at one setting: file on disk, seconds, and what came back.
 
-import statistics
+Each function of a `Task` returns what JSON can hold, so that results can be kept (tasks.py).
+"""
+
+import base64
+import io
+import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.codecs import BenchCodec, name_of, steps_of
+from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
 from aecodec.bench.photos import Photo
-from aecodec.bench.report import CodecResult, Measurement, RDPoint
 from aecodec.errors import AecodecError
-from aecodec.picture import psnr as picture_psnr
-
-# Identical pictures would have an infinite PSNR, which no mean and no JSON can hold.
-PSNR_MAX = 100.0
-# MS-SSIM halves the picture four times and then still needs its window of 11 pixels.
-MS_SSIM_MIN_SIDE = 11 * 16
 
 Image8 = npt.NDArray[np.uint8]
+VIEW_SIDE = 448
+"""Side in pixels of the middle part that the report's viewer shows of a photo."""
+_warm: set[BenchCodec] = set()
 
 
-def measure_codec(
-    codec: BenchCodec, photos: Sequence[Photo], progress: Callable[[str], None]
-) -> CodecResult:
-    """Run a codec at all its steps on all photos; files live in a temporary folder.
-
-    Raises:
-        AecodecError: the codec failed or changed a photo's size.
-    """
-    points: list[RDPoint] = []
-    measurements: list[Measurement] = []
-    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as name:
-        _warm_up(codec, Path(name))
-        for step in codec.steps:
-            rows = [measure_photo(codec, step, photo, Path(name)) for photo in photos]
-            point = mean_point(rows)
-            progress(f"{codec.name} {step}: {point.bpp:.3f} bpp, {point.psnr:.2f} dB")
-            points.append(point)
-            measurements.extend(rows)
-    return CodecResult(
-        name=codec.name,
-        version=codec.version,
-        settings=codec.settings,
-        status="run",
-        points=tuple(points),
-        measurements=tuple(measurements),
-    )
-
-
-def measure_photo(codec: BenchCodec, step: int, photo: Photo, folder: Path) -> Measurement:
-    """Encode and decode one photo through one file in `folder`; the file is deleted again.
+def measure_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
+    """Encode and decode one photo through one file: a row of images.csv.
 
     Raises:
-        AecodecError: the codec failed or changed the photo's size.
+        AecodecError: the codec failed, changed the photo's size, or decoded it in two ways.
     """
-    path = folder / f"{photo.name}{codec.suffix}"
-    try:
+    _warm_up(codec)
+    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
+        path = Path(folder) / f"photo{codec.suffix}"
+        picture = photo.picture()
         start = time.perf_counter()
-        codec.encode(photo.picture(), step, path)
+        codec.encode(picture, step, path)
         encoded = time.perf_counter()
         image_hat = np.asarray(codec.decode(path))  # [H, W, 3]
         decoded = time.perf_counter()
         size = path.stat().st_size
-    except Exception as error:  # whatever a foreign codec raises, say where it happened
-        raise AecodecError(f"{codec.name} {step}: {photo.name}: {error}") from error
-    if image_hat.shape != photo.image.shape or image_hat.dtype != np.uint8:
-        was, now = photo.image.shape, image_hat.shape
-        raise AecodecError(f"{codec.name} {step}: {photo.name}: {was} decoded as {now}")
-    path.unlink()
-    return Measurement(
-        codec=codec.name,
-        setting=step,
-        image=photo.name,
-        bytes=size,
-        bpp=8 * size / photo.pixels,
-        psnr=psnr(photo.image, image_hat),
-        ms_ssim=ms_ssim(photo.image, image_hat),
-        encode_s=encoded - start,
-        decode_s=decoded - encoded,
-    )
+        _check(photo.image, image_hat, np.asarray(codec.decode(path)))
+    return {
+        "codec": name_of(codec),
+        "setting": step,
+        "image": photo.name,
+        "bytes": size,
+        "bpp": 8 * size / photo.pixels,
+        "psnr": psnr(photo.image, image_hat),
+        "ms_ssim": ms_ssim(photo.image, image_hat),
+        "ssimulacra2": ssimulacra2(photo.image, image_hat),
+        "encode_s": encoded - start,
+        "decode_s": decoded - encoded,
+        "pixels": photo.pixels,
+    }
 
 
-def mean_point(rows: Sequence[Measurement]) -> RDPoint:
-    """The mean over photos of each figure (PSNR in dB, as published curves do).
+def _check(image: Image8, image_hat: Image8, again: Image8) -> None:
+    """Raises AecodecError where what was decoded cannot be the photo."""
+    if image_hat.shape != image.shape or image_hat.dtype != np.uint8:
+        raise AecodecError(f"wrong size: {image.shape} decoded as {image_hat.shape}")
+    if not np.array_equal(image_hat, again):
+        raise AecodecError("mismatch: decoding the same file twice gave different pixels")
 
-    MS-SSIM is the mean over the photos large enough to have one.
+
+def view_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
+    """The middle of the photo as it was decoded, for the report's viewer, lossless.
+
+    Rate and PSNR are the whole photo's.
     """
-    similarities = [row.ms_ssim for row in rows if row.ms_ssim is not None]
-    return RDPoint(
-        setting=rows[0].setting,
-        bpp=statistics.fmean(row.bpp for row in rows),
-        psnr=statistics.fmean(row.psnr for row in rows),
-        ms_ssim=statistics.fmean(similarities) if similarities else None,
-        encode_s=statistics.fmean(row.encode_s for row in rows),
-        decode_s=statistics.fmean(row.decode_s for row in rows),
-    )
+    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
+        path = Path(folder) / f"photo{codec.suffix}"
+        codec.encode(photo.picture(), step, path)
+        image_hat = np.asarray(codec.decode(path))
+        size = path.stat().st_size
+    _check(photo.image, image_hat, image_hat)
+    return {
+        "setting": step,
+        "bpp": 8 * size / photo.pixels,
+        "psnr": psnr(photo.image, image_hat),
+        "picture": data_uri(image_hat),
+    }
 
 
-def psnr(image: Image8, image_hat: Image8) -> float:
-    """PSNR in dB over all RGB samples, at most `PSNR_MAX`."""
-    return min(picture_psnr(image, image_hat), PSNR_MAX)
+def data_uri(image: Image8) -> str:
+    """The middle `VIEW_SIDE` pixels of uint8 [H, W, 3] as lossless WebP in a data URI."""
+    (top, left), side = [max(0, (size - VIEW_SIDE) // 2) for size in image.shape[:2]], VIEW_SIDE
+    file = io.BytesIO()
+    part = Image.fromarray(np.ascontiguousarray(image[top : top + side, left : left + side]))
+    part.save(file, "WEBP", lossless=True, quality=60, method=4)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def ms_ssim(image: Image8, image_hat: Image8) -> float | None:
-    """MS-SSIM (Wang, Simoncelli and Bovik 2003) of RGB samples.
+def measure_memory(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
+    """Peak memory in MiB of this process, which should be a fresh one, or of its programs."""
+    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
+        path = Path(folder) / f"photo{codec.suffix}"
+        codec.encode(photo.picture(), step, path)
+        codec.decode(path)
+    programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"peak_mib": max(_peak_mib(), programs)}
 
-    None if a side is shorter than `MS_SSIM_MIN_SIDE` or pytorch-msssim is not installed.
+
+def _peak_mib() -> float:
+    """This process's peak of resident memory.
+
+    Linux: not getrusage's, which counts the parent's memory from before exec.
     """
-    if min(image.shape[:2]) < MS_SSIM_MIN_SIDE or find_spec("pytorch_msssim") is None:
-        return None
-    import pytorch_msssim  # type: ignore[import-untyped]
-    import torch
-
-    pair = [
-        torch.from_numpy(each.transpose(2, 0, 1)[None].astype(np.float32))  # [1, 3, H, W]
-        for each in (image, image_hat)
-    ]
-    return float(pytorch_msssim.ms_ssim(*pair, data_range=255))
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _warm_up(codec: BenchCodec, folder: Path) -> None:
-    """Encode and decode a tiny photo, so that no photo pays for what happens only once."""
+def _warm_up(codec: BenchCodec) -> None:
+    """Once a process, a tiny photo, so that no photo pays for what happens only once."""
+    if codec in _warm:
+        return
     gradient = np.asarray(Image.linear_gradient("L").resize((64, 64)))  # [64, 64]
     tiny = Photo("warm-up", np.stack([gradient] * 3, axis=-1))
-    measure_photo(codec, codec.steps[0], tiny, folder)
+    _warm.add(codec)
+    measure_photo(codec, steps_of(codec)[0], tiny)

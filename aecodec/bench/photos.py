@@ -1,7 +1,8 @@
 """The photos a benchmark runs on: uint8 RGB, decoded once and kept."""
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,18 +16,14 @@ from aecodec.errors import AecodecError, ImageError
 BUNDLED = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm")
 
-LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".ppm")
-
-KODAK_NAMES = [f"kodim{number:02d}" for number in range(1, 25)]
-KODAK_PORTRAITS = ("kodim04", "kodim09", "kodim10", "kodim17", "kodim18", "kodim19")
-
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo: its file's name, and its pixels, sRGB uint8 [H, W, 3]."""
+    """One photo: its file's name, its pixels, sRGB uint8 [H, W, 3], its file's SHA-256."""
 
     name: str
-    image: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8] = field(compare=False)
+    sha256: str = ""
 
     @property
     def pixels(self) -> int:
@@ -73,18 +70,6 @@ def read_bundled() -> list[Photo]:
     return photos
 
 
-def is_kodak(photos: list[Photo]) -> bool:
-    """Whether these are the 24 Kodak photos, by their names and sizes."""
-    paths = [Path(photo.name.lower()) for photo in photos]
-    if [path.stem for path in paths] != KODAK_NAMES:
-        return False
-    return all(
-        path.suffix in LOSSLESS_SUFFIXES
-        and photo.image.shape == ((768, 512, 3) if path.stem in KODAK_PORTRAITS else (512, 768, 3))
-        for path, photo in zip(paths, photos, strict=True)
-    )
-
-
 def _read_photo(path: Path, report: Callable[[str], None]) -> Photo | None:
     """Read one file; None, after a message, if it is not RGB of 8 bits."""
     try:
@@ -92,6 +77,7 @@ def _read_photo(path: Path, report: Callable[[str], None]) -> Photo | None:
             if picture.mode != "RGB":
                 report(f"{path.name}: left out, mode {picture.mode} instead of RGB")
                 return None
-            return Photo(path.name, np.array(picture))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            return Photo(path.name, np.array(picture), digest)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: cannot be read ({error})") from error

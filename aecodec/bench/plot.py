@@ -12,6 +12,7 @@ BPP_TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4)
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#444444", "#CC79A7", "#E69F00", "#56B4E9", "#999933")
 MARKERS = "osD^vP*X"
+DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "-", "-.", ":", (0, (9, 2)))
 
 
 def write_plots(report: Report, folder: Path) -> None:
@@ -36,14 +37,14 @@ def draw(report: Report) -> Figure:
     axes.set_ylabel("PSNR, RGB (dB)")
     axes.set_title(f"{report.photos}: mean over {len(report.photo_names)} photos")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", fontsize="small")
     return figure
 
 
 def _draw_curve(axes: Axes, codec: CodecResult, index: int) -> None:
     """One codec; ours is thicker and on top."""
     points = sorted(codec.curve)
-    ours = codec.name == "aec"
+    ours, published = codec.name == "aec", codec.status == "published"
     axes.plot(
         [bpp for bpp, _ in points],
         [psnr for _, psnr in points],
@@ -52,7 +53,8 @@ def _draw_curve(axes: Axes, codec: CodecResult, index: int) -> None:
         marker=MARKERS[index % len(MARKERS)],
         markersize=4,
         linewidth=2.5 if ours else 1.5,
-        linestyle="--" if codec.status == "published" else "-",
+        linestyle="--" if published else DASHES[index % len(DASHES)],
+        fillstyle="none" if published else "full",
         zorder=3 if ours else 2,
     )
 

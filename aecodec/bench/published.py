@@ -7,6 +7,8 @@ from aecodec.data import data_folder
 from aecodec.errors import AecodecError
 
 PUBLISHED = {
+    "jpeg": "jpeg.json",
+    "jpeg2000": "jpeg2000.json",
     "bpg": "bpg-444-x265-ycbcr.json",
     "vtm": "vtm.json",
     "hyperprior": "paper-bmshj2018-hyperprior.json",
@@ -30,6 +32,4 @@ def read_published(name: str) -> CodecResult:
         settings = f"{content['name']}; {content['dataset']}; {content['source']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AecodecError(f"{path}: not a published curve ({error!r})") from error
-    return CodecResult(
-        name=name, version=None, settings=settings, status="published", points=tuple(points)
-    )
+    return CodecResult(name, None, settings, "published", tuple(points))

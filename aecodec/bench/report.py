@@ -1,8 +1,16 @@
 """All results of a benchmark as one object, and as the JSON that `bench --json` prints."""
 
 import json
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+Metric = Literal["psnr", "ms_ssim"]
+METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim")
+"""What BD-rates are by."""
+Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality in dB), in any order
 
 
 @dataclass(frozen=True)
@@ -10,40 +18,62 @@ class Measurement:
     """One photo through one codec at one setting."""
 
     codec: str
-    setting: int
+    setting: float
     image: str
     bytes: int  # the whole file, as it lies on disk
     bpp: float
     psnr: float  # dB
     ms_ssim: float | None
+    ssimulacra2: float | None
     encode_s: float
     decode_s: float
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One photo that a codec could not do at one setting, and why, in one line."""
+
+    codec: str
+    setting: float
+    image: str
+    what: str
 
 
 @dataclass(frozen=True)
 class RDPoint:
-    """Means over all photos at one setting; a published point has rate and PSNR only."""
+    """Means over all photos at one setting, medians of the seconds.
 
-    setting: int | None
+    A published point has rate and PSNR only.
+    """
+
+    setting: float | None
     bpp: float
     psnr: float  # dB
     ms_ssim: float | None = None
+    ssimulacra2: float | None = None
     encode_s: float | None = None
     decode_s: float | None = None
 
 
 @dataclass(frozen=True)
 class BdRate:
-    """A BD-rate in percent and the PSNR range in dB that it was computed over."""
+    """A BD-rate in percent of the mean curves, the range of quality in dB that it was computed
+    over, and the BD-rate of every photo that has one."""
 
     percent: float
     low: float
     high: float
+    images: dict[str, float]
+
+
+BdRates = dict[str, BdRate | None]
+"""By anchor; None: no common range of quality."""
 
 
 @dataclass(frozen=True)
 class CodecResult:
-    """One codec's RD curve, and its BD-rate against each anchor (None: no common PSNR range)."""
+    """One codec's RD curve, rows and failures, and its BD-rates against all other codecs."""
 
     name: str
     version: str | None
@@ -51,7 +81,10 @@ class CodecResult:
     status: Literal["run", "published"]
     points: tuple[RDPoint, ...]
     measurements: tuple[Measurement, ...] = ()
-    bd_rates: dict[str, BdRate | None] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    peak_mib: float | None = None
+    bd_rates: BdRates = field(default_factory=dict)
+    bd_rates_ms_ssim: BdRates = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -61,7 +94,12 @@ class CodecResult:
     @property
     def curve(self) -> list[tuple[float, float]]:
         """(bpp, PSNR in dB) of every point."""
-        return [(point.bpp, point.psnr) for point in self.points]
+        return curve(self.points, "psnr")
+
+    def speed(self, direction: Literal["encode_s", "decode_s"]) -> float | None:
+        """Megapixels a second, the median over photos and settings."""
+        speeds = [row.pixels / 1e6 / getattr(row, direction) for row in self.measurements]
+        return statistics.median(speeds) if speeds else None
 
 
 @dataclass(frozen=True)
@@ -71,6 +109,7 @@ class Report:
     photos: str  # where the photos came from
     photo_names: tuple[str, ...]
     machine: str
+    command: str
     codecs: tuple[CodecResult, ...]
     notes: tuple[str, ...]  # what was left out, and why
 
@@ -81,33 +120,81 @@ class Report:
         return text_table(self)
 
     def to_json(self) -> str:
-        """Everything but the rows per photo; `bd_rate` and `bd_range` are keyed by anchor."""
+        """Everything but the rows per photo; BD-rates are keyed by anchor."""
         content = {
             "photos": self.photos,
             "photo_names": list(self.photo_names),
             "machine": self.machine,
+            "command": self.command,
             "notes": list(self.notes),
             "codecs": [_codec_json(codec) for codec in self.codecs],
         }
         return json.dumps(content, indent=1, allow_nan=False)
 
 
+def curve(rows: Sequence[RDPoint | Measurement], metric: Metric) -> list[tuple[float, float]]:
+    """(bpp, quality in dB) of the rows that have it; MS-SSIM as -10 log10(1 - MS-SSIM)."""
+    if metric == "psnr":
+        return [(row.bpp, row.psnr) for row in rows]
+    values = [(row.bpp, row.ms_ssim) for row in rows]
+    return [(bpp, -10 * math.log10(1 - each)) for bpp, each in values if each and each < 1]
+
+
+def mean_point(rows: Sequence[Measurement]) -> RDPoint:
+    """One setting's rows -> the mean over photos of each figure (PSNR in dB, as published curves
+    do), the median of the seconds.
+
+    MS-SSIM and SSIMULACRA2 are means over the photos that have them.
+    """
+    return RDPoint(
+        setting=rows[0].setting,
+        bpp=statistics.fmean(row.bpp for row in rows),
+        psnr=statistics.fmean(row.psnr for row in rows),
+        ms_ssim=_mean([row.ms_ssim for row in rows]),
+        ssimulacra2=_mean([row.ssimulacra2 for row in rows]),
+        encode_s=statistics.median(row.encode_s for row in rows),
+        decode_s=statistics.median(row.decode_s for row in rows),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
 def _codec_json(codec: CodecResult) -> dict[str, Any]:
     """One codec of the JSON."""
-    rates = codec.bd_rates.items()
     return {
         "name": codec.name,
         "version": codec.version,
         "settings": codec.settings,
         "status": codec.status,
-        "points": [_rounded(asdict(point)) for point in codec.points],
-        "bd_rate": {anchor: rate and round(rate.percent, 3) for anchor, rate in rates},
-        "bd_range": {
-            anchor: rate and [round(rate.low, 3), round(rate.high, 3)] for anchor, rate in rates
-        },
+        "points": [rounded(asdict(point)) for point in codec.points],
+        "encode_mp_s": _round(codec.speed("encode_s")),
+        "decode_mp_s": _round(codec.speed("decode_s")),
+        "peak_mib": _round(codec.peak_mib),
+        "failures": [asdict(failure) for failure in codec.failures],
+        **_bd_json("", codec.bd_rates),
+        **_bd_json("_ms_ssim", codec.bd_rates_ms_ssim),
     }
 
 
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+def _bd_json(end: str, rates: BdRates) -> dict[str, Any]:
+    """The three objects of one metric."""
+    found = {anchor: rate for anchor, rate in rates.items() if rate}
+    return {
+        f"bd_rate{end}": {anchor: rate and _round(rate.percent) for anchor, rate in rates.items()},
+        f"bd_range{end}": {
+            anchor: rate and [_round(rate.low), _round(rate.high)] for anchor, rate in rates.items()
+        },
+        f"bd_rate_images{end}": {anchor: rounded(rate.images) for anchor, rate in found.items()},
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def rounded(row: dict[str, Any]) -> dict[str, Any]:
     """Floats with six decimals: finer than any of them is known."""
     return {key: round(each, 6) if isinstance(each, float) else each for key, each in row.items()}

@@ -1,82 +1,275 @@
-"""The order of events: photos, codecs one after the other, comparison, files."""
+"""The order of events: photos, codecs, tasks, comparison, pictures for the viewer, files."""
 
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aecodec.bench.bd_rate import bd_rate, psnr_overlap
-from aecodec.bench.codecs import open_codec
-from aecodec.bench.measure import measure_codec
-from aecodec.bench.photos import is_kodak, read_bundled, read_folder
+from aecodec.bench.bd_rate import bd_rate, overlap
+from aecodec.bench.codecs import (
+    BenchCodec,
+    cores,
+    make_codec,
+    name_of,
+    settings_of,
+    steps_of,
+)
+from aecodec.bench.kodak import SHA256, differences
+from aecodec.bench.photos import Photo, read_bundled, read_folder
+from aecodec.bench.programs import NotInstalled
 from aecodec.bench.published import PUBLISHED, read_published
-from aecodec.bench.report import BdRate, CodecResult, Report
+from aecodec.bench.report import (
+    METRICS,
+    BdRate,
+    CodecResult,
+    Failure,
+    Measurement,
+    Metric,
+    Report,
+    curve,
+    mean_point,
+)
+from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
+from aecodec.bench.view import VIEWED, Views, wanted_views
 from aecodec.bench.write import write_report
 from aecodec.errors import AecodecError
 
-ANCHORS = ("jpeg", "jpeg2000", "bpg", "vtm")
+INSTEAD = {"vvc": "vtm"}
+"""The published curve to show where a codec cannot be run, if it has another name."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `aecodec.bench.run` was asked for."""
+
+    folder: Path | None
+    codecs: tuple[str, ...]
+    report_folder: Path
+    device: str
+    jobs: int
+    command: str
 
 
 def run_benchmark(
-    folder: Path | None,
-    names: Sequence[str],
-    report_folder: Path,
-    device: str,
-    progress: Callable[[str], None],
+    settings: Settings, say: Callable[[str], None], advance: Callable[[int, int], None]
 ) -> Report:
     """`aecodec.bench.run`, once its arguments are known to be good."""
     notes: list[str] = []
 
     def note(message: str) -> None:
         notes.append(message)
-        progress(message)
+        say(message)
 
-    with _file_errors(report_folder):
-        report_folder.mkdir(parents=True, exist_ok=True)
+    opened = [_open(text, settings.device) for text in _with_models(settings.codecs)]
+    with _file_errors(settings.report_folder):
+        settings.report_folder.mkdir(parents=True, exist_ok=True)
+        results = Results(settings.report_folder / "cache.jsonl", machine(settings.jobs))
+    folder = settings.folder
     photos = read_bundled() if folder is None else read_folder(folder, note)
-    results: list[CodecResult] = []
-    for name in dict.fromkeys(names):
-        codec = open_codec(name, device)
-        if codec is not None:
-            results.append(measure_codec(codec, photos, progress))
-        elif is_kodak(photos):
-            results.append(read_published(name))
-        else:
-            note(_why_left_out(name))
+    kodak = is_kodak(photos, note)
+    run = [one for one in opened if isinstance(one, Opened)]
+    with _file_errors(settings.report_folder):
+        rows = run_tasks(_tasks(run, photos), results, settings.jobs, advance)
+        found = {one.name: _result(one, rows) for one in run}
+        if settings.jobs:
+            for one in run:
+                peak = _peak(one, photos, results, settings.jobs)
+                found[one.name] = replace(found[one.name], peak_mib=peak)
+        views = _views(run, photos, found, results, settings.jobs, advance)
+    shown = [
+        found[one.name] if isinstance(one, Opened) else _published(one, kodak, note)
+        for one in opened
+    ]
     report = Report(
         photos="scikit-image's photos" if folder is None else folder.resolve().name,
         photo_names=tuple(photo.name for photo in photos),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        codecs=compare(results),
-        notes=tuple(notes),
+        machine=machine(settings.jobs),
+        command=settings.command,
+        codecs=compare([result for result in shown if result]),
+        notes=(*notes, *_failed(shown)),
     )
-    with _file_errors(report_folder):
-        write_report(report, report_folder)
+    with _file_errors(settings.report_folder):
+        write_report(report, views, settings.report_folder)
     return report
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A codec that can be run."""
+
+    codec: BenchCodec
+    version: str
+
+    @property
+    def name(self) -> str:
+        """As on the command line, without steps."""
+        return name_of(self.codec)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A codec that cannot be run here, or is known by its published curve only."""
+
+    name: str
+    why: str
+
+
+def _with_models(texts: Sequence[str]) -> list[str]:
+    """'aec' stands for each installed model."""
+    from aecodec.weights import installed_models
+
+    others = [f"aec:model={model.name}" for model in installed_models() if not model.default]
+    with_models = [
+        each for text in texts for each in ([text, *others] if text == "aec" else [text])
+    ]
+    return list(dict.fromkeys(with_models))
+
+
+def _open(text: str, device: str) -> Opened | Absent:
+    """Raises AecodecError for what is no codec."""
+    if text in PUBLISHED and text not in ("jpeg", "jpeg2000", "bpg"):
+        return Absent(text, "it is not run here")
+    codec = make_codec(text, device)
+    try:
+        return Opened(codec, codec.version)
+    except NotInstalled as error:
+        return Absent(text, str(error))
+
+
+def is_kodak(photos: Sequence[Photo], note: Callable[[str], None]) -> bool:
+    """Whether these are the 24 Kodak photos, by SHA-256; tells where only their names agree."""
+    if not any(photo.name in SHA256 for photo in photos):
+        return False
+    troubles = differences({photo.name: photo.sha256 for photo in photos})
+    for trouble in troubles:
+        note(trouble)
+    return not troubles
+
+
+def _tasks(run: Sequence[Opened], photos: Sequence[Photo]) -> list[Task]:
+    """Photo by photo, so that the time left can be told from the first ones."""
+    return [
+        Task("measure", one.codec, one.version, step, photo)
+        for photo in photos
+        for one in run
+        for step in steps_of(one.codec)
+    ]
+
+
+def _result(one: Opened, rows: dict[Task, dict[str, object] | str]) -> CodecResult:
+    """What was found of one codec."""
+    measured: list[Measurement] = []
+    failures: list[Failure] = []
+    for task, row in rows.items():
+        if task.codec == one.codec and isinstance(row, str):
+            failures.append(Failure(one.name, task.step, task.photo.name, row))
+        elif task.codec == one.codec and isinstance(row, dict):
+            measured.append(Measurement(**row))  # type: ignore[arg-type]
+    order = steps_of(one.codec).index
+    measured.sort(key=lambda row: (order(row.setting), row.image))
+    failures.sort(key=lambda row: (order(row.setting), row.image))
+    # A point is a mean over all photos: one that lacks a photo would be of other pictures.
+    lacking = {failure.setting for failure in failures}
+    points = [
+        mean_point([row for row in measured if row.setting == step])
+        for step in steps_of(one.codec)
+        if step not in lacking
+    ]
+    return CodecResult(
+        name=one.name,
+        version=one.version,
+        settings=settings_of(one.codec),
+        status="run",
+        points=tuple(points),
+        measurements=tuple(measured),
+        failures=tuple(failures),
+    )
+
+
+def _peak(one: Opened, photos: Sequence[Photo], results: Results, jobs: int) -> float | None:
+    """Peak memory in MiB of a fresh process that codes and decodes the largest photo."""
+    steps = steps_of(one.codec)
+    largest = max(photos, key=lambda photo: photo.pixels)
+    task = Task("memory", one.codec, one.version, steps[len(steps) // 2], largest)
+    row = results.get(task) or run_alone(task, jobs)
+    if isinstance(row, str):
+        return None
+    results.put(task, row)
+    return float(row["peak_mib"])
+
+
+def _views(
+    run: Sequence[Opened],
+    photos: Sequence[Photo],
+    found: dict[str, CodecResult],
+    results: Results,
+    jobs: int,
+    advance: Callable[[int, int], None],
+) -> Views:
+    """The viewer's pictures: some photos, at some rates, by every codec."""
+    shown = [photos[n * len(photos) // VIEWED] for n in range(VIEWED)] if photos else []
+    shown = list(dict.fromkeys(shown))
+    wanted = {
+        (photo.name, rate, one.name): Task("view", one.codec, one.version, step, photo)
+        for photo in shown
+        for one in run
+        for rate, step in wanted_views(one.codec, found[one.name].measurements, photo.name)
+    }
+    rows = run_tasks(list(dict.fromkeys(wanted.values())), results, jobs, advance)
+    pictures = {key: rows[task] for key, task in wanted.items()}
+    return Views(shown, {key: row for key, row in pictures.items() if isinstance(row, dict)})
+
+
 def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:
-    """The results, each with its BD-rate against every anchor among them but itself."""
-    anchors = [result for result in results if result.name in ANCHORS]
+    """The results, each with its BD-rates against every other."""
+
+    def against(test: CodecResult, metric: Metric) -> dict[str, BdRate | None]:
+        others = [anchor for anchor in results if anchor.name != test.name]
+        return {anchor.name: _bd_rate(anchor, test, metric) for anchor in others}
+
+    by_psnr, by_ms_ssim = METRICS
     return tuple(
         replace(
             result,
-            bd_rates={
-                anchor.name: _bd_rate(anchor, result)
-                for anchor in anchors
-                if anchor.name != result.name
-            },
+            bd_rates=against(result, by_psnr),
+            bd_rates_ms_ssim=against(result, by_ms_ssim),
         )
         for result in results
     )
 
 
-def _bd_rate(anchor: CodecResult, test: CodecResult) -> BdRate | None:
-    """A BD-rate with its PSNR range; None without one."""
-    percent, overlap = bd_rate(anchor.curve, test.curve), psnr_overlap(anchor.curve, test.curve)
-    return None if percent is None or overlap is None else BdRate(percent, *overlap)
+def _bd_rate(anchor: CodecResult, test: CodecResult, metric: Metric) -> BdRate | None:
+    """A BD-rate with its range and those of the photos; None without one."""
+    curves = curve(anchor.points, metric), curve(test.points, metric)
+    percent, common = bd_rate(*curves), overlap(*curves)
+    if percent is None or common is None:
+        return None
+    images: dict[str, float] = {}
+    for image in dict.fromkeys(row.image for row in test.measurements):
+        each = [
+            curve([row for row in codec.measurements if row.image == image], metric)
+            for codec in (anchor, test)
+        ]
+        found = bd_rate(*each)
+        if found is not None:
+            images[image] = found
+    return BdRate(percent, *common, images)
+
+
+def machine(jobs: int) -> str:
+    """System, processor, and how many cores each of the processes had."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cpu = names[0] if names else platform.machine()
+    text = f"{platform.system()} {platform.machine()}, {cpu}, {os.cpu_count()} cores"
+    if not jobs:
+        return f"{text}; one process, {cores()} threads"
+    share = len(core_shares(jobs)[0])
+    each = f"{share} thread{'s' * (share > 1)}" if share else "any number of threads"
+    return f"{text}; {jobs} photo{'s' * (jobs > 1)} at a time, {each} each"
 
 
 @contextmanager
@@ -88,11 +281,22 @@ def _file_errors(folder: Path) -> Iterator[None]:
         raise AecodecError(f"{folder}: {error}") from error
 
 
-def _why_left_out(name: str) -> str:
-    """The note for a codec that has nothing to show."""
-    missing = "bpgenc and bpgdec are not on PATH" if name == "bpg" else "it is not run here"
-    assert name in PUBLISHED
-    return (
-        f"{name}: left out. {missing}, and its published curve is of the 24 Kodak photos, "
-        "which these are not."
-    )
+def _published(one: Absent, kodak: bool, note: Callable[[str], None]) -> CodecResult | None:
+    """The curve that others measured, if it is of these photos; else a note."""
+    name = INSTEAD.get(one.name, one.name)
+    if name in PUBLISHED and kodak:
+        return read_published(name)
+    also = " Its published curve is of the 24 Kodak photos, which these are not."
+    note(f"{one.name}: left out. {one.why}.{also if name in PUBLISHED else ''}")
+    return None
+
+
+def _failed(results: Sequence[CodecResult | None]) -> list[str]:
+    """A note for every codec that failed."""
+    failed = [result for result in results if result and result.failures]
+    return [
+        f"{result.name}: {len(result.failures)} failed; first {failure.image} at "
+        f"{failure.setting}: {failure.what}"
+        for result in failed
+        for failure in result.failures[:1]
+    ]

@@ -1,12 +1,13 @@
 """The report as tables: aligned text for a terminal, markdown for a file."""
 
-import statistics
 from collections.abc import Sequence
 
-from aecodec.bench.report import CodecResult, RDPoint, Report
+from aecodec.bench.report import BdRates, CodecResult, RDPoint, Report
 
 Rows = list[list[str]]  # the first row holds the headings
 
+ANCHORS = ("jpeg", "jpeg2000", "bpg", "vtm")
+"""The columns of BD-rate; report.json and report.html have all others."""
 EXPLANATION = (
     "BD-rate: rate at equal PSNR against the anchor, in percent; negative is smaller files. "
     "In brackets the PSNR range (dB) it was computed over."
@@ -22,11 +23,13 @@ def text_table(report: Report) -> str:
 
 
 def markdown_table(report: Report) -> str:
-    """The same as markdown, then every RD point and what each codec was."""
+    """The same as markdown, then BD-rates by MS-SSIM, every RD point and what each codec was."""
     lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
     lines += _markdown(codec_rows(report))
     lines += ["", EXPLANATION, ""]
     lines += [f"* {note}" for note in report.notes]
+    lines += ["", "### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
+    lines += _markdown(ms_ssim_rows(report))
     for codec in report.codecs:
         version = f"{codec.version}: " if codec.version else ""
         lines += ["", f"### {codec.label}", "", f"{version}{codec.settings}", ""]
@@ -35,20 +38,33 @@ def markdown_table(report: Report) -> str:
 
 
 def codec_rows(report: Report) -> Rows:
-    """One row a codec: ranges, a BD-rate for every anchor in the report, mean seconds."""
-    anchors = sorted(
-        {anchor for codec in report.codecs for anchor in codec.bd_rates},
-        key=[codec.name for codec in report.codecs].index,
-    )
-    header = ["codec", "status", "bpp", "PSNR dB"]
-    header += [f"BD-rate vs {anchor}" for anchor in anchors] + ["encode s", "decode s"]
+    """One row a codec: ranges, BD-rates, speeds, peak memory, failures."""
+    anchors = _anchors(report)
+    header = ["codec", "status", "bpp", "PSNR dB", *(f"BD-rate vs {name}" for name in anchors)]
+    header += ["encode MP/s", "decode MP/s", "peak MiB", "failures"]
     return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
+
+
+def ms_ssim_rows(report: Report) -> Rows:
+    """One row a codec that has MS-SSIM: its BD-rates by that."""
+    anchors = _anchors(report)
+    rows = [
+        [codec.label, *(_bd_rate_cell(codec, codec.bd_rates_ms_ssim, name) for name in anchors)]
+        for codec in report.codecs
+        if any(point.ms_ssim for point in codec.points)
+    ]
+    return [["codec", *(f"BD-rate vs {name}" for name in anchors)], *rows]
 
 
 def point_rows(codec: CodecResult) -> Rows:
     """One row an RD point of one codec."""
-    header = ["setting", "bpp", "PSNR dB", "MS-SSIM", "encode s", "decode s"]
+    header = ["setting", "bpp", "PSNR dB", "MS-SSIM", "SSIMULACRA2", "encode s", "decode s"]
     return [header, *(_point_row(point) for point in codec.points)]
+
+
+def _anchors(report: Report) -> list[str]:
+    names = [codec.name for codec in report.codecs]
+    return [name for name in ANCHORS if name in names and len(names) > 1]
 
 
 def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
@@ -57,38 +73,40 @@ def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
     return [
         codec.name,
         codec.status,
-        f"{min(rates):.2f}..{max(rates):.2f}",
-        f"{min(psnrs):.1f}..{max(psnrs):.1f}",
-        *(_bd_rate_cell(codec, anchor) for anchor in anchors),
-        _seconds([point.encode_s for point in codec.points]),
-        _seconds([point.decode_s for point in codec.points]),
+        f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
+        f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
+        *(_bd_rate_cell(codec, codec.bd_rates, anchor) for anchor in anchors),
+        _figure(codec.speed("encode_s"), 2),
+        _figure(codec.speed("decode_s"), 2),
+        _figure(codec.peak_mib, 0),
+        str(len(codec.failures)) if codec.status == "run" else "-",
     ]
 
 
 def _point_row(point: RDPoint) -> list[str]:
     return [
-        "-" if point.setting is None else str(point.setting),
+        "-" if point.setting is None else f"{point.setting:g}",
         f"{point.bpp:.4f}",
         f"{point.psnr:.2f}",
-        "-" if point.ms_ssim is None else f"{point.ms_ssim:.4f}",
-        _seconds([point.encode_s]),
-        _seconds([point.decode_s]),
+        _figure(point.ms_ssim, 4),
+        _figure(point.ssimulacra2, 1),
+        _figure(point.encode_s, 3),
+        _figure(point.decode_s, 3),
     ]
 
 
-def _bd_rate_cell(codec: CodecResult, anchor: str) -> str:
+def _bd_rate_cell(codec: CodecResult, rates: BdRates, anchor: str) -> str:
     if codec.name == anchor:
         return "-"
-    rate = codec.bd_rates[anchor]
+    rate = rates[anchor]
     if rate is None:
         return "no overlap"
     return f"{rate.percent:+.1f} % [{rate.low:.1f}..{rate.high:.1f}]"
 
 
-def _seconds(values: Sequence[float | None]) -> str:
-    """The mean in seconds; "-" where nothing was timed."""
-    known = [value for value in values if value is not None]
-    return f"{statistics.fmean(known):.3f}" if known else "-"
+def _figure(value: float | None, digits: int) -> str:
+    """ "-" for what was not measured."""
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _aligned(rows: Rows) -> list[str]:

@@ -1,0 +1,52 @@
+"""What the report's viewer shows: some photos, each by every codec at about the same few rates."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from aecodec.bench.codecs import BenchCodec, steps_of
+from aecodec.bench.photos import Photo
+from aecodec.bench.report import Measurement
+
+RATES = (0.15, 0.4, 1.0)
+"""bits per pixel"""
+VIEWED = 4
+"""photos in the viewer, evenly over the folder"""
+MAX_BYTES = 24_000_000
+"""of pictures in the report; photos beyond that are left out of its viewer"""
+
+
+@dataclass(frozen=True)
+class Views:
+    """The photos, and by (photo's name, rate, codec's name) what `measure.view_photo` returns."""
+
+    photos: list[Photo]
+    pictures: dict[tuple[str, float, str], dict[str, Any]]
+
+
+def wanted_views(
+    codec: BenchCodec, rows: Sequence[Measurement], image: str
+) -> list[tuple[float, float]]:
+    """For every rate within the codec's range on this photo: (rate, the setting that gives it).
+
+    PCHIP interpolation over the logarithm of the measured rates; of settings that fall as the rate
+    rises (ratios, distances), their logarithm. Whole if all steps are.
+    """
+    measured = sorted({row.bpp: row.setting for row in rows if row.image == image}.items())
+    if len(measured) < 2:
+        return []
+    rates, steps = np.array(measured).T
+    falling = steps[0] > steps[-1] > 0
+    curve = PchipInterpolator(np.log(rates), np.log(steps) if falling else steps)
+    whole = all(float(each).is_integer() for each in steps_of(codec))
+    found = []
+    for rate in RATES:
+        if rates[0] / 1.1 <= rate <= rates[-1] * 1.1:
+            value = float(curve(np.log(np.clip(rate, rates[0], rates[-1]))))
+            step = math.exp(value) if falling else value
+            found.append((rate, round(step) if whole else round(step, 2)))
+    return found

@@ -157,7 +157,8 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
     type=click.IntRange(0, MAX_EFFORT),
     default=DEFAULT_EFFORT,
     show_default=True,
-    help="0 is the fastest; more time makes files smaller at equal quality.",
+    help="More time makes files smaller at equal quality; 0 also leaves out the warning where JPEG "
+    "would look better.",
 )
 @click.option("--strip", is_flag=True, help="Leave out ICC profile, EXIF and XMP.")
 @click.option(
@@ -171,7 +172,7 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
 @click.option(
     "--verify",
     is_flag=True,
-    help="Decode what was coded: compare symbols, warn where JPEG would look better.",
+    help="Decode every tile as it is coded and compare the symbols.",
 )
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
 @_max_pixels

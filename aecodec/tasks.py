@@ -89,17 +89,19 @@ class Compress(Task):
                     data = codec.encode_to(picture, self.target, *options)
                 else:
                     data = codec.encode(picture, self.quality, *options)
-            decoded = codec.decode_picture(data) if self.verbose or self.verify else None
+            checked = self.verbose or self.verify or self.effort > 0
+            decoded = codec.decode_picture(data) if checked else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None
         with failing_for(job.target):
             files.write_bytes(job.target, data)
+        told = quality_db if self.verbose or self.verify else None
         summary = Summary(
-            job.source, len(photo), job.target, len(data), info(data), watch.seconds, quality_db
+            job.source, len(photo), job.target, len(data), info(data), watch.seconds, told
         )
         warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
         if summary.grew:
             warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
-        if quality_db is not None and self.verify:
+        if quality_db is not None:
             warnings += _worse_than_jpeg(job, picture, len(data), quality_db)
         return Outcome(summary, tuple(warnings))
 

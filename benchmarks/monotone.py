@@ -1,6 +1,6 @@
 """Does every photo grow in bytes and in PSNR with every one of the 64 rates?
 
-    python benchmarks/monotone.py PHOTOS [--crop 256] [--json-file benchmarks/results/monotone.json]
+    python benchmarks/monotone.py PHOTOS [--crop 256] [--json-file FILE]
 
 Codes the middle of every photo at q = 0..63 and counts the steps from one q to the next in which
 the payload shrinks or the PSNR falls. Prints them, and the range of the mean curve.

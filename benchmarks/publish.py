@@ -1,11 +1,11 @@
 """Write the numbers of README.md and of a model card from the files that commands left.
 
-    aecodec bench KODAK -o benchmarks/results/kodak
-    python benchmarks/speed.py --json-file benchmarks/results/speed.json
+    aecodec bench KODAK -o benchmarks/results/0.1.0
+    python benchmarks/speed.py --json-file benchmarks/results/0.1.0/speed.json
     python benchmarks/publish.py
 
-Reads benchmarks/results/kodak/table.md and benchmarks/results/speed.json; of weights/<model> the
-log of the last training run, log.jsonl, and the hours and steps of those before, earlier.json.
+Reads table.md and speed.json in benchmarks/results/<version>; of weights/<model> the log of the
+last training run, log.jsonl, and the hours and steps of those before, earlier.json.
 Rewrites what stands between the markers in README.md, weights/<model>/card.md and its plot.
 Nothing in those places is written by hand.
 """
@@ -19,16 +19,17 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from aecodec import __version__
 from aecodec.bench.bd_rate import bd_rate
 from aecodec.weights import InstalledModel, find_model, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = ROOT / "benchmarks" / "results" / __version__
 
 
 def main() -> None:
     """Rewrite README.md's tables and the default model's card."""
-    kodak, *codecs = (RESULTS / "kodak" / "table.md").read_text().split("\n### ")
+    kodak, *codecs = (RESULTS / "table.md").read_text().split("\n### ")
     aec = next(section for section in codecs if section.startswith("aec\n"))
     speed = json.loads((RESULTS / "speed.json").read_text())
     readme = ROOT / "README.md"
@@ -75,7 +76,7 @@ def card(model: InstalledModel, folder: Path, kodak: str, speed: dict[str, Any])
     notes = (folder / "notes.md").read_text().strip()
     recipe = (folder / "train.toml").read_text().strip()
     if model.model_id not in kodak:
-        raise SystemExit(f"results/kodak/table.md is not of model {model.model_id}")
+        raise SystemExit(f"{RESULTS / 'table.md'} is not of model {model.model_id}")
     return f"""# Model {model.name}
 
 Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.

@@ -471,14 +471,16 @@ def test_every_command_has_help(capsys: Any) -> None:
     assert capsys.readouterr().out == f"aecodec {__version__}\n"
 
 
-def test_verify_warns_where_jpeg_is_better(photo: Path, capsys: Any) -> None:
+def test_a_warning_where_jpeg_is_better(photo: Path, capsys: Any) -> None:
     class Worse(StandIn):
         def decode_picture(self, *_: Any) -> Picture:
             return Picture(PIXELS ^ np.uint8(64))
 
-    assert main(["compress", "photo.png", "--verify"]) == 0
+    assert main(["compress", "photo.png"]) == 0
     assert "JPEG" not in capsys.readouterr().err
     sys.modules["aecodec.codec"].Codec = Worse  # type: ignore[attr-defined]
-    assert main(["compress", "photo.png", "--verify", "-f"]) == 0
+    assert main(["compress", "photo.png", "-f"]) == 0
     err = capsys.readouterr().err
     assert err.startswith("aecodec: warning: photo.aec has 12.01 dB; JPEG has ")
+    assert main(["compress", "photo.png", "-f", "--effort", "0"]) == 0
+    assert "JPEG" not in capsys.readouterr().err

@@ -341,7 +341,7 @@ def test_many_tiles_that_each_claim_the_rest_of_the_file() -> None:
     """No byte is read once for every tile."""
     count = 4096
     index = (b"TIDX", bytes(4 * count))
-    start, rest = aec_file(head(64 * count, 64), [index], indexed=False), bytes(10**6)
+    start, rest = aec_file(head(64 * count, 64), [index], indexed=False), bytes(10**7)
     sizes = range(12 * (count - 1) + len(rest), -1, -12)
     tiles = b"".join(struct.pack(">I4sI", size, b"TILE", 0) for size in sizes[:count])
     began = time.monotonic()

@@ -65,6 +65,8 @@ def speed_table(speed: dict[str, Any]) -> str:
             f"| {row['direction']} | {row['seconds']:.2f} | {row['kmac_per_pixel']:.0f} "
             f"| {row['ratio']:.1f} |"
         )
+    seconds = speed["default_effort_encode_seconds"]
+    lines.append(f"| encode, effort {speed['default_effort']} (default) | {seconds:.2f} | | |")
     return "\n".join(lines) + "\n"
 
 

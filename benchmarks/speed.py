@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py [PHOTO] [--quality 60] [--repeats 5] [--threads 2]
 
-Measures `Codec.encode` and `Codec.decode` with the model loaded and warm: median seconds,
+Measures `Codec.encode` and `Codec.decode` with the model loaded and warm: median seconds (of
+encoding also at the default effort, whose gradients PyTorch cannot count here),
 multiply-adds per pixel as PyTorch itself counts them in those very calls, and the ratio of the time
 to what as many multiply-adds take as plain float32 matrix products on the same machine in the same
 run. A ratio of 1 would be a codec that does nothing but ideal arithmetic. Prints a table and JSON.
@@ -23,7 +24,8 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from aecodec.bench.codecs import Model
+from aecodec.codec import Codec
+from aecodec.quality import DEFAULT_EFFORT
 
 SIZE = (768, 512)  # width and height of the default photo
 DEFAULT_PHOTO = "motorcycle_left.png"  # 741x500 in scikit-image's wheel: hardly scaled
@@ -47,10 +49,10 @@ def main() -> None:
     """Measure, print."""
     options = parse()
     torch.set_num_threads(options.threads)
-    from aecodec.codec import Codec
-
     picture = read_photo(options.photo)
-    speeds = measure(Codec(device="cpu"), picture, options.quality, options.repeats)
+    codec = Codec(device="cpu")
+    speeds = measure(codec, picture, options.quality, options.repeats)
+    default = median_seconds(lambda: codec.encode(picture, options.quality), options.repeats)
     print(table(speeds, picture, options.threads))
     summary = {
         "size": list(picture.size),
@@ -58,6 +60,8 @@ def main() -> None:
         "threads": options.threads,
         "repeats": options.repeats,
         "peak_rss_mib": round(peak_rss_mib()),
+        "default_effort": DEFAULT_EFFORT,
+        "default_effort_encode_seconds": default,
         "speeds": [asdict(speed) for speed in speeds],
     }
     print(json.dumps(summary, indent=1))
@@ -88,11 +92,11 @@ def read_photo(path: Path | None) -> Image.Image:
         return photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
 
 
-def measure(codec: Model, picture: Image.Image, quality: int, repeats: int) -> list[Speed]:
+def measure(codec: Codec, picture: Image.Image, quality: int, repeats: int) -> list[Speed]:
     """Both directions: counted once (which also warms up), then timed."""
     data = codec.encode(picture, quality=quality)
     calls: dict[str, Callable[[], object]] = {
-        "encode": lambda: codec.encode(picture, quality=quality),
+        "encode, effort 0": lambda: codec.encode(picture, quality=quality, effort=0),
         "decode": lambda: codec.decode(data),
     }
     macs = {name: count_macs(call) for name, call in calls.items()}

@@ -94,7 +94,7 @@ def read_photo(path: Path | None) -> Image.Image:
 
 def measure(codec: Codec, picture: Image.Image, quality: int, repeats: int) -> list[Speed]:
     """Both directions: counted once (which also warms up), then timed."""
-    data = codec.encode(picture, quality=quality)
+    data = codec.encode(picture, quality=quality, effort=0)
     calls: dict[str, Callable[[], object]] = {
         "encode, effort 0": lambda: codec.encode(picture, quality=quality, effort=0),
         "decode": lambda: codec.decode(data),

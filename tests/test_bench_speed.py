@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parent.parent / "benchmarks" / "speed.py"
 class FakeCodec:
     """Encodes by one convolution and decodes by one matrix product."""
 
-    def encode(self, image: Image.Image, quality: int, effort: int) -> bytes:
+    def encode(self, image: Image.Image, quality: int, effort: int = 2) -> bytes:
         x = torch.zeros(1, 3, image.height, image.width)
         with torch.inference_mode():
             torch.nn.functional.conv2d(x, torch.zeros(4, 3, 1, 1))  # 12 multiply-adds a pixel

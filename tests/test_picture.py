@@ -22,6 +22,7 @@ from aecodec.picture import (
     Picture,
     as_picture,
     from_pil,
+    jpeg_psnr,
     output_format,
     psnr,
     read_picture,
@@ -728,3 +729,13 @@ def test_psnr(shape: tuple[int, ...]) -> None:
     assert psnr(black, black + np.uint8(1)) == pytest.approx(20 * math.log10(255))
     with pytest.raises(ImageError):
         psnr(black, black[:2])
+
+
+def test_the_best_jpeg_of_a_size() -> None:
+    """Noise too, which takes JPEG more bytes than pixels."""
+    noise = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    for pixels in (noise, np.zeros_like(noise), noise[..., 0].copy()):
+        found = [jpeg_psnr(Picture(pixels), size) for size in (10, 5_000, 30_000, 200_000)]
+        assert found[0] is None and found[-1] is not None
+        known = [value for value in found if value is not None]
+        assert known == sorted(known)

@@ -74,7 +74,8 @@ _workers = click.option(
     "workers",
     metavar="N",
     type=click.IntRange(1, 256),
-    help="Files at a time; each takes up to a GB of memory.  [default: the cores, at most 4]",
+    help="Files at a time; each takes up to 3 GB of memory, 1 GB at effort 0.  "
+    "[default: the cores, at most 4]",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 _device = click.option(

@@ -108,7 +108,7 @@ class Codec:
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
-        effort is 0 (fastest) to 9 (smallest): how long to refine the latents for this picture.
+        effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
         large for a chunk, AecodecError for a quality, tile or effort out of range, too little
         memory, or symbols that do not come back.

@@ -67,7 +67,7 @@ def _accept(start: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
-    """Options: `quality` 1 to 100, `effort` 0 to 9, and metadata, by default the image's own."""
+    """Options: `quality` 1 to 100, `effort` 0 to 6, and metadata, by default the image's own."""
     options = getattr(image, "encoderinfo", {})
     chosen = image.copy()
     for key in ("icc_profile", "exif", "xmp"):

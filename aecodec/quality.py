@@ -1,12 +1,12 @@
 """The user's two knobs: quality 1..100 is the model's rate index q 0..63, one linear step apart;
-effort 0..9 is rounds of refinement."""
+effort 0..6 is rounds of refinement."""
 
 from aecodec.errors import AecodecError
 
 MAX_QUALITY = 100
 MAX_Q = 63  # a model has 64 rows of gains, one a q
-ROUNDS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24)
-"""of refinement (refine.py), by effort"""
+ROUNDS = (0, 1, 2, 3, 4, 6, 8)
+"""of refinement (refine.py), by effort; more of them gain nothing (benchmarks/effort.py)"""
 MAX_EFFORT = len(ROUNDS) - 1
 DEFAULT_EFFORT = 2  # about twice the time of effort 0
 
@@ -24,7 +24,7 @@ def q_to_quality(q: int) -> int:
 
 
 def effort_to_rounds(effort: int) -> int:
-    """Rounds of refinement for an effort 0..9. Raises AecodecError out of range."""
+    """Rounds of refinement for an effort 0..6. Raises AecodecError out of range."""
     _check("effort", effort, 0, MAX_EFFORT)
     return ROUNDS[effort]
 

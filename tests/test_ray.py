@@ -26,6 +26,7 @@ def test_ray_makes_the_same_files_as_the_command(tmp_path: Path) -> None:
     (tmp_path / "in" / "bad.png").write_bytes(b"no photo")
 
     ray = [sys.executable, "-m", "aecodec.ray", str(tmp_path / "in"), str(tmp_path / "ray")]
+    ray += ["--effort", "0"]  # gradients depend on the threads that share the machine
     quiet = os.environ | {"RAY_DEDUP_LOGS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     result = subprocess.run(ray, env=quiet, capture_output=True, text=True, timeout=240)
     assert result.returncode == 1
@@ -33,7 +34,8 @@ def test_ray_makes_the_same_files_as_the_command(tmp_path: Path) -> None:
     assert f"aecodec: {COUNT} of {COUNT + 1} files compressed" in result.stderr
 
     (tmp_path / "in" / "bad.png").unlink()
-    assert main(["compress", "-r", str(tmp_path / "in"), "-o", str(tmp_path / "cli")]) == 0
+    plain = ["--effort", "0", "-o", str(tmp_path / "cli")]
+    assert main(["compress", "-r", str(tmp_path / "in"), *plain]) == 0
     made = {p.relative_to(tmp_path / "cli"): p for p in (tmp_path / "cli").rglob("*.aec")}
     assert len(made) == COUNT
     for name, path in made.items():

@@ -91,9 +91,13 @@ class PerQ(nn.Module):
         self.interpolation: Tensor
 
     def fit(self, rows: Tensor) -> None:
-        """Set the knots so that the table comes nearest to `rows` [64, channels]."""
+        """Set the knots so that the table comes nearest to `rows` [64, channels].
+
+        In binary64, so that every run has the same knots.
+        """
         with torch.no_grad():
-            self.knots.copy_(torch.linalg.lstsq(self.interpolation, rows).solution)
+            fitted = torch.linalg.lstsq(self.interpolation.double(), rows.double())
+            self.knots.copy_(fitted.solution)
 
     def table(self) -> Tensor:
         """-> [64, channels]."""

@@ -2,6 +2,7 @@
 measured by other code with the same settings, and the metrics against published ones."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
 from aecodec.bench.codecs import make_codec, steps_of
-from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
+from aecodec.bench.metrics import Image8, ms_ssim, psnr, ssimulacra2
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.runner import is_kodak
 
@@ -55,19 +56,26 @@ def test_points_are_those_of_other_code(
     assert statistics.fmean(value for _, value in found) == pytest.approx(decibel, abs=0.05)
 
 
+def mean_of_jpeg(
+    metric: Callable[[Image8, Image8], float | None], kodak: list[Photo], quality: int, path: Path
+) -> float:
+    """Of every third photo as JPEG of this quality, through the file `path`."""
+    codec = make_codec("jpeg")
+    found = []
+    for photo in kodak[::3]:
+        codec.encode(photo.picture(), quality, path)
+        found.append(metric(photo.image, np.asarray(codec.decode(path))) or 0)
+    return statistics.fmean(found)
+
+
 @pytest.mark.parametrize(("quality", "published"), [(10, 0.8899), (80, 0.9882)])
 def test_ms_ssim_is_near_compressais_of_jpeg(
     kodak: list[Photo], tmp_path: Path, quality: int, published: float
 ) -> None:
     """Theirs is of an older libjpeg, whose PSNR is lower by 0.1 dB."""
     pytest.importorskip("pytorch_msssim")
-    codec = make_codec("jpeg")
-    found = []
-    for photo in kodak[::3]:
-        codec.encode(photo.picture(), quality, tmp_path / "a.jpg")
-        image_hat = np.asarray(codec.decode(tmp_path / "a.jpg"))
-        found.append(ms_ssim(photo.image, image_hat) or 0)
-    assert statistics.fmean(found) == pytest.approx(published, abs=0.006)
+    found = mean_of_jpeg(ms_ssim, kodak, quality, tmp_path / "a.jpg")
+    assert found == pytest.approx(published, abs=0.006)
 
 
 @pytest.mark.parametrize(("quality", "told"), [(14, 10), (20, 30), (35, 50)])
@@ -76,10 +84,5 @@ def test_ssimulacra2_is_on_its_authors_scale(
 ) -> None:
     """Averages that he gives for libjpeg-turbo in 4:2:0, over photos of his."""
     pytest.importorskip("ssimulacra2")
-    codec = make_codec("jpeg")
-    found = []
-    for photo in kodak[::3]:
-        codec.encode(photo.picture(), quality, tmp_path / "a.jpg")
-        image_hat = np.asarray(codec.decode(tmp_path / "a.jpg"))
-        found.append(ssimulacra2(photo.image, image_hat) or 0)
-    assert statistics.fmean(found) == pytest.approx(told, abs=8)
+    found = mean_of_jpeg(ssimulacra2, kodak, quality, tmp_path / "a.jpg")
+    assert found == pytest.approx(told, abs=8)

@@ -45,7 +45,7 @@ from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.refine import refine
 from aecodec.target import Attempt, Target, search
-from aecodec.transform import analyze, cut, reconstruct
+from aecodec.transform import analyze, cut, one_arithmetic, reconstruct
 from aecodec.weights import find_model, load_weights
 
 
@@ -300,9 +300,10 @@ def tile_latents(
     loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, rounds: int
 ) -> tuple[Tensor, Tensor]:
     """A tile of uint8 [H, W, 3] or [H, W] -> y and z, after so many rounds of refinement."""
-    if rounds:
+    if not rounds:
+        return analyze(loaded.model, pixels, q, tile)
+    with one_arithmetic(loaded.model.device):
         return refine(loaded.float_model, pixels, q, tile, rounds)
-    return analyze(loaded.model, pixels, q, tile)
 
 
 def encode_tile(

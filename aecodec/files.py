@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, TypeAlias
 
 from aecodec.errors import AecodecError
 
 STANDARD = "-"  # standard input or output
 MAX_INPUT_BYTES = 2**31  # 8 bytes a pixel of the largest picture: an endless input ends here
 _BLOCK_BYTES = 2**20
+Parts: TypeAlias = "Sequence[bytes | memoryview]"
+"""of a file, so that nobody joins large ones only to write them"""
 
 
 def read_bytes(source: str | Path) -> bytes:
@@ -66,31 +69,35 @@ def check_output(target: str, source: str, force: bool) -> None:
         raise AecodecError("exists already; -f overwrites it")
 
 
-def write_bytes(target: str | Path, data: bytes) -> None:
+def write_bytes(target: str | Path, *parts: bytes | memoryview) -> None:
     """Write a whole file, or standard output for `-`. Raises AecodecError, leaving no part of it.
 
     What goes wrong with standard output itself raises OSError: only the command knows its end.
     """
     if target == STANDARD:
         stream = _opened(sys.stdout).buffer
-        stream.write(data)
+        stream.writelines(parts)
         stream.flush()
         return
     path = Path(os.path.realpath(target))  # through a symbolic link, not over it
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(data)
+            _write(path, "wb", parts)
         else:
-            _replace(path, data)
+            _replace(path, parts)
     except OSError as error:
         raise AecodecError(reason(error)) from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write(path: Path, mode: str, parts: Parts) -> None:
+    with open(path, mode) as stream:
+        stream.writelines(parts)
+
+
+def _replace(path: Path, parts: Parts) -> None:
     temporary = path.with_name(f".aecodec-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
+        _write(temporary, "xb", parts)
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         temporary.unlink(missing_ok=True)

@@ -119,13 +119,13 @@ def write_picture(picture: Picture, target: str | Path | BinaryIO, suffix: str) 
     Returns the names of what this format cannot hold and was left out: alpha, icc, exif, xmp.
     Raises ImageError; a path then has no partial file.
     """
-    data, left_out = picture_file(picture, suffix)
-    _write(target, data)
+    parts, left_out = picture_file(picture, suffix)
+    _write(target, parts)
     return left_out
 
 
-def picture_file(picture: Picture, suffix: str) -> tuple[bytes, tuple[str, ...]]:
-    """The bytes that `write_picture` writes, and what it returns. Raises ImageError."""
+def picture_file(picture: Picture, suffix: str) -> tuple[files.Parts, tuple[str, ...]]:
+    """What `write_picture` writes, part after part, and what it returns. Raises ImageError."""
     form = output_format(suffix)
     if form == "PPM" and picture.gray == (suffix.lower() in _WITHOUT_RGB):
         return _netpbm(picture)
@@ -135,16 +135,16 @@ def picture_file(picture: Picture, suffix: str) -> tuple[bytes, tuple[str, ...]]
         metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
         options, left_out = save_options(form, metadata, gray=image.mode in ("L", "LA"))
         image.save(buffer, form, **_OPTIONS.get(form, {}), **options)
-    return buffer.getvalue(), alpha_left_out + left_out
+    return (buffer.getbuffer(),), alpha_left_out + left_out
 
 
-def _netpbm(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
+def _netpbm(picture: Picture) -> tuple[files.Parts, tuple[str, ...]]:
     """A PGM or PPM file, without Pillow's copies: the largest pictures are written so."""
     height, width = picture.pixels.shape[:2]
     start = f"P{5 if picture.gray else 6}\n{width} {height}\n255\n".encode()
-    data = b"".join((start, np.ascontiguousarray(picture.pixels).data.cast("B")))
+    samples = np.ascontiguousarray(picture.pixels).data.cast("B")
     names = ("alpha", "icc", "exif", "xmp")
-    return data, tuple(name for name in names if getattr(picture, name) is not None)
+    return (start, samples), tuple(name for name in names if getattr(picture, name) is not None)
 
 
 def output_format(suffix: str) -> str:
@@ -239,12 +239,12 @@ def _read(source: str | Path | BinaryIO | bytes) -> bytes:
         raise ImageError(str(error)) from error
 
 
-def _write(target: str | Path | BinaryIO, data: bytes) -> None:
+def _write(target: str | Path | BinaryIO, parts: files.Parts) -> None:
     if not isinstance(target, (str, Path)):
-        target.write(data)
+        target.writelines(parts)
         return
     try:
-        files.write_bytes(Path(target), data)
+        files.write_bytes(Path(target), *parts)
     except AecodecError as error:
         raise ImageError(str(error)) from error
 

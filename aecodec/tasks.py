@@ -149,12 +149,12 @@ class Decompress(Task):
         notes = picture.notes
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
-            photo, left_out = picture_file(picture, suffix)
-            files.write_bytes(job.target, photo)
+            parts, left_out = picture_file(picture, suffix)
+            files.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",)
         summary = None
         if not notes:
-            size = len(photo)
+            size = sum(len(part) for part in parts)
             summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
         errors = tuple(f"{name_of(job.source)}: {damage}" for damage in notes)
         return Outcome(summary, warnings if left_out else (), errors)

@@ -6,8 +6,9 @@ so pieces fit together as if the picture had been transformed at once.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -45,11 +46,26 @@ class WholeLatents:
         return self.y_hat[cut(box, self.box)]
 
 
-def full_precision(device: torch.device) -> AbstractContextManager[None]:
-    """No TF32 on CUDA, whose convolutions use it by default: SPEC 5.1 asks for binary32."""
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
+    """The same kernels whatever was set outside: binary32, as SPEC 5.1 asks for.
+
+    On CUDA no TF32, which convolutions use by default; on the CPU oneDNN, whose depthwise
+    convolution sums in another order than PyTorch's own.
+    """
+    if device.type == "cuda":
+        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return with_onednn()
+
+
+@contextmanager
+def with_onednn() -> Iterator[None]:
+    """`torch.backends.mkldnn.flags(enabled=True)`, which warns where there is no Intel GPU."""
+    onednn: Any = torch.backends.mkldnn
+    before, onednn.enabled = onednn.enabled, True
+    try:
+        yield
+    finally:
+        onednn.enabled = before
 
 
 @torch.inference_mode()
@@ -62,7 +78,7 @@ def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tu
     tile = tile or Box(0, 0, height, width)
     rate = torch.tensor([q], device=model.device)
     rows = []
-    with full_precision(model.device):
+    with one_arithmetic(model.device):
         for boxes in pieces(tile):
             parts = []
             for box in boxes:
@@ -83,7 +99,7 @@ def reconstruct(
     shape = (region.height, region.width)
     pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
     rate = torch.tensor([q], device=model.device)
-    with full_precision(model.device):
+    with one_arithmetic(model.device):
         for box in (box for boxes in pieces(region) for box in boxes):
             around = grow(box, model.config.synthesis_blocks, width, height)
             x_hat = model.g_s(latents.area(around).to(model.device), rate)

@@ -13,6 +13,14 @@ from torch.nn import functional as F
 from aecodec.model.config import Q_COUNT
 
 
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x [B, C, H, W], weight [D, C], bias [D] -> [B, D, H, W].
+
+    As a matrix product and not a convolution: its order of sums does not depend on the threads.
+    """
+    return F.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+
+
 class Pointwise(nn.Module):
     """1x1 convolution. [B, inputs, H, W] -> [B, outputs, H, W]."""
 
@@ -23,7 +31,7 @@ class Pointwise(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+        return pointwise(x, self.weight, self.bias)
 
 
 class Depthwise(nn.Module):

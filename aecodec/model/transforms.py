@@ -11,10 +11,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aecodec.model.config import LATENT_STRIDE, ModelConfig
-from aecodec.model.layers import DepthwiseBlock, PerQ, Pointwise, depth_to_space, space_to_depth
+from aecodec.model.layers import (
+    DepthwiseBlock,
+    PerQ,
+    Pointwise,
+    depth_to_space,
+    pointwise,
+    space_to_depth,
+)
 
 BLOCK = LATENT_STRIDE
 PATCH = 3 * BLOCK * BLOCK
@@ -39,11 +45,11 @@ class LappedTransform(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x [B, 3, H, W] -> u [B, M, H/16, W/16]."""
         patches = space_to_depth(mix_edges(x, self.overlap), BLOCK)
-        return F.conv2d(patches, self.basis[:, :, None, None])
+        return pointwise(patches, self.basis)
 
     def inverse(self, u: Tensor) -> Tensor:
         """u [B, M, H/16, W/16] -> [B, 3, H, W]."""
-        patches = F.conv2d(u, self.basis.t()[:, :, None, None])
+        patches = pointwise(u, self.basis.t())
         return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t())
 
 

@@ -23,8 +23,11 @@ def write_alpha(alpha: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def read_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """Inverse of `write_alpha`. Raises FormatError, before anything is allocated where it can."""
+def read_alpha(data: bytes, width: int, height: int, scale: int = 1) -> NDArray[np.uint8]:
+    """Inverse of `write_alpha`; with a scale, means of scale x scale samples.
+
+    Raises FormatError, before anything is allocated where it can.
+    """
     if len(data) < _START.size:
         raise FormatError("the chunk ALPH is cut")
     signature, kind, *numbers = _START.unpack_from(data)
@@ -36,7 +39,7 @@ def read_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
         with PngImageFile(io.BytesIO(data)) as image:  # Image.open has a limit of its own
             if image.size != (width, height):  # a second IHDR
                 raise ValueError(f"it holds {image.width}x{image.height} pixels")
-            return np.array(image)
+            return np.array(image.reduce(scale))
     except Exception as error:  # Pillow has many
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"the chunk ALPH cannot be decoded: {reason}") from error

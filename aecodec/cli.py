@@ -20,11 +20,11 @@ from aecodec import __version__, files
 from aecodec.batch import InputError, Job, default_workers, plan
 from aecodec.console import Failure, failing_for, name_of, run
 from aecodec.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info
-from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
+from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, SCALES
 from aecodec.runner import run_task
 from aecodec.summary import describe
 from aecodec.target import Target
-from aecodec.tasks import Compress, Decompress
+from aecodec.tasks import Compress, Decompress, View
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,6 +232,12 @@ def compress(
     help="Decode these pixels only: left, top, width, height.",
 )
 @click.option(
+    "--scale",
+    type=click.Choice([f"1/{scale}" if scale > 1 else "1" for scale in SCALES]),
+    default="1",
+    help="Decode at this part of width and height, in less time.",
+)
+@click.option(
     "--thumbnail",
     metavar="N",
     type=click.IntRange(1),
@@ -245,6 +251,11 @@ def compress(
     is_flag=True,
     help="Leave damaged tiles gray, and go on with the other files; the exit code is still 1.",
 )
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Decode as much of a file as has arrived; a damaged one is still an error.",
+)
 @_force
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
 @_json
@@ -253,11 +264,13 @@ def decompress(
     sources: tuple[str, ...],
     output: str | None,
     region: Box | None,
+    scale: str,
     thumbnail: int | None,
     max_pixels: int,
     recursive: bool,
     workers: int | None,
     keep_going: bool,
+    partial: bool,
     force: bool,
     verbose: bool,
     as_json: bool,
@@ -267,7 +280,8 @@ def decompress(
 
     The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
-    task = Decompress(None, device, max_pixels, force, verbose, region, keep_going, thumbnail)
+    view = View(region, int(scale.removeprefix("1/")), partial, keep_going)
+    task = Decompress(None, device, max_pixels, force, verbose, view, thumbnail)
     jobs = _plan(sources, output, ".png", (".aec",), recursive, as_json)
     return run_task(task, jobs, workers, keep_going, as_json, tell=verbose)
 

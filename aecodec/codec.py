@@ -29,23 +29,31 @@ from aecodec.container import (
     MAX_PIXELS,
     Box,
     Container,
+    CutPayload,
     Header,
     read_container,
     size_trouble,
     write_container,
 )
-from aecodec.entropy import EntropyCoder, Indexes, SymbolDecoder, SymbolEncoder, Symbols
+from aecodec.entropy import (
+    ArrivedSymbolDecoder,
+    EntropyCoder,
+    Indexes,
+    SymbolDecoder,
+    SymbolEncoder,
+    Symbols,
+)
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.fixed_point import float_twin, log2_scale
 from aecodec.picture import Picture, as_picture, psnr, to_pil
 from aecodec.planes import Pixels, padded_size
-from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds, quality_to_q
+from aecodec.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.refine import refine
 from aecodec.target import Attempt, Target, search
-from aecodec.transform import analyze, cut, one_arithmetic, reconstruct
+from aecodec.transform import analyze, cut, one_arithmetic, reconstruct, shrink
 from aecodec.weights import find_model, load_weights
 
 
@@ -170,23 +178,35 @@ class Codec:
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         return Container(header, (), picture.icc, picture.exif, picture.xmp, alpha)
 
-    def decode(self, data: bytes, region: Box | None = None) -> Image.Image:
+    def decode(
+        self, data: bytes, region: Box | None = None, scale: int = 1, partial: bool = False
+    ) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
 
+        region: pixels of the whole picture; only the tiles are decoded that it, and what blends
+        into it, touches. scale 2, 4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
+        partial: `data` may be the beginning of a file.
         Raises FormatError for a damaged file, ModelError when its model is not installed,
         ImageError for a picture over the limit of pixels or a region outside of it, AecodecError
-        for too little memory.
+        for another scale or too little memory.
         """
-        return to_pil(self.decode_picture(data, region))
+        return to_pil(self.decode_picture(data, region, scale, partial=partial))
 
     def decode_picture(
-        self, data: bytes, region: Box | None = None, keep_going: bool = False
+        self,
+        data: bytes,
+        region: Box | None = None,
+        scale: int = 1,
+        keep_going: bool = False,
+        partial: bool = False,
     ) -> Picture:
-        """As `decode`, to a Picture. With `keep_going`, damaged tiles are gray and in its notes.
+        """As `decode`, to a Picture. With `keep_going`, damaged tiles are gray.
 
-        Of a region only the tiles are decoded that it, and what blends into it, touches.
+        Its notes name those, and what has not arrived.
         """
-        container = read_container(data, keep_going)
+        if scale not in SCALES:
+            raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{scale}")
+        container = read_container(data, keep_going, partial)
         header = container.header
         if trouble := size_trouble(header.width, header.height, self._max_pixels):
             raise ImageError(trouble)
@@ -194,19 +214,19 @@ class Codec:
         loaded = self._load(header.model_id.hex())
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
             latents = TileLatents(loaded, container, keep_going)
-            size, gray = (header.width, header.height), header.mode == 1
-            pixels = reconstruct(loaded.model, latents, region, *size, header.q, gray)
+            pixels = reconstruct(loaded.model, latents, region, header, scale)
             alpha = None
             if container.alpha is not None:
-                alpha = read_alpha(container.alpha, header.width, header.height)
-                alpha = alpha[region.top : region.bottom, region.left : region.right]
+                alpha = read_alpha(container.alpha, header.width, header.height, scale)
+                box = shrink(region, scale)
+                alpha = alpha[box.top : box.bottom, box.left : box.right]
         return Picture(
             pixels,
             alpha=alpha,
             icc=container.icc,
             exif=container.exif,
             xmp=container.xmp,
-            notes=tuple(latents.notes),
+            notes=latents.notes(),
         )
 
     def _load(self, wanted: str | None) -> LoadedModel:
@@ -262,7 +282,15 @@ class TileLatents:
         self.loaded, self.header, self.keep_going = loaded, container.header, keep_going
         self.payloads, self.boxes = container.payloads, container.header.tiles()
         self.decoded: dict[int, Tensor] = {}
-        self.notes: list[str] = []
+        self.damaged: list[str] = []
+        self.missing: list[int] = []
+
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the tiles that were asked for."""
+        if not self.missing:
+            return tuple(self.damaged)
+        tiles = f" in {len(self.missing)} of {len(self.boxes)} tiles" if len(self.boxes) > 1 else ""
+        return (*self.damaged, f"cut off: detail is missing{tiles}")
 
     def area(self, box: Box) -> Tensor:
         """box: pixels, multiples of 64 or the padded picture's end."""
@@ -284,16 +312,23 @@ class TileLatents:
         tile, payload = self.boxes[number], self.payloads[number]
         where = f"tile {number} (column {tile.left // self.header.tile}, "
         where += f"row {tile.top // self.header.tile})"
+        if isinstance(payload, CutPayload):
+            self.missing.append(number)
         try:
             if payload is None:
                 raise FormatError("its chunk is damaged")
+            if isinstance(payload, CutPayload) and not payload:
+                return self.gray(tile)
             return decode_latent(self.loaded, payload, tile.width, tile.height, self.header.q)
         except FormatError as error:
             if not self.keep_going:
                 raise FormatError(f"{where}: {error}") from error
-            self.notes.append(f"{where} is damaged and left gray: {error}")
-            width, height = (n // LATENT_STRIDE for n in padded_size(tile.width, tile.height))
-            return torch.zeros(1, self.loaded.model.config.latent, height, width)
+            self.damaged.append(f"{where} is damaged and left gray: {error}")
+            return self.gray(tile)
+
+    def gray(self, tile: Box) -> Tensor:
+        width, height = (n // LATENT_STRIDE for n in padded_size(tile.width, tile.height))
+        return torch.zeros(1, self.loaded.model.config.latent, height, width)
 
 
 def tile_latents(
@@ -361,8 +396,13 @@ def quantize_latent(
 
 @torch.inference_mode()
 def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, q: int) -> Tensor:
-    """Inverse of `encode_latent`: payload -> y_hat in steps. Raises FormatError."""
-    decoder, rate = SymbolDecoder(loaded.coder, payload), torch.tensor([q])
+    """Inverse of `encode_latent`: payload -> y_hat in steps. Raises FormatError.
+
+    Of a CutPayload, latents that have not arrived are as their predicted means.
+    """
+    arrived = isinstance(payload, CutPayload)
+    decoder = (ArrivedSymbolDecoder if arrived else SymbolDecoder)(loaded.coder, payload)
+    rate = torch.tensor([q])
     padded_width, padded_height = padded_size(width, height)
     like = torch.empty(
         1, loaded.model.config.hyper, padded_height // HYPER_STRIDE, padded_width // HYPER_STRIDE

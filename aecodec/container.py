@@ -10,7 +10,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from aecodec.errors import FormatError
 from aecodec.quality import MAX_Q, q_to_quality
@@ -133,6 +132,10 @@ class Chunk:
         return self.type[0].isupper()
 
 
+class CutPayload(bytes):
+    """The beginning of a payload whose end is missing, or nothing of it; not checked by a CRC."""
+
+
 @dataclass(frozen=True)
 class Container:
     """A whole file, taken apart: what `read_container` gives and `write_container` takes."""
@@ -189,15 +192,17 @@ def write_container(container: Container) -> bytes:
     return _write_header(container.header) + b"".join(map(_write_chunk, chunks))
 
 
-def read_container(data: bytes, keep_going: bool = False) -> Container:
+def read_container(data: bytes, keep_going: bool = False, partial: bool = False) -> Container:
     """Take a file apart after checking all of it. Raises FormatError naming the rule it breaks.
 
-    With `keep_going`, tiles that are damaged or cut off come as None; what is wrong before the
-    tiles is an error all the same.
+    With `keep_going`, tiles that are damaged or cut off come as None. With `partial`, a file may
+    end within its tiles: those that it cuts or lacks come as a CutPayload.
+    What is wrong before the tiles is an error all the same.
     """
     header, chunks, start = _read_head(data)
     found = {chunk.type: chunk.data for chunk in chunks}
-    payloads = tuple(_read_tiles(data, start, header, found.get(_INDEX), keep_going))
+    slots = _tile_slots(data, start, header, found.get(_INDEX))
+    payloads = tuple(_read_tile(data, slot, keep_going, partial) for slot in slots)
     return Container(header, payloads, **_fields(found))
 
 
@@ -216,9 +221,8 @@ def info(data: bytes) -> Info:
     header, chunks, start = _read_head(data)
     sizes = {chunk.type: len(chunk.data) for chunk in chunks}
     index = next((chunk.data for chunk in chunks if chunk.type == _INDEX), None)
-    tiles = [
-        Chunk(_TILE, payload or b"") for payload in _read_tiles(data, start, header, index, False)
-    ]
+    slots = _tile_slots(data, start, header, index)
+    tiles = [Chunk(_TILE, _read_tile(data, slot) or b"") for slot in slots]
     return Info(
         bytes=len(data),
         format_version=FORMAT_VERSION,
@@ -305,28 +309,54 @@ def _read_head(data: bytes) -> tuple[Header, list[Chunk], int]:
     return header, chunks, start
 
 
-def _read_tiles(
-    data: bytes, start: int, header: Header, index: bytes | None, keep_going: bool
-) -> Iterator[bytes | None]:
-    """The payload of every tile, which together must end the file (SPEC 3.5)."""
-    lengths = _lengths(data, start, index, header.rows * header.columns)
+@dataclass(frozen=True)
+class _Slot:
+    """Where the chunk of a tile lies in a file."""
+
+    name: str
+    start: int
+    length: int  # of the payload
+
+    @property
+    def end(self) -> int:
+        return self.start + _CHUNK_HEAD.size + self.length + _CRC.size
+
+
+def _tile_slots(data: bytes, start: int, header: Header, index: bytes | None) -> Iterator[_Slot]:
+    """The slots of all tiles, which together must end the file (SPEC 3.5)."""
     boxes = header.tiles()
-    around = _CHUNK_HEAD.size + _CRC.size
-    starts = list(accumulate((length + around for length in lengths), initial=start))
-    for number, box in enumerate(boxes):
-        try:
-            chunk, _ = _read_chunk(data, starts[number], lengths[number])
-            if chunk.type != _TILE:
-                raise FormatError(f"the chunk {chunk.type} is not the tile of the index")
-        except FormatError as error:
-            if not keep_going:
-                where = f"column {box.left // header.tile}, row {box.top // header.tile}"
-                raise FormatError(f"tile {number} ({where}): {error}") from error
-            yield None
-        else:
-            yield chunk.data
-    if starts[-1] < len(data):
-        raise FormatError(f"{len(data) - starts[-1]} bytes left over after the last tile")
+    for number, length in enumerate(_lengths(data, start, index, len(boxes))):
+        column, row = (n // header.tile for n in (boxes[number].left, boxes[number].top))
+        slot = _Slot(f"tile {number} (column {column}, row {row})", start, length)
+        start = slot.end
+        yield slot
+    if start < len(data):
+        raise FormatError(f"{len(data) - start} bytes left over after the last tile")
+
+
+def _read_tile(
+    data: bytes, slot: _Slot, keep_going: bool = False, partial: bool = False
+) -> bytes | None:
+    """The payload in a slot."""
+    if partial and len(data) < slot.end:
+        return _begun(data, slot)
+    try:
+        chunk, _ = _read_chunk(data, slot.start, slot.length)
+        if chunk.type != _TILE:
+            raise FormatError(f"the chunk {chunk.type} is not the tile of the index")
+    except FormatError as error:
+        if keep_going:
+            return None
+        raise FormatError(f"{slot.name}: {error}") from error
+    return chunk.data
+
+
+def _begun(data: bytes, slot: _Slot) -> CutPayload:
+    """What there is of a tile that the end of the file cuts."""
+    body = slot.start + _CHUNK_HEAD.size
+    head = _CHUNK_HEAD.pack(slot.length, _TILE.encode("ascii"))
+    whole_head = data[slot.start : body] == head
+    return CutPayload(data[body : body + slot.length] if whole_head else b"")
 
 
 def _lengths(data: bytes, start: int, index: bytes | None, count: int) -> list[int]:

@@ -1,7 +1,8 @@
 """The entropy coder: symbols <-> payload, with constriction's ANS coder and integer tables.
 
-All symbols of a batch that share a table are coded together, in order of table index; then the
-batch's escapes (SPEC 4.4). The coder is a stack, so the encoder works from the end.
+All symbols of a batch that share a table are coded together, the widest table first; then the
+batch's escapes (SPEC 4.4). The coder is a stack, so the encoder works from the end; the decoder
+from the beginning, as far as the payload has arrived.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ESCAPE_MIN = 256
 """Least frequency of the escape symbol, so that a surprise costs at most 16 bits more."""
 EXPONENTS = 17
 """Escaped values are below 2^17: twice SYMBOL_LIMIT and a sign."""
+_ARRIVED_SYMBOLS = 64  # decoded at a time where the payload may end
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,12 @@ class SymbolEncoder:
         self.batches.append(batch + list(_escape_groups(escaped, exponents)))
 
     def finish(self) -> bytes:
-        """-> payload: little-endian 32-bit words."""
+        """-> payload: little-endian 32-bit words, those that are decoded first in front."""
         ans = constriction.stream.stack.AnsCoder()
         for batch in reversed(self.batches):
             for entries, model in reversed(batch):
                 ans.encode_reverse(entries, model)
-        return ans.get_compressed().astype("<u4").tobytes()
+        return ans.get_compressed()[::-1].astype("<u4").tobytes()
 
 
 class SymbolDecoder:
@@ -152,16 +154,17 @@ class SymbolDecoder:
         words = np.frombuffer(payload, dtype="<u4").astype(np.uint32)
         self.coder = coder
         with _coder_errors():
-            self.ans = constriction.stream.stack.AnsCoder(words)
+            self.ans = constriction.stream.stack.AnsCoder(words[::-1].copy())
 
     def get(self, indexes: Indexes) -> Symbols:
         """indexes uint8 [n] -> symbols int32 [n]. Raises FormatError for damaged data."""
-        symbols = np.empty(len(indexes), dtype=np.int32)
+        symbols = np.zeros(len(indexes), dtype=np.int32)
         escaped: list[tuple[NDArray[np.intp], int]] = []
         with _coder_errors():
             for index, places in by_table(indexes):
                 reach = int(self.coder.reach[index])
-                entries = self.ans.decode(self.coder.models[index], len(places))
+                entries = self._entries(self.coder.models[index], len(places))
+                places = places[: len(entries)]
                 symbols[places] = entries - reach
                 escaped.append((places[entries == 2 * reach + 1], reach))
             values = self._escapes(sum(len(places) for places, _ in escaped))
@@ -171,6 +174,9 @@ class SymbolDecoder:
             symbols[places] = _unzigzag(part, reach)
             start += len(places)
         return symbols
+
+    def _entries(self, model: Any, count: int) -> Symbols:
+        return self.ans.decode(model, count)
 
     def _escapes(self, count: int) -> NDArray[np.int64]:
         if not count:
@@ -188,12 +194,43 @@ class SymbolDecoder:
             raise FormatError("payload: data left after the last symbol")
 
 
+class ArrivedSymbolDecoder(SymbolDecoder):
+    """Decodes the beginning of a payload: symbols whose words have not arrived are 0."""
+
+    def __init__(self, coder: EntropyCoder, payload: bytes) -> None:
+        super().__init__(coder, payload[: len(payload) // 4 * 4])
+
+    def get(self, indexes: Indexes) -> Symbols:
+        return np.zeros(len(indexes), dtype=np.int32) if self._empty() else super().get(indexes)
+
+    def _entries(self, model: Any, count: int) -> Symbols:
+        """As many as the words suffice for, a few of the last ones given up."""
+        parts = [np.empty(0, dtype=np.int32)]
+        for start in range(0, count, _ARRIVED_SYMBOLS):
+            part = self.ans.decode(model, min(_ARRIVED_SYMBOLS, count - start))
+            if self._empty():
+                break
+            parts.append(part)
+        return np.concatenate(parts)
+
+    def _escapes(self, count: int) -> NDArray[np.int64]:
+        values = super()._escapes(count)
+        return np.zeros_like(values) if self._empty() else values
+
+    def _empty(self) -> bool:
+        """Whether the state, which is two words, has missed a word, or soon will."""
+        return self.ans.num_words() <= 2
+
+    def finish(self) -> None:
+        """Nothing is known of the end."""
+
+
 def by_table(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """-> (table index, places of its symbols) for every table in use, in order of index."""
-    order = np.argsort(indexes, kind="stable")
+    """-> (table index, places of its symbols) for every table in use, the widest first."""
+    order = np.argsort(~indexes, kind="stable")
     counts = np.bincount(indexes, minlength=1)
     start = 0
-    for index in np.flatnonzero(counts):
+    for index in np.flatnonzero(counts)[::-1]:
         yield int(index), order[start : start + counts[index]]
         start += int(counts[index])
 
@@ -213,11 +250,11 @@ def _zigzag(values: Symbols, reach: int) -> NDArray[np.int64]:
 
 
 def _unzigzag(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
-    """Inverse of `_zigzag`. Raises FormatError for a symbol no encoder writes."""
+    """Inverse of `_zigzag`, 0 -> 0. Raises FormatError for a symbol no encoder writes."""
     magnitude = (values + 1) // 2 + reach
     if len(values) and int(magnitude.max()) > SYMBOL_LIMIT:
         raise FormatError(f"payload: a symbol is beyond {SYMBOL_LIMIT}")
-    return np.where(values % 2 == 1, magnitude, -magnitude)
+    return np.where(values % 2 == 1, magnitude, -magnitude) * np.sign(values)
 
 
 def _mantissa_exponents(exponents: Symbols) -> list[int]:

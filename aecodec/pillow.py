@@ -20,7 +20,7 @@ from aecodec.container import MODES, SIGNATURE, read_head
 from aecodec.errors import AecodecError
 from aecodec.metadata import EXIF_PREFIX
 from aecodec.picture import from_pil, metadata_info, to_pil
-from aecodec.quality import DEFAULT_EFFORT
+from aecodec.quality import DEFAULT_EFFORT, scale_for
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -47,13 +47,26 @@ class AecImageFile(ImageFile.ImageFile):
         self._mode = _MODES[MODES[head.header.mode], head.alpha is not None]
         self.info.update(metadata_info(head.icc, head.exif, head.xmp))
         self.tile = []
+        self._scale = 1
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Decode at 1/2, 1/4 or 1/8, if that is no smaller than `size`; `thumbnail` asks for it."""
+        if size is None or self._data is None or self._scale != 1:
+            return None
+        width, height = self._size
+        self._scale = scale_for((width, height), (max(1, int(size[0])), max(1, int(size[1]))))
+        self._size = -(-width // self._scale), -(-height // self._scale)
+        return self.mode, (0, 0, width / self._scale, height / self._scale)
 
     def load(self) -> Any:
         """Decode, once. Raises OSError."""
         if self._data is not None:
             try:
+                lenient = ImageFile.LOAD_TRUNCATED_IMAGES
                 picture = _codec().decode_picture(
-                    self._data, keep_going=ImageFile.LOAD_TRUNCATED_IMAGES
+                    self._data, scale=self._scale, keep_going=lenient, partial=lenient
                 )
             except AecodecError as error:
                 raise OSError(str(error)) from error

@@ -1,5 +1,5 @@
-"""The user's two knobs: quality 1..100 is the model's rate index q 0..63, one linear step apart;
-effort 0..6 is rounds of refinement."""
+"""The user's knobs: quality 1..100 is the model's rate index q 0..63, one linear step apart;
+effort 0..6 is rounds of refinement; a picture is decoded at 1/scale of its size."""
 
 from aecodec.errors import AecodecError
 
@@ -9,6 +9,13 @@ ROUNDS = (0, 1, 2, 3, 4, 6, 8)
 """of refinement (refine.py), by effort; more of them gain nothing (benchmarks/effort.py)"""
 MAX_EFFORT = len(ROUNDS) - 1
 DEFAULT_EFFORT = 2  # about twice the time of effort 0
+
+SCALES = (1, 2, 4, 8)
+
+
+def scale_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+    """The largest scale at which a picture of that size is not below the size that is wanted."""
+    return max(s for s in SCALES if s == 1 or all(map(lambda n, m: n >= s * m, size, wanted)))
 
 
 def quality_to_q(quality: int) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aecodec import files
 from aecodec.batch import Job
 from aecodec.console import failing_for, name_of
-from aecodec.container import Box, info, read_header
+from aecodec.container import Box, Header, info, read_header
+from aecodec.quality import scale_for
 from aecodec.summary import Stopwatch, Summary
 
 if TYPE_CHECKING:
@@ -119,12 +120,21 @@ def _worse_than_jpeg(job: Job, picture: Picture, size: int, psnr: float) -> list
     ]
 
 
+@dataclass(frozen=True)
+class View:
+    """What of a file is decoded: arguments of `Codec.decode_picture`."""
+
+    region: Box | None = None
+    scale: int = 1
+    partial: bool = False
+    keep_going: bool = False
+
+
 @dataclass
 class Decompress(Task):
     """An .aec file to a photo."""
 
-    region: Box | None = None
-    keep_going: bool = False
+    view: View = View()
     thumbnail: int | None = None  # pixels
 
     def __call__(self, job: Job) -> Outcome:
@@ -145,16 +155,28 @@ class Decompress(Task):
         with failing_for(job.source):
             codec = self.codec(header.model_id.hex())
             with Stopwatch() as watch:
-                picture = codec.decode_picture(data, self.region, self.keep_going)
-        notes = picture.notes
+                picture = codec.decode_picture(data, **vars(self._view(header)))
+        noted = picture.notes
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
-        warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",)
-        summary = None
-        if not notes:
+        warnings = tuple(
+            [f"{name_of(job.target)} cannot hold: {', '.join(left_out)}"][: len(left_out)]
+        )
+        if not noted:
             size = sum(len(part) for part in parts)
             summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
-        errors = tuple(f"{name_of(job.source)}: {damage}" for damage in notes)
-        return Outcome(summary, warnings if left_out else (), errors)
+            return Outcome(summary, warnings)
+        notes = tuple(f"{name_of(job.source)}: {note}" for note in noted)
+        if self.view.keep_going:
+            return Outcome(None, warnings, notes)
+        return Outcome(None, warnings + notes)
+
+    def _view(self, header: Header) -> View:
+        """For a thumbnail, at the scale that leaves twice its pixels each way, or just above."""
+        if not self.thumbnail:
+            return self.view
+        box = self.view.region or Box(0, 0, header.height, header.width)
+        side, wanted = max(box.width, box.height), 2 * self.thumbnail
+        return replace(self.view, scale=scale_for((side, side), (wanted, wanted)))

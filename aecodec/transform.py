@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aecodec.container import Box
+from aecodec.container import MODEL_ID_BYTES, Box, Header
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.transforms import NETWORK_STRIDE
@@ -93,28 +93,33 @@ def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tu
 
 @torch.inference_mode()
 def reconstruct(
-    model: Model, latents: Latents, region: Box, width: int, height: int, q: int, gray: bool
+    model: Model, latents: Latents, region: Box, header: Header, scale: int = 1
 ) -> Pixels:
-    """-> the pixels of `region` of a picture of this size, uint8 [H, W, 3] or, if gray, [H, W]."""
-    shape = (region.height, region.width)
+    """-> the pixels of `region` of a picture, uint8 [H, W, 3] or, if gray, [H, W].
+
+    With a scale of 2, 4 or 8: the pixels of the picture at 1/scale that `region` touches.
+    """
+    gray, target = header.mode == 1, shrink(region, scale)
+    shape = (target.height, target.width)
     pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
-    rate = torch.tensor([q], device=model.device)
+    rate = torch.tensor([header.q], device=model.device)
     with one_arithmetic(model.device):
         for box in (box for boxes in pieces(region) for box in boxes):
-            around = grow(box, model.config.synthesis_blocks, width, height)
-            x_hat = model.g_s(latents.area(around).to(model.device), rate)
-            x_hat = x_hat[:, :, box.top - around.top :, box.left - around.left :]
-            top, left = box.top - region.top, box.left - region.left
-            pixels[top : top + box.height, left : left + box.width] = from_planes(
-                x_hat, box.width, box.height, gray
+            around = grow(box, model.config.synthesis_blocks, header.width, header.height)
+            x_hat = model.g_s(latents.area(around).to(model.device), rate, scale=scale)
+            start, part = shrink(around, scale), shrink(box, scale)
+            x_hat = x_hat[:, :, part.top - start.top :, part.left - start.left :]
+            top, left = part.top - target.top, part.left - target.left
+            pixels[top : top + part.height, left : left + part.width] = from_planes(
+                x_hat, part.width, part.height, gray
             )
     return pixels
 
 
 def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> Pixels:
     """y_hat of a whole picture in steps [1, M, H'/16, W'/16] -> uint8 [H, W, 3]."""
-    region = Box(0, 0, height, width)
-    return reconstruct(model, WholeLatents(y_hat), region, width, height, q, gray=False)
+    header = Header(bytes(MODEL_ID_BYTES), width, height, q)
+    return reconstruct(model, WholeLatents(y_hat), Box(0, 0, height, width), header)
 
 
 def pieces(box: Box) -> list[list[Box]]:
@@ -126,6 +131,12 @@ def pieces(box: Box) -> list[list[Box]]:
 def cuts(start: int, end: int) -> list[tuple[int, int]]:
     inner = range((start // PIECE + 1) * PIECE, end, PIECE)
     return list(zip([start, *inner], [*inner, end], strict=True))
+
+
+def shrink(box: Box, scale: int) -> Box:
+    """The pixels of the picture at 1/scale that a box touches."""
+    ends = (-(-n // scale) for n in (box.bottom, box.right))
+    return Box(box.top // scale, box.left // scale, *ends)
 
 
 def whole(box: Box) -> Box:

@@ -192,7 +192,7 @@ def bad_payloads(one: File, loaded: LoadedModel) -> Iterator[Invalid]:
     for name, what, error, data in (
         ("4.1-symbol", "a symbol of 40,000", "a symbol is beyond 32767", beyond(one, loaded)),
         ("4.4-length", "a byte more", "not a multiple of 4", payload + b"\1"),
-        ("4.4-last-word", "the last word is 0", "payload: damaged", payload + bytes(4)),
+        ("4.4-first-word", "the first word is 0", "payload: damaged", bytes(4) + payload),
         ("4.4-state", "a state left over", left, with_more(one, loaded, symbols=1)),
         ("4.4-words", "words left over", left, with_more(one, loaded, symbols=200)),
     ):

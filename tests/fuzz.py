@@ -36,6 +36,8 @@ from aecodec.codec import Codec
 from aecodec.container import HEADER_BYTES, Box, info, read_container
 from aecodec.errors import AecodecError
 from aecodec.picture import Picture, picture_file, read_picture, without_metadata
+from aecodec.quality import SCALES
+from aecodec.tasks import View
 from tests.photos import photo
 
 SECONDS = 5.0
@@ -303,9 +305,10 @@ def read_case(case: Case, random: Random) -> bool:
         facts = attempt(lambda: info(case.data))
         attempt(lambda: read_container(case.data, keep_going=True))
         box = random.choice((None, None, Box(0, 0, 1, 1), Box(10, 5, 30, 20)))
-        keep_going = random.random() < 0.5
-        picture = attempt(lambda: codec().decode_picture(case.data, box, keep_going))
-        assert facts or keep_going or not picture, "decoded what info refuses"
+        keep_going, partial = random.random() < 0.5, random.random() < 0.3
+        view = View(box, random.choice(SCALES), partial, keep_going)
+        picture = attempt(lambda: codec().decode_picture(case.data, **vars(view)))
+        assert facts or keep_going or partial or not picture, "decoded what info refuses"
     else:
         picture = attempt(lambda: read_picture(case.data, MAX_PIXELS))
     if isinstance(picture, Picture):

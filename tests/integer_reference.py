@@ -172,7 +172,7 @@ class Coder:
     """The decoder of SPEC 4.4, one symbol at a time."""
 
     def __init__(self, payload: bytes, tables: list[Integers]) -> None:
-        self.words = np.frombuffer(payload, "<u4").tolist()
+        self.words = np.frombuffer(payload, "<u4")[::-1].tolist()
         self.state = 0
         for _ in range(min(2, len(self.words))):
             self.state = self.state << 32 | self.words.pop()
@@ -185,9 +185,9 @@ class Coder:
         return Batch(symbols, mean, index)
 
     def symbols(self, indexes: Integers) -> Integers:
-        """Tables ascending, then the escapes in the same order."""
+        """Tables descending, then the escapes in the same order."""
         symbols, escaped = np.zeros(len(indexes), np.int64), []
-        for place in np.argsort(indexes, kind="stable"):
+        for place in np.argsort(-indexes, kind="stable"):
             reach, starts = self.reaches[indexes[place]], self.starts[indexes[place]]
             entry = self.entry(starts)
             symbols[place] = entry - reach

@@ -24,6 +24,7 @@ from aecodec.container import (
     MAX_PIXELS,
     Box,
     Container,
+    CutPayload,
     Header,
     info,
     read_container,
@@ -63,13 +64,20 @@ class StandIn:
         return write_container(Container(header, payloads, picture.icc, picture.exif, picture.xmp))
 
     def decode_picture(
-        self, data: bytes, region: Box | None = None, keep_going: bool = False
+        self,
+        data: bytes,
+        region: Box | None = None,
+        scale: int = 1,
+        keep_going: bool = False,
+        partial: bool = False,
     ) -> Picture:
         """As Codec.decode_picture, a damaged tile filled from the first one."""
-        container = read_container(data, keep_going)
+        container = read_container(data, keep_going, partial)
         size = (container.header.height, container.header.width, 3)
         payload = container.payloads[0] or b""
-        pixels = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(size)
+        if isinstance(payload, CutPayload):
+            return Picture(np.zeros(size, np.uint8), notes=("cut off",))
+        pixels = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(size)[::scale, ::scale]
         if region is not None:
             pixels = pixels[region.top : region.bottom, region.left : region.right]
         lost = tuple(f"tile {n} is damaged" for n, p in enumerate(container.payloads) if p is None)
@@ -338,6 +346,46 @@ def test_region(photo: Path) -> None:
     assert main(["compress", "photo.png"]) == 0
     assert main(["decompress", "photo.aec", "-o", "part.png", "--region", "3,4,10,12"]) == 0
     assert np.array_equal(read_picture("part.png").pixels, PIXELS[4:16, 3:13])
+
+
+def test_scale(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    assert main(["decompress", "photo.aec", "-o", "small.png", "--scale", "1/8"]) == 0
+    assert np.array_equal(read_picture("small.png").pixels, PIXELS[::8, ::8])
+    assert main(["decompress", "photo.aec", "-o", "no.png", "--scale", "1/3"]) == 2
+    assert "'1/3' is not one of '1', '1/2', '1/4', '1/8'" in capsys.readouterr().err
+
+
+def test_a_thumbnail_is_decoded_small(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    scales: list[int] = []
+    decode = StandIn.decode_picture
+
+    def watched(self: StandIn, data: bytes, **view: Any) -> Picture:
+        scales.append(view["scale"])
+        return decode(self, data, **view)
+
+    monkeypatch.setattr(StandIn, "decode_picture", watched)
+    for side in (3, 4, 30):
+        assert main(["decompress", "photo.aec", "-f", "--thumbnail", str(side)]) == 0
+        assert read_picture("photo.png").pixels.shape[1] == side
+    assert scales == [4, 4, 1]
+
+
+def test_partial(photo: Path, capsys: Any) -> None:
+    assert main(["compress", "photo.png"]) == 0
+    cut = Path("photo.aec").read_bytes()[:-9]
+    Path("cut.aec").write_bytes(cut)
+    capsys.readouterr()
+    assert main(["decompress", "cut.aec"]) == 1
+    assert "cut inside the chunk TILE" in only_error(capsys)
+    assert not Path("cut.png").exists()
+    assert main(["decompress", "cut.aec", "--partial"]) == 0
+    assert capsys.readouterr().err == "aecodec: warning: cut.aec: cut off\n"
+    assert read_picture("cut.png").pixels.shape == PIXELS.shape
+    Path("cut.aec").write_bytes(cut[:20])
+    assert main(["decompress", "cut.aec", "--partial", "-f"]) == 1
+    assert "cut inside the header" in only_error(capsys)
 
 
 def test_what_reading_changed_is_told(photo: Path, capsys: Any) -> None:

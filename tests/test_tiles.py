@@ -12,7 +12,7 @@ from PIL import Image
 import aecodec
 from aecodec import transform
 from aecodec.codec import Codec
-from aecodec.container import Box, Container, read_container, write_container
+from aecodec.container import Box, Container, Header, read_container, write_container
 from aecodec.picture import Picture, psnr
 from aecodec.transform import WholeLatents, analyze, pieces, reconstruct
 from tests.photos import photo
@@ -51,14 +51,14 @@ def test_pieces_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the piece, latents and pixels are those of the picture transformed at once."""
     pixels, model = photo(WIDTH, HEIGHT), codec()._encoder.model
     y, z = analyze(model, pixels, 40)
-    everything = Box(0, 0, HEIGHT, WIDTH)
-    at_once = reconstruct(model, WholeLatents(y), everything, WIDTH, HEIGHT, 40, gray=False)
+    everything, header = Box(0, 0, HEIGHT, WIDTH), Header(bytes(8), WIDTH, HEIGHT, 40)
+    at_once = reconstruct(model, WholeLatents(y), everything, header)
     monkeypatch.setattr(transform, "PIECE", 64)
     assert len(pieces(everything)) == 4
     again = analyze(model, pixels, 40)
     assert torch.allclose(again[0], y, atol=1e-3)
     assert torch.allclose(again[1], z, atol=1e-3)
-    in_pieces = reconstruct(model, WholeLatents(y), everything, WIDTH, HEIGHT, 40, gray=False)
+    in_pieces = reconstruct(model, WholeLatents(y), everything, header)
     assert levels_apart(in_pieces, at_once) <= 1
 
 

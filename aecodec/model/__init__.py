@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from aecodec.model.config import Q_COUNT, ModelConfig
 from aecodec.model.entropy_model import EntropyNetwork, HyperAnalysis, HyperPrior, Whiten
 from aecodec.model.layers import PerQ
-from aecodec.model.transforms import BRANCH_SCALE, Analysis, LappedTransform, Synthesis
+from aecodec.model.transforms import (
+    BRANCH_SCALE,
+    SMALL_SCALES,
+    Analysis,
+    LappedTransform,
+    SmallSynthesis,
+    Synthesis,
+)
 
 
 class Model(nn.Module):
@@ -30,6 +37,7 @@ class Model(nn.Module):
         self.skip = LappedTransform(config.latent)
         self.analysis = Analysis(config)
         self.synthesis = Synthesis(config)
+        self.small = SmallSynthesis(config)
         self.log_gain = PerQ(config.latent)
         """log of steps per pixel unit, encoder"""
         self.log_step = PerQ(config.latent)
@@ -58,9 +66,17 @@ class Model(nn.Module):
             z = self.hyper_analysis(whitened)
         return z.float()
 
-    def g_s(self, y_hat: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
-        """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H, W]."""
+    def g_s(
+        self,
+        y_hat: Tensor,
+        q: Tensor,
+        network_dtype: torch.dtype | None = None,
+        scale: int = 1,
+    ) -> Tensor:
+        """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/scale, W/scale], scale 1, 2, 4 or 8."""
+        network = self.small if scale in SMALL_SCALES else self.synthesis
         whitened = self.whiten(y_hat, q)
         with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
-            branch = self.synthesis(whitened, q)
-        return self.skip.inverse(y_hat * self.log_step(q).exp()) + BRANCH_SCALE * branch.float()
+            branch = network(whitened, q, scale)
+        linear = self.skip.inverse(y_hat * self.log_step(q).exp(), scale)
+        return linear + BRANCH_SCALE * branch.float()

@@ -25,6 +25,8 @@ from aecodec.model.layers import (
 BLOCK = LATENT_STRIDE
 PATCH = 3 * BLOCK * BLOCK
 NETWORK_STRIDE = 8
+SMALL_BLOCKS = 2
+SMALL_SCALES = (4, 8)
 BRANCH_SCALE = 0.05
 """Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
 
@@ -47,24 +49,32 @@ class LappedTransform(nn.Module):
         patches = space_to_depth(mix_edges(x, self.overlap), BLOCK)
         return pointwise(patches, self.basis)
 
-    def inverse(self, u: Tensor) -> Tensor:
-        """u [B, M, H/16, W/16] -> [B, 3, H, W]."""
+    def inverse(self, u: Tensor, scale: int = 1) -> Tensor:
+        """u [B, M, H/16, W/16] -> [B, 3, H/scale, W/scale], means of scale x scale samples."""
         patches = pointwise(u, self.basis.t())
-        return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t())
+        return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t(), scale)
 
 
-def mix_edges(x: Tensor, matrix: Tensor) -> Tensor:
+def mix_edges(x: Tensor, matrix: Tensor, scale: int = 1) -> Tensor:
     """Multiply the 16 samples around every block edge, along both axes, by `matrix` [16, 16].
 
-    [B, C, H, W] -> same. The outer 8 samples of the image have no neighbour and stay.
+    [B, C, H, W] -> [B, C, H/scale, W/scale], where `scale` samples become their mean at once.
+    The outer 8 samples of the image have no neighbour and are not mixed.
     """
+    matrix = means(matrix.t(), scale)
     for axis in (3, 2):
         x = x.movedim(axis, -1)
         half, size = BLOCK // 2, x.shape[-1]
-        edges = x[..., half : size - half].unflatten(-1, (-1, BLOCK)) @ matrix.t()
-        x = torch.cat([x[..., :half], edges.flatten(-2), x[..., size - half :]], dim=-1)
+        edges = x[..., half : size - half].unflatten(-1, (-1, BLOCK)) @ matrix
+        ends = means(x[..., :half], scale), means(x[..., size - half :], scale)
+        x = torch.cat([ends[0], edges.flatten(-2), ends[1]], dim=-1)
         x = x.movedim(-1, axis)
     return x
+
+
+def means(x: Tensor, count: int) -> Tensor:
+    """The means of every `count` numbers along the last axis."""
+    return x if count == 1 else x.unflatten(-1, (-1, count)).mean(dim=-1)
 
 
 class Analysis(nn.Module):
@@ -99,6 +109,55 @@ class Synthesis(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = Pointwise(width, 3 * NETWORK_STRIDE**2, zero=True)
 
-    def forward(self, whitened: Tensor, q: Tensor) -> Tensor:
+    def forward(self, whitened: Tensor, q: Tensor, scale: int = 1) -> Tensor:
+        """With a scale: [B, 3, H/scale, W/scale], the means of scale x scale samples."""
         h = self.blocks(depth_to_space(self.stem(whitened), 2))  # [B, C, H/8, W/8]
-        return depth_to_space(self.head(h * self.gain(q).to(h.dtype)), NETWORK_STRIDE)
+        h = h * self.gain(q).to(h.dtype)
+        if scale == 1:
+            return depth_to_space(self.head(h), NETWORK_STRIDE)
+        weight, bias = (mean_of_pixels(part, scale) for part in (self.head.weight, self.head.bias))
+        return depth_to_space(pointwise(h, weight, bias), NETWORK_STRIDE // scale)
+
+
+def mean_of_pixels(rows: Tensor, scale: int) -> Tensor:
+    """Rows for the 8x8 pixels of a position [192, ...] -> for means of scale x scale of them."""
+    side = NETWORK_STRIDE // scale
+    return rows.unflatten(0, (side, scale, side, scale, 3)).mean(dim=(1, 3)).flatten(0, 2)
+
+
+class SmallSynthesis(nn.Module):
+    """Network of g_s for pictures at 1/4 and 1/8 of the size: a third of its work.
+
+    Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H/scale, W/scale]. Training starts it as
+    the first blocks of the whole network.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.synthesis_width
+        self.stem = Pointwise(config.latent, 4 * width)
+        self.gain = PerQ(width)
+        nn.init.ones_(self.gain.knots)
+        self.blocks = nn.Sequential(*(DepthwiseBlock(width, fold=2) for _ in range(SMALL_BLOCKS)))
+        heads = {
+            str(scale): Pointwise(width, 3 * (NETWORK_STRIDE // scale) ** 2, zero=True)
+            for scale in SMALL_SCALES
+        }
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, whitened: Tensor, q: Tensor, scale: int) -> Tensor:
+        h = self.blocks(depth_to_space(self.stem(whitened), 2))  # [B, C, H/8, W/8]
+        h = self.heads[str(scale)](h * self.gain(q).to(h.dtype))
+        return depth_to_space(h, NETWORK_STRIDE // scale)
+
+    def start_as(self, network: Synthesis) -> None:
+        """Take over the first blocks of the whole network, and its head as means of pixels."""
+        self.stem.load_state_dict(network.stem.state_dict())
+        self.gain.load_state_dict(network.gain.state_dict())
+        for block, source in zip(self.blocks, network.blocks, strict=False):
+            block.load_state_dict(source.state_dict())
+        with torch.no_grad():
+            for scale, head in self.heads.items():
+                assert isinstance(head, Pointwise)
+                head.weight.copy_(mean_of_pixels(network.head.weight, int(scale)))
+                head.bias.copy_(mean_of_pixels(network.head.bias, int(scale)))

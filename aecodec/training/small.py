@@ -1,0 +1,145 @@
+"""`python -m aecodec.training.small WEIGHTS --data FOLDER`: the network for 1/4 and 1/8.
+
+Everything else is frozen. It starts as the first blocks of the whole network, and learns to make
+of latents, as files hold them, what the whole decode looks like as means of 4x4 or 8x8 samples.
+Its squared error counts by that of the whole decode made small, so that no rate outweighs others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from aecodec.codec import quantize_latent
+from aecodec.errors import AecodecError
+from aecodec.model import Model
+from aecodec.model.config import Q_COUNT
+from aecodec.model.layers import Pointwise
+from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
+from aecodec.planes import Pixels, to_planes
+from aecodec.training.data import Pictures, random_crop
+from aecodec.transform import analyze
+from aecodec.weights import load_weights, read_metadata, save_weights
+
+CROP = 256
+EXAMPLES = 768
+BATCH = 16
+MUON_LR, ADAMW_LR = 1e-2, 1e-3
+LOG_STEPS = 50
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Example:
+    """A crop as a file holds it."""
+
+    y_hat: Tensor
+    """in steps [1, M, 16, 16], binary16"""
+    q: int
+    whole: tuple[Tensor, ...]
+    """for every small scale: the whole decode made small [1, 3, 256/scale, 256/scale]"""
+    error: tuple[float, ...]
+    """for every small scale: MSE of that against the original made small"""
+
+
+@torch.inference_mode()
+def make_example(model: Model, pixels: Pixels, q: int) -> Example:
+    """pixels: uint8 [256, 256, 3]."""
+    y_hat = quantize_latent(model, *analyze(model, pixels, q), q, lambda symbols, indexes: None)
+    x, x_hat = to_planes(pixels), model.g_s(y_hat, torch.tensor([q]))
+    whole = tuple(F.avg_pool2d(x_hat, scale) for scale in SMALL_SCALES)
+    pairs = zip(whole, SMALL_SCALES, strict=True)
+    error = tuple(float(F.mse_loss(small, F.avg_pool2d(x, scale))) for small, scale in pairs)
+    return Example(y_hat.half(), q, whole, error)
+
+
+def loss(model: Model, examples: list[Example], number: int) -> Tensor:
+    """-> the squared error that one small scale adds, as a share of the whole decode's [B]."""
+    y_hat = torch.cat([example.y_hat for example in examples]).float()
+    q = torch.tensor([example.q for example in examples])
+    x_hat = model.g_s(y_hat, q, scale=SMALL_SCALES[number])
+    whole = torch.cat([example.whole[number] for example in examples])
+    error = torch.tensor([example.error[number] for example in examples])
+    return (whole - x_hat).square().mean(dim=(1, 2, 3)) / error
+
+
+def optimizers(network: SmallSynthesis) -> list[torch.optim.Optimizer]:
+    """Muon for matrices, AdamW for the rest."""
+    matrices = [layer.weight for layer in network.modules() if isinstance(layer, Pointwise)]
+    chosen = {id(weight) for weight in matrices}
+    rest = [part for part in network.parameters() if id(part) not in chosen]
+    return [
+        torch.optim.Muon(matrices, MUON_LR, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, ADAMW_LR, weight_decay=0.0),
+    ]
+
+
+def make_examples(
+    model: Model, pictures: Pictures, random: np.random.Generator, count: int
+) -> list[Example]:
+    """Of random crops, at random rates."""
+    examples = []
+    for _ in range(count):
+        picture = pictures.items[random.integers(len(pictures.items))]
+        crop = np.ascontiguousarray(random_crop(picture, CROP, random))
+        examples.append(make_example(model, crop, int(random.integers(Q_COUNT))))
+    return examples
+
+
+def train(model: Model, pictures: Pictures, steps: int, tell: Callable[[str], None]) -> None:
+    """Train `model.small` from the first blocks of the whole network."""
+    random = np.random.default_rng(SEED)
+    examples = make_examples(model, pictures, random, EXAMPLES)
+    model.small.start_as(model.synthesis)
+    model.small.requires_grad_(True)
+    parts = optimizers(model.small)
+    groups = [(group, group["lr"]) for part in parts for group in part.param_groups]
+    added = np.zeros(len(SMALL_SCALES))
+    for step in range(1, steps + 1):
+        picked = [examples[n] for n in random.integers(0, len(examples), BATCH)]
+        for group, rate in groups:
+            group["lr"] = rate * min(step / 20, 1.5 * (1 - step / steps) + 0.01, 1.0)
+        losses = torch.stack([loss(model, picked, n).mean() for n in range(len(SMALL_SCALES))])
+        losses.sum().backward()
+        for part in parts:
+            part.step()
+            part.zero_grad()
+        added += losses.detach().numpy()
+        if step % LOG_STEPS == 0:
+            tell(f"step {step}  " + shown(added / LOG_STEPS))
+            added[:] = 0
+    model.small.requires_grad_(False)
+
+
+def shown(added: NDArray[np.float64]) -> str:
+    """Error added at each small scale, as dB below the whole decode made small."""
+    pairs = zip(SMALL_SCALES, 10 * np.log10(1 + added), strict=True)
+    return ", ".join(f"1/{scale}: {decibels:.3f} dB" for scale, decibels in pairs)
+
+
+@click.command()
+@click.argument("weights", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
+def main(weights: Path, data: Path, steps: int) -> None:
+    """Train the small synthesis of WEIGHTS on the pictures of --data, and write it anew."""
+    try:
+        model, tables, _ = load_weights(weights)
+        train(model, Pictures(data, CROP), steps, lambda text: click.echo(text, err=True))
+        click.echo(save_weights(weights, read_metadata(weights)["name"], model, tables))
+    except AecodecError as error:
+        click.echo(f"aecodec: error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

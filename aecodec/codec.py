@@ -46,6 +46,7 @@ from aecodec.entropy import (
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
+from aecodec.model.entropy_model import take_step
 from aecodec.model.fixed_point import float_twin, log2_scale
 from aecodec.picture import Picture, as_picture, psnr, to_pil
 from aecodec.planes import Pixels, padded_size
@@ -385,10 +386,9 @@ def quantize_latent(
     z_symbols = quantize(z, z_mean, scale(z_index), lean)
     put(as_symbols(z_symbols), as_indexes(z_index))
 
-    def code_step(mask: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-        chosen = mask.bool()
-        y_symbols = quantize(y, mean, scale(index), lean)
-        put(as_symbols(y_symbols[chosen]), as_indexes(index[chosen]))
+    def code_step(step: int, mean: Tensor, index: Tensor) -> Tensor:
+        y_symbols = quantize(take_step(y, step), mean, scale(index), lean)
+        put(as_symbols(y_symbols), as_indexes(index))
         return dequantize(y_symbols, mean, index)
 
     return in_steps(model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step))
@@ -410,10 +410,8 @@ def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, 
     z_mean, z_index = hyper_parameters(loaded.model, rate, like)
     z_symbols = from_symbols(decoder.get(as_indexes(z_index))).view(like.shape)
 
-    def code_step(mask: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-        chosen = mask.bool()
-        y_symbols = torch.zeros_like(mean)
-        y_symbols[chosen] = from_symbols(decoder.get(as_indexes(index[chosen])))
+    def code_step(step: int, mean: Tensor, index: Tensor) -> Tensor:
+        y_symbols = from_symbols(decoder.get(as_indexes(index))).view(mean.shape)
         return dequantize(y_symbols, mean, index)
 
     y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step)

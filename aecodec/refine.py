@@ -19,6 +19,7 @@ from torch import Tensor
 
 from aecodec.container import Box
 from aecodec.model import Model
+from aecodec.model.entropy_model import put_step, take_step
 from aecodec.planes import Pixels, to_planes
 from aecodec.rate import gaussian_bits, rounded
 from aecodec.transform import analyze, cut, grow, pieces, whole
@@ -65,20 +66,21 @@ def context_slope(model: Model, y: Tensor, z: Tensor, q: Tensor) -> tuple[Tensor
         z_mean, z_scale = model.hyper_prior(q)
         z_hat = z_mean + rounded(z - z_mean, z_scale.expand_as(z))[1]
     z_hat.requires_grad_()
-    coded: list[tuple[Tensor, Tensor]] = []
+    coded: list[Tensor] = []
     bits: list[Tensor] = []
 
-    def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        value = rounded(y - mean, scale)[1]
-        bits.append((mask * gaussian_bits(value + (mean.detach() - mean), scale)).sum())
-        coded.append((mask, (mean.detach() + value).requires_grad_()))
-        return coded[-1][1]
+    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
+        value = rounded(take_step(y, step) - mean, scale)[1]
+        bits.append(gaussian_bits(value + (mean.detach() - mean), scale).sum())
+        coded.append((mean.detach() + value).requires_grad_())
+        return coded[-1]
 
     with torch.enable_grad():
         y_hat = model.entropy(z_hat, q, code_step)
-        latents = [latent for _, latent in coded[:-1]]
-        *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*latents, z_hat])
-    slope = torch.stack([m * s for (m, _), s in zip(coded[:-1], slopes, strict=True)]).sum(0)
+        *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*coded[:-1], z_hat])
+    slope = torch.zeros_like(y)
+    for step, part in enumerate(slopes):
+        slope = put_step(part, step, slope)
     return y_hat.detach(), slope, z_slope
 
 

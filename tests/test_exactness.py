@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,8 +58,8 @@ def running(onednn: bool, threads: int, layout: str) -> Iterator[None]:
     """Other kernels, other threads, and inputs of every exact layer in another layout."""
     memory, before = LAYOUTS[layout], torch.get_num_threads()
 
-    def laid_out(_: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (inputs[0].contiguous(memory_format=memory),)
+    def laid_out(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return inputs[0].contiguous(memory_format=memory), *inputs[1:]
 
     def planes(pixels: Pixels) -> Tensor:
         return to_planes(pixels).contiguous(memory_format=memory)

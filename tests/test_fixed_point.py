@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from aecodec.errors import ModelError
 from aecodec.model import Model
 from aecodec.model.config import ModelConfig
-from aecodec.model.entropy_model import QUADTREE, step_mask
+from aecodec.model.entropy_model import QUADTREE, put_step, take_step
 from aecodec.model.fixed_point import (
     INPUT_LIMIT,
     LIMIT,
@@ -43,10 +43,10 @@ def walk(model: Model, z_hat: Tensor, symbols: Tensor, unit: float) -> tuple[Ten
     """Run the four steps on given symbols -> mean and scale of every latent."""
     means, scales = torch.zeros_like(symbols), torch.zeros_like(symbols)
 
-    def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        means.add_(mask * mean)
-        scales.add_(mask * scale)
-        return unit * symbols + mean
+    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
+        means.copy_(put_step(mean, step, means))
+        scales.copy_(put_step(scale, step, scales))
+        return unit * take_step(symbols, step) + mean
 
     model.entropy(z_hat, torch.tensor([30]), code_step)
     return means, scales
@@ -108,10 +108,14 @@ def test_a_sum_that_could_reach_2_to_53_is_refused() -> None:
 
 
 def test_every_latent_is_coded_in_exactly_one_step() -> None:
-    like = torch.zeros(1, 8, 6, 10)
-    masks = torch.cat([step_mask(s, like) for s in range(4)])
-    assert torch.equal(masks.sum(0), torch.ones_like(like[0]))
-    assert all(step_mask(s, like).sum() == like.numel() // 4 for s in range(4))
+    y = torch.arange(480.0).view(1, 8, 6, 10)
+    parts = [take_step(y, step) for step in range(4)]
+    assert all(part.shape == (1, 8, 3, 5) for part in parts)
+    assert torch.equal(torch.cat(parts).flatten().sort().values, y.flatten())
+    again = torch.zeros_like(y)
+    for step, part in enumerate(parts):
+        again = put_step(part, step, again)
+    assert torch.equal(again, y)
     assert sorted(position for step in QUADTREE for position in step) == sorted([0, 1, 2, 3] * 4)
 
 

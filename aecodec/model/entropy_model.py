@@ -22,7 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.model.config import Q_COUNT, STEPS, ModelConfig
-from aecodec.model.layers import DepthwiseBlock, PerQ, Pointwise, depth_to_space, space_to_depth
+from aecodec.model.layers import (
+    DepthwiseBlock,
+    PerQ,
+    Pointwise,
+    depth_to_space,
+    pointwise,
+    space_to_depth,
+)
 
 SCALE_COUNT = 64
 SCALE_MIN = 0.11
@@ -32,8 +39,8 @@ QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
 """QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
 channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
 
-CodeStep = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(mask, mean, scale) of one step -> y_hat where mask is 1, anything elsewhere."""
+CodeStep = Callable[[int, Tensor, Tensor], Tensor]
+"""(step, mean, scale) -> y_hat, all of the step's latents alone: [B, M, H/32, W/32]."""
 
 
 class HyperInput(nn.Module):
@@ -107,6 +114,15 @@ class PhaseBias(nn.Module):
         return h + tile_cell(self.cell, h).to(h.dtype)
 
 
+class MeanScaleHead(Pointwise):
+    """Pointwise with M outputs for the means and M for the scales, some channels at a time."""
+
+    def forward(self, x: Tensor, channels: slice) -> Tensor:  # type: ignore[override]
+        """[B, inputs, H, W] -> means, then scales, of those channels."""
+        weight, bias = self.weight.unflatten(0, (2, -1)), self.bias.unflatten(0, (2, -1))
+        return pointwise(x, weight[:, channels].flatten(0, 1), bias[:, channels].flatten())
+
+
 class ContextStep(nn.Module):
     """What steps 2-4 do not share: (y so far, |y|, fused) -> context width, and the outputs."""
 
@@ -115,7 +131,7 @@ class ContextStep(nn.Module):
         width = config.context_width
         self.stem = Pointwise(2 * config.latent + config.fusion_width, width)
         self.phase = PhaseBias(width)
-        self.head = Pointwise(width, 2 * config.latent, zero=True)
+        self.head = MeanScaleHead(width, 2 * config.latent, zero=True)
 
 
 class EntropyNetwork(nn.Module):
@@ -134,7 +150,7 @@ class EntropyNetwork(nn.Module):
         self.fuse = Pointwise(width, fusion)
         blocks = [DepthwiseBlock(fusion, fold=4) for _ in range(config.fusion_blocks)]
         self.fusion = nn.Sequential(*blocks)
-        self.head = Pointwise(fusion, 2 * config.latent, zero=True)
+        self.head = MeanScaleHead(fusion, 2 * config.latent, zero=True)
         self.steps = nn.ModuleList(ContextStep(config) for _ in range(STEPS - 1))
         blocks = [DepthwiseBlock(config.context_width, 4) for _ in range(config.context_blocks)]
         self.context = nn.Sequential(*blocks)
@@ -158,11 +174,16 @@ class EntropyNetwork(nn.Module):
         return self.context(h)
 
     def predict(self, step: int, features: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-        """-> mean, scale [B, M, H/16, W/16] of the latents of this step."""
+        """-> mean, scale [B, M, H/32, W/32] of the latents of this step."""
         head = self.head if step == 0 else self.steps[step - 1].head
         assert isinstance(head, nn.Module)
-        mean, scale = head(features).chunk(2, dim=1)
-        return self.mean(mean, q), self.scale(scale, q)
+        means, scales = [], []
+        for channels, rows, columns in step_places(step, self.latent):
+            outputs = head(features[:, :, rows, columns], channels)
+            mean, scale = outputs.chunk(2, dim=1)
+            means.append(mean)
+            scales.append(scale)
+        return self.mean(torch.cat(means, dim=1), q), self.scale(torch.cat(scales, dim=1), q)
 
     def forward(
         self,
@@ -184,8 +205,7 @@ class EntropyNetwork(nn.Module):
             with torch.autocast(device, network_dtype, enabled=fast):
                 features = self.features(step, y_hat, fused, q)
             mean, scale = self.predict(step, features.to(z_hat.dtype), q)
-            mask = step_mask(step, y_hat)
-            y_hat = y_hat + mask * code_step(mask, mean, scale)
+            y_hat = put_step(code_step(step, mean, scale), step, y_hat)
         return y_hat
 
 
@@ -226,10 +246,24 @@ def tile_cell(cell: Tensor, like: Tensor) -> Tensor:
     return cell.repeat(1, (h + 1) // 2, (w + 1) // 2)[None, :, :h, :w]
 
 
-def step_mask(step: int, like: Tensor) -> Tensor:
-    """1 where `step` codes a latent, else 0: [1, M, H, W] for `like` [B, M, H, W]."""
-    channels = like.shape[1]
-    cells = torch.zeros(STEPS, 4)
-    cells[torch.arange(STEPS), torch.tensor(QUADTREE[step])] = 1
-    cell = cells.repeat_interleave(channels // STEPS, dim=0).view(channels, 2, 2)
-    return tile_cell(cell.to(like), like)
+def step_places(step: int, channels: int) -> list[tuple[slice, slice, slice]]:
+    """Channels, rows and columns of the latents that `step` codes, group by group."""
+    size = channels // STEPS
+    return [
+        (slice(size * group, size * group + size), slice(p // 2, None, 2), slice(p % 2, None, 2))
+        for group, p in enumerate(QUADTREE[step])
+    ]
+
+
+def take_step(y: Tensor, step: int) -> Tensor:
+    """[B, M, H, W] -> the latents that `step` codes, [B, M, H/2, W/2]; H and W are even."""
+    places = step_places(step, y.shape[1])
+    return torch.cat([y[:, channels, rows, columns] for channels, rows, columns in places], dim=1)
+
+
+def put_step(values: Tensor, step: int, y: Tensor) -> Tensor:
+    """Inverse of `take_step`: a copy of y with the latents of a step set."""
+    y = y.clone()
+    for channels, rows, columns in step_places(step, y.shape[1]):
+        y[:, channels, rows, columns] = values[:, channels]
+    return y

@@ -28,12 +28,13 @@ from aecodec.model.entropy_model import (
     HyperInput,
     HyperPrior,
     MeanOutput,
+    MeanScaleHead,
     PhaseBias,
     ScaleOutput,
     Whiten,
     tile_cell,
 )
-from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise
+from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise, pointwise
 from aecodec.quantize import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT
 
 FRACTION_BITS = 12
@@ -118,8 +119,19 @@ class FixedPointwise(FixedAffine):
     """Pointwise: [1, inputs, H, W] -> [1, outputs, H, W]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        h = F.linear(x.permute(0, 2, 3, 1), self.weight_exact, self.bias_exact)
-        return rescale(h, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
+        return self.rescaled(pointwise(x, self.weight_exact, self.bias_exact))
+
+    def rescaled(self, sums: Tensor) -> Tensor:
+        return rescale(sums, self.bits).clamp_(-LIMIT, LIMIT)
+
+
+class FixedMeanScaleHead(FixedPointwise):
+    """MeanScaleHead: means, then scales, of some channels."""
+
+    def forward(self, x: Tensor, channels: slice) -> Tensor:  # type: ignore[override]
+        weight, bias = (t.unflatten(0, (2, -1)) for t in (self.weight_exact, self.bias_exact))
+        weight, bias = weight[:, channels].flatten(0, 1), bias[:, channels].flatten()
+        return self.rescaled(pointwise(x, weight, bias))
 
 
 class FixedDepthwise(FixedAffine):
@@ -234,6 +246,7 @@ def fixed_scale_rows(base: PerQ) -> Tensor:
 
 TO_FIXED: dict[type[nn.Module], Callable[..., nn.Module]] = {
     Pointwise: lambda m: FixedPointwise(m.weight, m.bias),
+    MeanScaleHead: lambda m: FixedMeanScaleHead(m.weight, m.bias),
     Depthwise: lambda m: FixedDepthwise(m.weight, m.bias),
     Activation: lambda m: FixedActivation(),
     Bias: lambda m: FixedBias(m.rows.table() * ONE),

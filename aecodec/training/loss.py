@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from aecodec.model import Model
+from aecodec.model.entropy_model import take_step
 from aecodec.rate import gaussian_bits, rounded
 
 
@@ -54,19 +55,19 @@ def rate_distortion(
     z_symbols, z_value = rounded(z - z_mean, z_scale)
     z_hat = straight_through(z - z_mean, z_value) + z_mean
     bits = bits_of(z, z_mean, z_scale, z_symbols).sum(dim=(1, 2, 3))
-    coded: list[tuple[Tensor, ...]] = []
+    coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
-    def code_step(mask: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        symbols, value = rounded(y - mean, scale)
-        coded.append((mask * mean, mask * scale, mask * symbols))
-        return straight_through(y - mean, value) + mean
+    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
+        part = take_step(y, step)
+        symbols, value = rounded(part - mean, scale)
+        coded.append((part, mean, scale, symbols))
+        return straight_through(part - mean, value) + mean
 
     y_hat = model.entropy(z_hat, q, code_step, network_dtype)
     if phase == "entropy":
         x_hat = model.skip.inverse(y_hat * model.log_step(q).exp())
     else:
         x_hat = model.g_s(y_hat, q, network_dtype)
-    mean, scale, symbols = (torch.stack(parts).sum(0) for parts in zip(*coded, strict=True))
-    bits = bits + bits_of(y, mean, scale, symbols).sum(dim=(1, 2, 3))
+    bits = bits + sum(bits_of(*part).sum(dim=(1, 2, 3)) for part in coded)
     bpp = bits / (x.shape[2] * x.shape[3])
     return bpp, (x - x_hat).square().mean(dim=(1, 2, 3))

@@ -1,0 +1,63 @@
+"""What every study is given: data, a folder for figures, how much to do, whom to tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aecodec.bench.photos import Photo
+from aecodec.training.data import Pictures
+from benchmarks.autoencoders.data import DataFolder, crops
+
+SEEDS = {"train": 1, "valid": 2, "test": 3}
+
+
+@dataclass
+class Study:
+    """One run."""
+
+    data: DataFolder
+    out: Path
+    quick: bool
+    say: Callable[[str], None]
+    _pictures: dict[str, Pictures] = field(default_factory=dict)
+    _photos: list[Photo] = field(default_factory=list)
+
+    def crops(self, part: str, size: int, count: int) -> Tensor:
+        """Pieces of photographs: [count, 3, size, size]; "valid" and "test" share no photo."""
+        folder = "train" if part == "train" else "valid"
+        if folder not in self._pictures:
+            self._pictures[folder] = self.data.pictures(folder, 256)
+        pictures = self._pictures[folder]
+        half = len(pictures.items) // 2
+        items = {"train": pictures.items, "valid": pictures.items[:half]}
+        return crops(items.get(part, pictures.items[half:]), size, count, SEEDS[part])
+
+    def photos(self) -> list[Photo]:
+        """Kodak's: all 24, or three of them."""
+        if not self._photos:
+            self._photos = self.data.kodak(3 if self.quick else 24)
+        return self._photos
+
+    def kodak(self) -> list[Tensor]:
+        """The same: uint8 [1, 3, H, W] each."""
+        return [planes(photo.image) for photo in self.photos()]
+
+
+def planes(image: np.typing.NDArray[np.uint8]) -> Tensor:
+    """[H, W, 3] -> [1, 3, H, W]"""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+
+
+def to_json(results: object) -> str:
+    """Indented JSON, with lists of numbers and rows of numbers on one line each."""
+    text = json.dumps(results, indent=1)
+    flat = r"[\[{][^\[\]{}]*[\]}]"  # what holds no other list or object
+    return re.sub(flat, lambda match: " ".join(match[0].split()), text) + "\n"

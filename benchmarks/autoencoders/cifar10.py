@@ -30,7 +30,7 @@ from benchmarks.autoencoders.trainer import (
 
 POOLED = 32  # channels of model 2 whose maxima have positions
 FLOAT_BITS, POSITION_BITS = 32, 2
-FEW = (4.0, 0.5)
+FEW = (4.0, 1.0)
 """Steps for model 2 on Kodak's photos: 96 channels at half the resolution take their time."""
 RAW_BITS = 3 * 32 * 32 * 8
 

@@ -33,7 +33,7 @@ GROUPS = 64
 """Channels of like spread share a table; the product's coder has at most 256 tables."""
 REACH = 2000
 """Largest symbol of a table; beyond it symbols escape."""
-RATIOS = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
+RATIOS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 """Steps tried, in standard deviations of the latent over all channels."""
 SAMPLES = 2**22
 """Training latents that steps and tables are fitted to, at most."""

@@ -52,7 +52,7 @@ def network(shape: tuple[int, int, int], latent: int) -> Autoencoder:
 
 def latent_size(percent: int, values: int = 784) -> int:
     """Numbers left after that much "compression"."""
-    return values * (100 - percent) // 100
+    return round(values * (100 - percent) / 100)
 
 
 def run(study: Study) -> dict[str, Any]:

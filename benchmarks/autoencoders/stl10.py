@@ -8,6 +8,7 @@ convolution in front of every change of resolution.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,8 +24,8 @@ from benchmarks.autoencoders.trainer import (
     Rows,
     fit,
     in_batches,
+    loss_on,
     parameters,
-    test_loss,
     to_float,
 )
 
@@ -93,7 +94,7 @@ def run(study: Study) -> dict[str, Any]:
         results["rounds"][name] = {**about, "arms": arms, "rate": rate}
         show(study, model, f"stl10-{name.split()[0]}")
     linear = pca(train, LATENT)
-    test = {name: test_loss(linear, x, Recipe(1)) for name, x in held_out.items()}
+    test = {name: loss_on(linear, x, Recipe(1)) for name, x in held_out.items()}
     rate = rate_curve(linear, train, study.kodak(), Split(SIDE))
     return {**results, "pca": {"pictures": len(train), **test, "rate": rate}}
 
@@ -102,13 +103,18 @@ def four(
     study: Study, size: Size, train: Tensor, held_out: dict[str, Tensor]
 ) -> tuple[dict[str, Any], Autoencoder]:
     """-> the four trainings, and the network of the best by validation loss in equal units."""
-    recipe = Recipe(size.epochs, half=size.narrow == 1)
+    recipe = Recipe(size.epochs, half=True)
     arms: dict[str, Any] = {}
     models: dict[str, Autoencoder] = {}
     for name, (dropout, low) in ARMS.items():
         study.say(f"stl10: {name}, channels / {size.narrow}")
         models[name] = network(dropout, low, size.narrow)
-        arms[name] = outcome(fit(models[name], train, held_out, recipe), (1 - low) ** 2)
+        rows = study.kept(
+            f"stl10-{size.narrow}-{size.train}x{size.epochs}-{name}",
+            models[name],
+            partial(fit, models[name], train, held_out, recipe),
+        )
+        arms[name] = outcome(rows, (1 - low) ** 2)
     curves = {name: arm["rows"] for name, arm in arms.items()}
     draw_curves(curves, study.out / f"stl10-loss-{size.narrow}.svg", "MSE, network's own range")
     return arms, models[min(arms, key=lambda name: float(arms[name]["valid"]))]

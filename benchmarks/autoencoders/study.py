@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aecodec.bench.photos import Photo
 from aecodec.training.data import Pictures
 from benchmarks.autoencoders.data import DataFolder, crops
+from benchmarks.autoencoders.trainer import Rows
 
 SEEDS = {"train": 1, "valid": 2, "test": 3}
 
@@ -27,6 +30,8 @@ class Study:
     out: Path
     quick: bool
     say: Callable[[str], None]
+    earlier: float = 0.0
+    """Seconds of trainings taken from a run that was stopped."""
     _pictures: dict[str, Pictures] = field(default_factory=dict)
     _photos: list[Photo] = field(default_factory=list)
 
@@ -39,6 +44,27 @@ class Study:
         half = len(pictures.items) // 2
         items = {"train": pictures.items, "valid": pictures.items[:half]}
         return crops(items.get(part, pictures.items[half:]), size, count, SEEDS[part])
+
+    def kept(self, name: str, model: nn.Module, train: Callable[[], Rows]) -> Rows:
+        """Train `model`, or take weights and losses of a run that was stopped later on."""
+        path = self.out / "unfinished" / f"{name}.pt"
+        if path.is_file():
+            found = torch.load(path, weights_only=True)
+            model.load_state_dict(found["weights"])
+            model.eval()
+            self.earlier += found["seconds"]
+            return list(found["rows"])
+        start = time.perf_counter()
+        rows = train()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seconds = time.perf_counter() - start
+        torch.save({"weights": model.state_dict(), "rows": rows, "seconds": seconds}, path)
+        return rows
+
+    def forget(self) -> None:
+        """Remove what is kept: the study is finished."""
+        shutil.rmtree(self.out / "unfinished", ignore_errors=True)
+        self.earlier = 0.0
 
     def photos(self) -> list[Photo]:
         """Kodak's: all 24, or three of them."""

@@ -98,7 +98,7 @@ def fit(
                 "epoch": epoch + 1.0,
                 "train": train_epoch(model, train, recipe, loss, optimizer),
             }
-            row |= {name: test_loss(model, x, recipe, loss) for name, x in held_out.items()}
+            row |= {name: loss_on(model, x, recipe, loss) for name, x in held_out.items()}
             rows.append({key: float(f"{value:.5g}") for key, value in row.items()})
             if row["valid"] < best[0]:
                 best = row["valid"], copy.deepcopy(model.state_dict())
@@ -128,7 +128,7 @@ def train_epoch(
 
 
 @torch.no_grad()
-def test_loss(model: nn.Module, images: Tensor, recipe: Recipe, loss: Loss = own_mse) -> float:
+def loss_on(model: nn.Module, images: Tensor, recipe: Recipe, loss: Loss = own_mse) -> float:
     """Mean loss over uint8 pictures, without dropout."""
     model.eval()
     with torch.random.fork_rng():

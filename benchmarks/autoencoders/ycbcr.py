@@ -25,6 +25,8 @@ CROP = 64
 STANDARDS = ("jpeg", "jpeg2000")
 MATCHED_BPP = 1.0
 """The rate at which photos are compared: the nearest of our points, of every photo its own."""
+STEPS = (16.0, 8.0, 4.0, 2.0, 1.0)
+"""Coarse ones: with 8 numbers a pixel, anything finer is dearer than the raw photo."""
 TEXT = {"autoencoder": [22, 29], "standards": [8, 14]}
 """PSNR in dB that the text's Table 1 gives, without bit rates."""
 YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
@@ -40,7 +42,7 @@ class Size:
     epochs: int
 
 
-FULL, QUICK = Size(2048, 128, 10), Size(512, 32, 2)
+FULL, QUICK = Size(1536, 128, 8), Size(512, 32, 2)
 
 
 def to_ycbcr(x: Tensor) -> Tensor:
@@ -94,8 +96,10 @@ def run(study: Study) -> dict[str, Any]:
     for name, train in sets.items():
         study.say(f"ycbcr: trained on {name}")
         model = YcbcrAutoencoder()
-        curves[name] = fit(model, train, valid, Recipe(size.epochs, 16, anneal=True), ycbcr_mse)
-        points = rate_points(model, train, study.kodak())
+        curves[name] = fit(
+            model, train, valid, Recipe(size.epochs, 16, half=True, anneal=True), ycbcr_mse
+        )
+        points = rate_points(model, train, study.kodak(), ratios=STEPS)
         rate = [as_row(mean_point(row)) for row in points]
         arms[name] = {
             "rate": rate,

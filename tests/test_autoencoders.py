@@ -119,10 +119,11 @@ def test_second_decoder_leaves_the_encoder_alone() -> None:
 def test_unpooling_is_torchs() -> None:
     """Model 2's positions say the same as the indices of PyTorch's max-pooling."""
     model, x = cifar10.model_2(), torch.rand(2, 3, 8, 8)
-    y, decoder = model.encode(x), model.decoder
-    features = model.encoder.first(x).relu()
-    _, indices = F.max_pool2d(features, 2, return_indices=True)
-    wide = F.max_unpool2d(decoder.second(y[:, :64]).relu(), indices, 2)
+    y, encoder, decoder = model.encode(x), model.encoder, model.decoder
+    assert isinstance(encoder, cifar10.PoolingEncoder)
+    assert isinstance(decoder, cifar10.UnpoolingDecoder)
+    _, indices = F.max_pool2d(encoder.first(x).relu(), 2, return_indices=True)
+    wide = F.max_unpool2d(decoder.second(y[:, :64]).relu(), indices, [2, 2])
     assert torch.allclose(torch.sigmoid(decoder.first(wide)), model.decode(y), atol=1e-6)
 
 

@@ -76,10 +76,13 @@ def draw_lines(
 
 
 def draw_scatters(panels: Mapping[str, NDArray[np.float32]], labels: Tensor, path: Path) -> None:
-    """Points in the plane [N, 2], coloured by label, one panel each."""
+    """Points in the plane [N, 2], coloured and named by label, one panel each."""
     figure = Figure(figsize=(4 * len(panels), 4), layout="constrained")
     for axes, (name, points) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         axes.scatter(points[:, 0], points[:, 1], c=labels.numpy(), cmap="tab10", s=3)
+        for label in labels.unique().tolist():
+            middle = np.median(points[labels.numpy() == label], axis=0)
+            axes.text(*middle, str(label), fontsize="large", fontweight="bold")
         axes.set_title(name, fontsize="small")
         axes.set_xticks([])
         axes.set_yticks([])

@@ -8,6 +8,7 @@ encoder fixed, to 172. All layers are convolutions, so training uses smaller cro
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ CROP = 128
 HIDDEN = 4096  # of the fully connected network: 1/87 of its input
 SIGMA = 8 / 255
 """The variational network's error in the picture: its loss is MSE + 2 SIGMA^2 KL / values."""
+SCALED = "--scale 1/2"
 QUALITIES = (10, 25, 40, 55, 70)
 """The product's, for the comparison."""
 
@@ -220,18 +222,29 @@ def at_size(ratio: float, data: bytes, image: Tensor, x_hat: Tensor, half: bool)
 
 
 def product(pictures: list[Tensor]) -> dict[str, Any]:
-    """aecodec's files of the same pictures, decoded whole, and then halved."""
+    """aecodec's files of the same pictures, decoded whole, whole and halved, and to half size."""
     codec = Codec()
-    rows: dict[str, list[list[Point]]] = {"high": [], "high, halved": []}
+    rows: dict[str, list[dict[str, float]]] = {}
     for quality in QUALITIES:
-        for steps in rows.values():
-            steps.append([])
+        points: dict[str, list[Point]] = {}
         for image in pictures:
             data = codec.encode(Image.fromarray(image[0].permute(1, 2, 0).numpy()), quality)
-            x_hat = to_float(pixels_of(codec.decode(data)))
-            rows["high"][-1].append(at_size(quality, data, image, x_hat, False))
-            rows["high, halved"][-1].append(at_size(quality, data, image, halved(x_hat), True))
-    return {name: [as_row(mean_point(row)) for row in steps] for name, steps in rows.items()}
+            for name, x_hat in product_decodings(codec, data).items():
+                point = at_size(quality, data, image, x_hat, name != "high")
+                points.setdefault(name, []).append(point)
+        for name, found in points.items():
+            rows.setdefault(name, []).append(as_row(mean_point(found)))
+    return rows
+
+
+def product_decodings(codec: Codec, data: bytes) -> dict[str, Tensor]:
+    """`--scale 1/2` only in versions that have it."""
+    decode: Any = codec.decode
+    x_hat = to_float(pixels_of(decode(data)))
+    found = {"high": x_hat, "high, halved": halved(x_hat)}
+    if "scale" in inspect.signature(decode).parameters:
+        found[SCALED] = to_float(pixels_of(decode(data, scale=2)))
+    return found
 
 
 def draw_medium(study: Study, results: dict[str, Any]) -> None:
@@ -239,7 +252,7 @@ def draw_medium(study: Study, results: dict[str, Any]) -> None:
     lines = {
         f"{variant}: {name}": [(point["bpp"], point["psnr"]) for point in rows[name]]
         for variant, rows in results.items()
-        for name in ("second decoder", "high, halved")
+        for name in ("second decoder", "high, halved", SCALED)
         if name in rows
     }
     labels = ("bits per pixel of 344x344", "PSNR at 172x172 (dB)")

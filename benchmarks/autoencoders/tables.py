@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.autoencoders.coding import at_rate
+from benchmarks.autoencoders.resolutions import SCALED
 from benchmarks.publish import between
 
 HERE = Path(__file__).resolve().parent
@@ -196,7 +197,7 @@ def resolutions(found: dict[str, Results]) -> str:
     rates = (0.2, 0.4, 0.8)
     rows = []
     for variant, each in found["resolutions"]["variants"].items():
-        for name in ("high", "second decoder", "high, halved"):
+        for name in ("high", "second decoder", "high, halved", SCALED):
             if name in each:
                 points = [(row["bpp"], row["psnr"]) for row in each[name]]
                 size = 344 if name == "high" else 172

@@ -209,7 +209,11 @@ def resolutions(found: dict[str, Results]) -> str:
 
 def mnist(found: dict[str, Results]) -> str:
     """The sweep: numbers, floats, real bits."""
-    rows: list[list[object]] = []
+    raw, packed = found["mnist"]["raw_bits"], found["mnist"]["deflate_bits"]
+    rows: list[list[object]] = [
+        ["raw pixels", 784, None, 0, None, raw, None],
+        ["packed by zlib, lossless", None, None, 0, None, f"{packed:.0f}", None],
+    ]
     for percent, row in found["mnist"]["sweep"].items():
         errors = [row["autoencoder"]["mse"], row["pca"]["mse"]]
         real = [coarsest(row[key], "mse") for key in ("rate", "pca_rate")]

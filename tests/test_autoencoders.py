@@ -151,11 +151,13 @@ def test_best_epoch_is_kept() -> None:
 def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     study = Study(DataFolder(tmp_path), tmp_path, True, print)
     first, second = nn.Linear(2, 2), nn.Linear(2, 2)
-    rows = study.kept("arm", first, lambda: [{"epoch": 1.0}])
-    assert study.kept("arm", second, list) == rows
+    rows = study.kept("stl10-arm", first, lambda: [{"epoch": 1.0}])
+    assert study.kept("stl10-arm", second, list) == rows
     assert torch.equal(first.weight, second.weight)
-    study.forget()
-    assert study.kept("arm", second, list) == []
+    study.forget("mnist")
+    assert study.kept("stl10-arm", second, list) == rows
+    study.forget("stl10")
+    assert study.kept("stl10-arm", second, list) == []
 
 
 @pytest.mark.parametrize("shape", [(40, 12), (6, 12, 5, 4)])

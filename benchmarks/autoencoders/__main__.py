@@ -76,7 +76,7 @@ def run(names: list[str], data: Path, out: Path, quick: bool) -> None:
         about = {"study": name, "command": command(name, quick), "seconds": seconds}
         text = to_json(about | machine() | results)
         write_bytes(out / f"{name}.json", text.encode())
-        study.forget()
+        study.forget(name)
         say(f"{name}: {seconds} s")
 
 

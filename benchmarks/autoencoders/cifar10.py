@@ -22,7 +22,6 @@ from benchmarks.autoencoders.trainer import (
     Autoencoder,
     Recipe,
     Rows,
-    fit,
     in_batches,
     parameters,
     to_float,
@@ -113,8 +112,7 @@ def run(study: Study) -> dict[str, Any]:
     }
     results = {}
     for name, (model, recipe) in arms.items():
-        study.say(f"cifar10: {name}")
-        rows = fit(model, few.images, held_out, recipe)
+        rows = study.train(f"cifar10-{name}", model, few.images, held_out, recipe)
         results[name] = outcome(rows, size.epochs, (1 - model.low) ** 2)
     draw_curves({n: r["rows"] for n, r in results.items()}, study.out / "cifar10-loss.svg", "MSE")
     models = {n: arms[f"{n}, Adam, [0, 1]"][0] for n in ("model 1", "model 2")}

@@ -22,7 +22,7 @@ from benchmarks.autoencoders.coding import at_rate, rate_curve, rounded
 from benchmarks.autoencoders.figures import draw_lines
 from benchmarks.autoencoders.resolutions import CROP, decoder, encoder
 from benchmarks.autoencoders.study import Study
-from benchmarks.autoencoders.trainer import Autoencoder, fit
+from benchmarks.autoencoders.trainer import Autoencoder
 
 LMBDA = 1500.0
 """bits per pixel + LMBDA * MSE on [0, 1]; about the product's lambda of a rate near 0.5 bpp."""
@@ -69,9 +69,9 @@ def run(study: Study) -> dict[str, Any]:
     """Train the codec, gather every curve, plot and tabulate them."""
     size = resolutions.QUICK if study.quick else resolutions.FULL
     train, valid = study.crops("train", CROP, size.train), study.crops("valid", CROP, size.valid)
-    study.say("common: the convolutional network as a codec")
     model = codec()
-    loss = fit(model, train, {"valid": valid}, resolutions.recipe(size.epochs), rate_distortion)
+    recipe = resolutions.recipe(size.epochs)
+    loss = study.train("common-codec", model, train, {"valid": valid}, recipe, rate_distortion)
     found = {
         name: read(study, name) for name in ("stl10", "cifar10", "ycbcr", "resolutions", "mnist")
     }

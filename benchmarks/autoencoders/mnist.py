@@ -19,7 +19,7 @@ from benchmarks.autoencoders.data import Labelled
 from benchmarks.autoencoders.figures import draw_curves, draw_grid, draw_lines, draw_scatters
 from benchmarks.autoencoders.networks import pca
 from benchmarks.autoencoders.study import Study
-from benchmarks.autoencoders.trainer import Autoencoder, Recipe, Rows, fit, in_batches, to_float
+from benchmarks.autoencoders.trainer import Autoencoder, Recipe, Rows, in_batches, to_float
 
 PERCENTS = (50, 90, 95, 99)
 HIDDEN = 512
@@ -63,10 +63,10 @@ def run(study: Study) -> dict[str, Any]:
     test = Labelled(digits.images[-size.test :], digits.labels[-size.test :], digits.names)
     sweep, curves, decoded = {}, {}, {}
     for percent in PERCENTS:
-        study.say(f"mnist: {percent} %")
         model = network((1, 28, 28), latent_size(percent))
         recipe = Recipe(size.epochs, 128, anneal=True)
-        curves[f"{percent} %"] = fit(model, train, {"valid": test.images}, recipe)
+        valid = {"valid": test.images}
+        curves[f"{percent} %"] = study.train(f"mnist-{percent}", model, train, valid, recipe)
         linear = pca(train, latent_size(percent))
         decoded[percent] = in_batches(model, to_float(test.images))
         sweep[str(percent)] = {
@@ -155,10 +155,10 @@ def tsne(study: Study, test: Labelled, x_hat: Tensor, count: int) -> None:
 
 def photographs(study: Study, size: Size) -> dict[str, Any]:
     """The same network and PCA of the same size around blocks of photographs."""
-    study.say("mnist: blocks of photographs")
     train, valid = (study.crops(part, BLOCK, size.blocks) for part in ("train", "valid"))
     model = network((3, BLOCK, BLOCK), BLOCK_LATENT)
-    fit(model, train, {"valid": valid[:1000]}, Recipe(size.epochs // 4 + 1, 128, anneal=True))
+    recipe = Recipe(size.epochs // 4 + 1, 128, anneal=True)
+    study.train("mnist-photographs", model, train, {"valid": valid[:1000]}, recipe)
     split = Split(BLOCK)
     return {
         "latent": BLOCK_LATENT,

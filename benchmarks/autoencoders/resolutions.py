@@ -36,7 +36,6 @@ from benchmarks.autoencoders.trainer import (
     Autoencoder,
     Loss,
     Recipe,
-    fit,
     own_mse,
     parameters,
     to_float,
@@ -130,10 +129,11 @@ def run(study: Study) -> dict[str, Any]:
     pictures = [at_344(photo.picture()) for photo in study.photos()]
     results, curves = {}, {}
     for name, (model, loss) in losses.items():
-        study.say(f"resolutions: {name}")
-        curves[name] = fit(model, train, valid, recipe(size.epochs), loss)
+        title = f"resolutions-{name}"
+        curves[name] = study.train(title, model, train, valid, recipe(size.epochs), loss)
         small = second(model)
-        again = fit(small, train, valid, recipe(size.again), medium_mse)
+        title = f"resolutions-{name}, second decoder"
+        again = study.train(title, small, train, valid, recipe(size.again), medium_mse)
         curves[f"{name}, second decoder"] = again
         kodak = rate_curve(model, train, study.kodak())
         results[name] = sizes(model, small) | coded(model, small, train, pictures)

@@ -8,7 +8,6 @@ convolution in front of every change of resolution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +21,6 @@ from benchmarks.autoencoders.trainer import (
     Autoencoder,
     Recipe,
     Rows,
-    fit,
     in_batches,
     loss_on,
     parameters,
@@ -51,7 +49,7 @@ class Size:
     test: int = 128
 
 
-FULL = {"full width": Size(1, 512, 4), "quarter width": Size(4, 1024, 16)}
+FULL = {"full width": Size(1, 320, 4, 96), "quarter width": Size(4, 768, 12, 96)}
 QUICK = {"quarter width": Size(4, 256, 3, 64)}
 
 
@@ -107,13 +105,8 @@ def four(
     arms: dict[str, Any] = {}
     models: dict[str, Autoencoder] = {}
     for name, (dropout, low) in ARMS.items():
-        study.say(f"stl10: {name}, channels / {size.narrow}")
         models[name] = network(dropout, low, size.narrow)
-        rows = study.kept(
-            f"stl10-{size.narrow}-{size.train}x{size.epochs}-{name}",
-            models[name],
-            partial(fit, models[name], train, held_out, recipe),
-        )
+        rows = study.train(f"stl10-{name}-{size.narrow}", models[name], train, held_out, recipe)
         arms[name] = outcome(rows, (1 - low) ** 2)
     curves = {name: arm["rows"] for name, arm in arms.items()}
     draw_curves(curves, study.out / f"stl10-loss-{size.narrow}.svg", "MSE, network's own range")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from aecodec.bench.photos import Photo
 from aecodec.training.data import Pictures
 from benchmarks.autoencoders.data import DataFolder, crops
-from benchmarks.autoencoders.trainer import Rows
+from benchmarks.autoencoders.trainer import Loss, Recipe, Rows, fit, own_mse
 
 SEEDS = {"train": 1, "valid": 2, "test": 3}
 
@@ -45,8 +44,25 @@ class Study:
         items = {"train": pictures.items, "valid": pictures.items[:half]}
         return crops(items.get(part, pictures.items[half:]), size, count, SEEDS[part])
 
+    def train(
+        self,
+        name: str,
+        model: nn.Module,
+        train: Tensor,
+        held_out: Mapping[str, Tensor],
+        recipe: Recipe,
+        loss: Loss = own_mse,
+    ) -> Rows:
+        """`fit`, told and kept. name: the study's, a dash, and which of its trainings."""
+        self.say(name)
+        kept = f"{name}-{len(train)}x{recipe.epochs}".replace(" ", "-")
+        return self.kept(kept, model, lambda: fit(model, train, held_out, recipe, loss))
+
     def kept(self, name: str, model: nn.Module, train: Callable[[], Rows]) -> Rows:
-        """Train `model`, or take weights and losses of a run that was stopped later on."""
+        """Train `model`, or take weights and losses of a run that was stopped later on.
+
+        name: begins with the study's and a dash, and tells this training from all others.
+        """
         path = self.out / "unfinished" / f"{name}.pt"
         if path.is_file():
             found = torch.load(path, weights_only=True)
@@ -61,9 +77,10 @@ class Study:
         torch.save({"weights": model.state_dict(), "rows": rows, "seconds": seconds}, path)
         return rows
 
-    def forget(self) -> None:
-        """Remove what is kept: the study is finished."""
-        shutil.rmtree(self.out / "unfinished", ignore_errors=True)
+    def forget(self, study: str) -> None:
+        """Remove what is kept of a study: it is finished."""
+        for path in (self.out / "unfinished").glob(f"{study}-*.pt"):
+            path.unlink()
         self.earlier = 0.0
 
     def photos(self) -> list[Photo]:

@@ -19,7 +19,7 @@ from benchmarks.autoencoders.anchors import KODAK_COUNT, mean_curve, measured, p
 from benchmarks.autoencoders.coding import Point, as_row, at_rate, mean_point, rate_points, rounded
 from benchmarks.autoencoders.figures import draw_curves, draw_grid
 from benchmarks.autoencoders.study import Study
-from benchmarks.autoencoders.trainer import Autoencoder, Recipe, fit, parameters, to_bytes, to_float
+from benchmarks.autoencoders.trainer import Autoencoder, Recipe, parameters, to_bytes, to_float
 
 CROP = 64
 STANDARDS = ("jpeg", "jpeg2000")
@@ -94,11 +94,9 @@ def run(study: Study) -> dict[str, Any]:
     valid = {"valid": study.crops("valid", CROP, size.valid)}
     arms, curves = {}, {}
     for name, train in sets.items():
-        study.say(f"ycbcr: trained on {name}")
         model = YcbcrAutoencoder()
-        curves[name] = fit(
-            model, train, valid, Recipe(size.epochs, 16, half=True, anneal=True), ycbcr_mse
-        )
+        recipe = Recipe(size.epochs, 16, half=True, anneal=True)
+        curves[name] = study.train(f"ycbcr-{name}", model, train, valid, recipe, ycbcr_mse)
         points = rate_points(model, train, study.kodak(), ratios=STEPS)
         rate = [as_row(mean_point(row)) for row in points]
         arms[name] = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.autoencoders.coding import RATIOS, rate_curve
+from benchmarks.autoencoders.coding import RATIOS, rate_curve, rounded
 from benchmarks.autoencoders.data import Labelled
 from benchmarks.autoencoders.figures import draw_curves, draw_grid, draw_lines
 from benchmarks.autoencoders.study import Study
@@ -85,10 +85,12 @@ class UnpoolingDecoder(nn.Module):
         )
 
     def forward(self, y: Tensor) -> Tensor:
-        features, positions = self.second(y[:, :-POOLED]).relu(), y[:, -POOLED:]
-        choices = F.one_hot(positions.long(), 4).permute(0, 1, 4, 2, 3)  # [B, 32, 4, h, w]
-        spread = (features[:, :, None] * choices).flatten(1, 2)  # [B, 128, h, w]
-        return torch.sigmoid(self.first(F.pixel_shuffle(spread, 2)))
+        features, positions = self.second(y[:, :-POOLED]).relu(), y[:, -POOLED:].long()
+        height, width = y.shape[2:]
+        row = 2 * torch.arange(height).view(-1, 1) + positions // 2
+        column = 2 * torch.arange(width) + positions % 2
+        places = row * (2 * width) + column  # [B, 32, h, w], in the picture's plane
+        return torch.sigmoid(self.first(F.max_unpool2d(features, places, [2, 2])))
 
 
 def model_2() -> Autoencoder:
@@ -114,6 +116,7 @@ def run(study: Study) -> dict[str, Any]:
     for name, (model, recipe) in arms.items():
         rows = study.train(f"cifar10-{name}", model, few.images, held_out, recipe)
         results[name] = outcome(rows, size.epochs, (1 - model.low) ** 2)
+        results[name]["dark"] = dark_channels(model, held_out["valid"])
     draw_curves({n: r["rows"] for n, r in results.items()}, study.out / "cifar10-loss.svg", "MSE")
     models = {n: arms[f"{n}, Adam, [0, 1]"][0] for n in ("model 1", "model 2")}
     show(study, test, models)
@@ -121,7 +124,8 @@ def run(study: Study) -> dict[str, Any]:
     lines = {n: [(p["bpp"], p["psnr"]) for p in r["rate"]] for n, r in real.items()}
     draw_lines(lines, study.out / "cifar10-rate.svg", ("bits per pixel", "PSNR (dB)"), False)
     about = {"train": len(few.images), "test": len(held_out["valid"]), "epochs": size.epochs}
-    return {**about, "arms": results, "real": real}
+    plain = constants(held_out["valid"])
+    return {**about, "constants": plain, "arms": results, "real": real}
 
 
 def some(values: Tensor, count: int) -> Tensor:
@@ -134,6 +138,20 @@ def outcome(rows: Rows, epochs: int, scale: float) -> dict[str, Any]:
     early, last = rows[min(epochs, len(rows)) - 1]["valid"], rows[-1]["valid"]
     own = {"own_early": early, "own_last": last}
     return {**own, "early": early / scale, "last": last / scale, "rows": rows}
+
+
+def dark_channels(model: Autoencoder, images: Tensor) -> int:
+    """How many of the 3 colours the network gives as 0 everywhere: its last ReLU has died."""
+    x_hat = in_batches(lambda part: model.decoder(model.encode(part)), to_float(images))
+    return int((x_hat.amax(dim=(0, 2, 3)) <= 0).sum())
+
+
+def constants(images: Tensor) -> dict[str, float]:
+    """MSE of the simplest networks there are: the mean colour, and black."""
+    x = to_float(images)
+    mean = x.mean(dim=(0, 2, 3), keepdim=True)
+    black, flat = x.square().mean(), (x - mean).square().mean()
+    return {"mean colour": rounded(float(flat)), "black": rounded(float(black))}
 
 
 def real_bits(study: Study, model: Autoencoder, train: Tensor, test: Tensor) -> dict[str, Any]:

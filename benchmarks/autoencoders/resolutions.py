@@ -62,7 +62,7 @@ class Size:
     again: int
 
 
-FULL, QUICK = Size(4096, 256, 12, 6), Size(512, 64, 2, 1)
+FULL, QUICK = Size(4096, 256, 8, 4), Size(512, 64, 2, 1)
 
 
 def encoder(outputs: int = LATENT) -> nn.Sequential:
@@ -265,8 +265,10 @@ def draw_medium(study: Study, results: dict[str, Any]) -> None:
 
 @torch.no_grad()
 def show(study: Study, model: Autoencoder, small: Autoencoder, pictures: list[Tensor]) -> None:
-    """One picture, and both decodings of its code, unrounded."""
+    """One picture, its middle at 344 and the whole at 172, before and after; code unrounded."""
     x = to_float(pictures[0])
     y = model.encode(x)
-    draw_grid([x, model.decode(y)], study.out / "resolutions-344.png")
-    draw_grid([halved(x), small.decode(y)], study.out / "resolutions-172.png")
+    part = slice(HIGH // 4, HIGH // 4 + MEDIUM)
+    both = torch.cat([x, model.decode(y)])[:, :, part, part]
+    draw_grid([both], study.out / "resolutions-344.png")
+    draw_grid([torch.cat([halved(x), small.decode(y)])], study.out / "resolutions-172.png")

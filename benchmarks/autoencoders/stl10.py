@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.autoencoders.coding import Split, rate_curve
+from benchmarks.autoencoders.coding import RATIOS, Split, rate_curve
 from benchmarks.autoencoders.figures import draw_curves, draw_grid
 from benchmarks.autoencoders.networks import pca
 from benchmarks.autoencoders.study import Study
@@ -46,10 +46,11 @@ class Size:
     narrow: int  # divides the channels
     train: int
     epochs: int
-    test: int = 128
+    test: int
+    steps: tuple[float, ...] = RATIOS
 
 
-FULL = {"full width": Size(1, 320, 4, 96), "quarter width": Size(4, 768, 12, 96)}
+FULL = {"full width": Size(1, 320, 4, 96, (2.0, 1.0, 0.25)), "quarter width": Size(4, 768, 12, 96)}
 QUICK = {"quarter width": Size(4, 256, 3, 64)}
 
 
@@ -88,7 +89,7 @@ def run(study: Study) -> dict[str, Any]:
         train = train_set(study, size.train)
         arms, model = four(study, size, train, held_out)
         about = {"pictures": len(train), "epochs": size.epochs, "parameters": counts(model)}
-        rate = rate_curve(model, train, study.kodak(), Split(SIDE))
+        rate = rate_curve(model, train, study.kodak(), Split(SIDE), size.steps)
         results["rounds"][name] = {**about, "arms": arms, "rate": rate}
         show(study, model, f"stl10-{name.split()[0]}")
     linear = pca(train, LATENT)

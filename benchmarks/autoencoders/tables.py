@@ -100,14 +100,17 @@ def stl10(found: dict[str, Results]) -> str:
 def cifar10(found: dict[str, Results]) -> str:
     """Validation MSE by arm."""
     results = found["cifar10"]
-    rows = [
-        [name, len(row["rows"]), row["own_early"], row["own_last"], row["early"], row["last"]]
+    keys = ("own_early", "own_last", "early", "last", "dark")
+    rows: list[list[object]] = [
+        [name, len(row["rows"]), *(row[key] for key in keys)]
         for name, row in results["arms"].items()
     ]
+    for name, value in results["constants"].items():
+        rows.append([f"no network: {name}", *[None] * 4, value, None])
     early = f"after {results['epochs']}"
     head = [
         *("", "epochs", f"own range, {early}", "own range, at the end"),
-        *(f"[0, 1], {early}", "[0, 1], at the end"),
+        *(f"[0, 1], {early}", "[0, 1], at the end", "colours stuck at 0"),
     ]
     return table(head, rows)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from aecodec.bench.plot import BPP_TICKS, COLOURS, MARKERS
 from benchmarks.autoencoders.trainer import Rows, to_bytes
 
+TICKS = (0.001, 0.005, 0.02, *BPP_TICKS, 8, 16, 32, 64)
 GAP = 2  # white pixels between pictures of a grid
 STYLES = {"train": ":", "valid": "-", "test": "--"}
 Points = Sequence[tuple[float, float]]
@@ -29,7 +30,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def draw_curves(curves: Mapping[str, Rows], path: Path, unit: str) -> None:
     """Loss by epoch: a colour a training, a dash a set."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for colour, (name, rows) in zip(COLOURS, curves.items(), strict=False):
         for part, style in STYLES.items():
@@ -42,7 +43,7 @@ def draw_curves(curves: Mapping[str, Rows], path: Path, unit: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize="x-small", ncols=2)
+    figure.legend(loc="outside right upper", fontsize="x-small")
     save(figure, path)
 
 
@@ -64,7 +65,9 @@ def draw_lines(
         )
     axes.set_xscale("log")
     if labels[0].startswith("bits per pixel"):
-        axes.set_xticks(BPP_TICKS, [f"{tick:g}" for tick in BPP_TICKS])
+        reached = [bpp for points in curves.values() for bpp, _ in points]
+        ticks = [tick for tick in TICKS if min(reached) <= tick <= max(reached)]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xticks([], minor=True)
     if logarithmic:
         axes.set_yscale("log")

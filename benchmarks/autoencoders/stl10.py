@@ -127,8 +127,8 @@ def counts(model: Autoencoder) -> list[int]:
 
 
 def show(study: Study, model: Autoencoder, name: str) -> None:
-    """Originals and reconstructions of eight parts of Kodak's first photos."""
-    x = torch.cat([Split(SIDE).to_blocks(to_float(photo))[17:21] for photo in study.kodak()[:2]])
+    """Originals and reconstructions of six parts of Kodak's first photos."""
+    x = torch.cat([Split(SIDE).to_blocks(to_float(photo))[17:20] for photo in study.kodak()[:2]])
     draw_grid([x, in_batches(model, x)], study.out / f"{name}.png")
 
 

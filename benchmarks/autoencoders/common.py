@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aecodec.bench.bd_rate import bd_rate
+from aecodec.bench.bd_rate import bd_rate, overlap
 from aecodec.errors import AecodecError
 from aecodec.rate import gaussian_bits
 from benchmarks.autoencoders import resolutions
@@ -120,4 +120,5 @@ def row(points: Curve, anchor: Curve) -> dict[str, Any]:
     ends = {"bpp": [f(b for b, _ in points) for f in (min, max)]}
     ends["psnr"] = [f(p for _, p in points) for f in (min, max)]
     rate = bd_rate(anchor, points) if anchor else None
-    return {**psnrs, **ends, "bd_rate": None if rate is None else rounded(rate)}
+    common = overlap(anchor, points) if rate is not None else None
+    return {**psnrs, **ends, "bd_rate": rate if rate is None else rounded(rate), "over": common}

@@ -76,10 +76,17 @@ def common(found: dict[str, Results]) -> str:
     for name, row in results.items():
         reach = f"{row['bpp'][0]:.3f}..{row['bpp'][1]:.2f}"
         psnr = f"{row['psnr'][0]:.1f}..{row['psnr'][1]:.1f}"
-        rate = None if row["bd_rate"] is None else f"{row['bd_rate']:+.0f} %"
-        rows.append([name, reach, psnr, *(decibels(row[rate]) for rate in rates), rate])
+        cells = [decibels(row[rate]) for rate in rates]
+        rows.append([name, reach, psnr, *cells, bd_cell(row)])
     head = ["", "bpp", "PSNR dB", *(f"dB at {rate} bpp" for rate in rates), "BD-rate vs JPEG"]
     return table(head, rows)
+
+
+def bd_cell(row: dict[str, Any]) -> str | None:
+    """BD-rate and, in brackets, the range of PSNR that it is over."""
+    if row["bd_rate"] is None:
+        return None
+    return f"{row['bd_rate']:+,.0f} % " + "[{:.1f}..{:.1f}]".format(*row["over"])
 
 
 def stl10(found: dict[str, Results]) -> str:

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import FormatError
-from benchmarks.autoencoders import cifar10, common, mnist, resolutions, stl10, tables, ycbcr
+from benchmarks.autoencoders import (
+    cifar10,
+    common,
+    mnist,
+    networks,
+    resolutions,
+    stl10,
+    tables,
+    ycbcr,
+)
 from benchmarks.autoencoders.__main__ import main
 from benchmarks.autoencoders.coding import (
     HEADER,
@@ -23,7 +32,6 @@ from benchmarks.autoencoders.coding import (
     symbols_of,
 )
 from benchmarks.autoencoders.data import DataFolder
-from benchmarks.autoencoders.networks import pca
 from benchmarks.autoencoders.study import Study, to_json
 from benchmarks.autoencoders.trainer import (
     Autoencoder,
@@ -53,10 +61,10 @@ NETWORKS: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...], Loss]] = {
     "cifar10 model 2": (cifar10.model_2, (3, 32), (64 + 32, 16, 16), own_mse),
     "ycbcr": (ycbcr.YcbcrAutoencoder, (3, 32), (128, 8, 8), ycbcr.ycbcr_mse),
     "convolutional": (
-        lambda: Autoencoder(resolutions.encoder(), resolutions.decoder()),
+        lambda: Autoencoder(networks.encoder(), networks.decoder()),
         *((3, 32), (32, 4, 4), own_mse),
     ),
-    "variational": (resolutions.Variational, (3, 32), (32, 4, 4), resolutions.elbo),
+    "variational": (networks.Variational, (3, 32), (32, 4, 4), resolutions.elbo),
     "mnist": (lambda: mnist.network((1, 28, 28), 39), (1, 28), (39,), own_mse),
     "codec": (common.codec, (3, 32), (32, 4, 4), common.rate_distortion),
 }
@@ -108,7 +116,7 @@ def test_a_fully_connected_network_cannot_be_built() -> None:
 
 
 def test_second_decoder_leaves_the_encoder_alone() -> None:
-    model = Autoencoder(resolutions.encoder(), resolutions.decoder())
+    model = Autoencoder(networks.encoder(), networks.decoder())
     small, images = resolutions.second(model), shades(4, 3, 32)
     weights = [weight.clone() for weight in model.encoder.parameters()]
     fit(small, images, {"valid": images}, Recipe(1, 4), resolutions.medium_mse)
@@ -211,7 +219,7 @@ def test_blocks_and_back(size: int) -> None:
 
 def test_pca_finds_few_dimensions() -> None:
     images = shades(64, 1, 16)
-    model = pca(images, 3)  # two slopes and a level
+    model = networks.pca(images, 3)  # two slopes and a level
     assert loss_on(model, images, Recipe(1)) < 1e-5
     points = rate_curve(model, images, [images[:9], images[9:]])
     assert [point["psnr"] for point in points] == sorted(point["psnr"] for point in points)

@@ -5,7 +5,7 @@ Read the modules in this order; nothing refers forward:
     data.py         the data sets' own file formats
     trainer.py      one autoencoder, one trainer
     coding.py       latents <-> real bytes, by the product's quantizer and entropy coder
-    networks.py     PCA as an autoencoder
+    networks.py     networks that several studies use; PCA is one of them
     anchors.py      curves of the product's own benchmark
     figures.py      loss curves, grids, points
     study.py        what a study is given

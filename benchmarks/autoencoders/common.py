@@ -20,7 +20,8 @@ from benchmarks.autoencoders import resolutions
 from benchmarks.autoencoders.anchors import mean_curve
 from benchmarks.autoencoders.coding import at_rate, rate_curve, rounded
 from benchmarks.autoencoders.figures import draw_lines
-from benchmarks.autoencoders.resolutions import CROP, decoder, encoder
+from benchmarks.autoencoders.networks import decoder, encoder
+from benchmarks.autoencoders.resolutions import CROP
 from benchmarks.autoencoders.study import Study
 from benchmarks.autoencoders.trainer import Autoencoder
 

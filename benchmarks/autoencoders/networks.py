@@ -1,4 +1,4 @@
-"""The one network without training: PCA, which every study is compared with."""
+"""Networks that more than one study uses: PCA, without training, and the convolutional pair."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.autoencoders.trainer import Autoencoder, to_float
+
+LATENT, WIDTHS = 32, (32, 64)
+"""Channels of the convolutional networks: of y, and on the way to it."""
 
 
 def pca(images: Tensor, size: int) -> Autoencoder:
@@ -30,3 +33,36 @@ def pca(images: Tensor, size: int) -> Autoencoder:
         nn.Sequential(nn.Flatten(), encoder), nn.Sequential(decoder, nn.Unflatten(1, shape))
     )
     return model.requires_grad_(False).eval()
+
+
+def encoder(outputs: int = LATENT) -> nn.Sequential:
+    """x [B, 3, H, W] -> [B, outputs, H/8, W/8]"""
+    first, second = WIDTHS
+    return nn.Sequential(
+        *(nn.Conv2d(3, first, 5, 2, 2), nn.ReLU()),
+        *(nn.Conv2d(first, second, 5, 2, 2), nn.ReLU()),
+        nn.Conv2d(second, outputs, 5, 2, 2),
+    )
+
+
+def decoder(steps: int = 3) -> nn.Sequential:
+    """y -> x_hat, `steps` doublings of resolution: 3 for high, 2 for medium."""
+    first, second = WIDTHS
+    layers = [up(LATENT, second), nn.ReLU(), up(second, first), nn.ReLU(), up(first, 3)]
+    if steps == 2:
+        layers = [up(LATENT, second), nn.ReLU(), up(second, 3)]
+    return nn.Sequential(*layers)
+
+
+def up(inner: int, outer: int) -> nn.Module:
+    return nn.ConvTranspose2d(inner, outer, 5, 2, 2, output_padding=1)
+
+
+class Variational(Autoencoder):
+    """Latents of a mean and a log-variance each; `encode` gives the mean, to be coded."""
+
+    def __init__(self) -> None:
+        super().__init__(encoder(2 * LATENT), decoder())
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.encoder(x)[:, :LATENT]

@@ -31,6 +31,7 @@ from benchmarks.autoencoders.coding import (
     training_latents,
 )
 from benchmarks.autoencoders.figures import draw_curves, draw_grid, draw_lines
+from benchmarks.autoencoders.networks import LATENT, Variational, decoder, encoder
 from benchmarks.autoencoders.study import Study, planes
 from benchmarks.autoencoders.trainer import (
     Autoencoder,
@@ -42,7 +43,6 @@ from benchmarks.autoencoders.trainer import (
 )
 
 HIGH, MEDIUM = 344, 172
-LATENT, WIDTHS = 32, (32, 64)
 CROP = 64
 HIDDEN = 4096  # of the fully connected network: 1/87 of its input
 SIGMA = 8 / 255
@@ -63,39 +63,6 @@ class Size:
 
 
 FULL, QUICK = Size(4096, 256, 8, 4), Size(512, 64, 2, 1)
-
-
-def encoder(outputs: int = LATENT) -> nn.Sequential:
-    """x [B, 3, H, W] -> [B, outputs, H/8, W/8]"""
-    first, second = WIDTHS
-    return nn.Sequential(
-        *(nn.Conv2d(3, first, 5, 2, 2), nn.ReLU()),
-        *(nn.Conv2d(first, second, 5, 2, 2), nn.ReLU()),
-        nn.Conv2d(second, outputs, 5, 2, 2),
-    )
-
-
-def decoder(steps: int = 3) -> nn.Sequential:
-    """y -> x_hat, `steps` doublings of resolution: 3 for high, 2 for medium."""
-    first, second = WIDTHS
-    layers = [up(LATENT, second), nn.ReLU(), up(second, first), nn.ReLU(), up(first, 3)]
-    if steps == 2:
-        layers = [up(LATENT, second), nn.ReLU(), up(second, 3)]
-    return nn.Sequential(*layers)
-
-
-def up(inner: int, outer: int) -> nn.Module:
-    return nn.ConvTranspose2d(inner, outer, 5, 2, 2, output_padding=1)
-
-
-class Variational(Autoencoder):
-    """Latents of a mean and a log-variance each; `encode` gives the mean, to be coded."""
-
-    def __init__(self) -> None:
-        super().__init__(encoder(2 * LATENT), decoder())
-
-    def encode(self, x: Tensor) -> Tensor:
-        return self.encoder(x)[:, :LATENT]
 
 
 def elbo(model: Autoencoder, x: Tensor) -> Tensor:

@@ -1,0 +1,97 @@
+"""python -m benchmarks.autoencoders [--quick] [--data DATA] [--out OUT] [STUDY ...]
+
+Runs the studies and writes results (JSON) and figures into OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aecodec.errors import AecodecError
+from aecodec.files import write_bytes
+from benchmarks.autoencoders import cifar10, common, mnist, resolutions, stl10, ycbcr
+from benchmarks.autoencoders.data import DataFolder
+from benchmarks.autoencoders.study import Study, to_json
+
+STUDIES: dict[str, Callable[[Study], dict[str, Any]]] = {
+    "stl10": stl10.run,
+    "cifar10": cifar10.run,
+    "ycbcr": ycbcr.run,
+    "resolutions": resolutions.run,
+    "mnist": mnist.run,
+    "common": common.run,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command. What goes wrong is one line on standard error, and exit code 1."""
+    options = parser().parse_args(arguments)
+    try:
+        run(options.studies or list(STUDIES), options.data, options.out, options.quick)
+    except (AecodecError, OSError) as error:
+        print(f"autoencoders: error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.autoencoders", description=__doc__)
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"of {', '.join(STUDIES)}")
+    parser.add_argument("--quick", action="store_true", help="small data, few epochs: minutes")
+    parser.add_argument(
+        *("--data", "-d"),
+        type=Path,
+        default=Path("..", "shared", "data"),
+        help="folder with kodak, train, valid, small (default: %(default)s)",
+    )
+    parser.add_argument(
+        *("--out", "-o"),
+        type=Path,
+        default=Path("autoencoders-out"),
+        help="results and figures (default: %(default)s)",
+    )
+    return parser
+
+
+def run(names: list[str], data: Path, out: Path, quick: bool) -> None:
+    """Run studies by name. Raises AecodecError for bad input."""
+    unknown = [name for name in names if name not in STUDIES]
+    if unknown:
+        raise AecodecError(f"no study {unknown[0]!r}; there are {', '.join(STUDIES)}")
+    if not data.is_dir():
+        raise AecodecError(f"{data}: not a folder; name one with --data")
+    out.mkdir(parents=True, exist_ok=True)
+    study = Study(DataFolder(data), out, quick, say)
+    for name in names:
+        start = time.perf_counter()
+        results = STUDIES[name](study)
+        seconds = round(time.perf_counter() - start + study.earlier)
+        about = {"study": name, "command": command(name, quick), "seconds": seconds}
+        text = to_json(about | machine() | results)
+        write_bytes(out / f"{name}.json", text.encode())
+        study.forget(name)
+        say(f"{name}: {seconds} s")
+
+
+def command(name: str, quick: bool) -> str:
+    """What repeats the study, without this machine's paths."""
+    return f"python -m benchmarks.autoencoders {name}{' --quick' if quick else ''} --data DATA"
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

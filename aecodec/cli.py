@@ -280,6 +280,8 @@ def decompress(
 
     The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
+    if thumbnail and scale != "1":
+        raise click.UsageError("one of --scale and --thumbnail")
     view = View(region, int(scale.removeprefix("1/")), partial, keep_going)
     task = Decompress(None, device, max_pixels, force, verbose, view, thumbnail)
     jobs = _plan(sources, output, ".png", (".aec",), recursive, as_json)

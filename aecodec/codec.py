@@ -311,8 +311,7 @@ class TileLatents:
 
     def decode(self, number: int) -> Tensor:
         tile, payload = self.boxes[number], self.payloads[number]
-        where = f"tile {number} (column {tile.left // self.header.tile}, "
-        where += f"row {tile.top // self.header.tile})"
+        where = self.header.tile_name(number)
         if isinstance(payload, CutPayload):
             self.missing.append(number)
         try:

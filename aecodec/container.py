@@ -110,6 +110,11 @@ class Header:
         rows, columns = range(self.rows), range(self.columns)
         return [self._tile(row, column) for row in rows for column in columns]
 
+    def tile_name(self, number: int) -> str:
+        """For messages."""
+        row, column = divmod(number, self.columns)
+        return f"tile {number} (column {column}, row {row})"
+
     def _tile(self, row: int, column: int) -> Box:
         top, left = row * self.tile, column * self.tile
         bottom, right = min(self.height, top + self.tile), min(self.width, left + self.tile)
@@ -324,10 +329,8 @@ class _Slot:
 
 def _tile_slots(data: bytes, start: int, header: Header, index: bytes | None) -> Iterator[_Slot]:
     """The slots of all tiles, which together must end the file (SPEC 3.5)."""
-    boxes = header.tiles()
-    for number, length in enumerate(_lengths(data, start, index, len(boxes))):
-        column, row = (n // header.tile for n in (boxes[number].left, boxes[number].top))
-        slot = _Slot(f"tile {number} (column {column}, row {row})", start, length)
+    for number, length in enumerate(_lengths(data, start, index, header.rows * header.columns)):
+        slot = _Slot(header.tile_name(number), start, length)
         start = slot.end
         yield slot
     if start < len(data):

@@ -161,17 +161,15 @@ class Decompress(Task):
         with failing_for(job.target):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
-        warnings = tuple(
-            [f"{name_of(job.target)} cannot hold: {', '.join(left_out)}"][: len(left_out)]
-        )
+        warnings = [f"{name_of(job.target)} cannot hold: {', '.join(left_out)}"] if left_out else []
         if not noted:
             size = sum(len(part) for part in parts)
             summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
-            return Outcome(summary, warnings)
-        notes = tuple(f"{name_of(job.source)}: {note}" for note in noted)
+            return Outcome(summary, tuple(warnings))
+        notes = [f"{name_of(job.source)}: {note}" for note in noted]
         if self.view.keep_going:
-            return Outcome(None, warnings, notes)
-        return Outcome(None, warnings + notes)
+            return Outcome(None, tuple(warnings), tuple(notes))
+        return Outcome(None, tuple(warnings + notes))
 
     def _view(self, header: Header) -> View:
         """For a thumbnail, at the scale that leaves twice its pixels each way, or just above."""

@@ -354,6 +354,8 @@ def test_scale(photo: Path, capsys: Any) -> None:
     assert np.array_equal(read_picture("small.png").pixels, PIXELS[::8, ::8])
     assert main(["decompress", "photo.aec", "-o", "no.png", "--scale", "1/3"]) == 2
     assert "'1/3' is not one of '1', '1/2', '1/4', '1/8'" in capsys.readouterr().err
+    assert main(["decompress", "photo.aec", "--scale", "1/2", "--thumbnail", "9"]) == 2
+    assert "one of --scale and --thumbnail" in capsys.readouterr().err
 
 
 def test_a_thumbnail_is_decoded_small(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,7 +235,7 @@ def compress(
     "--scale",
     type=click.Choice([f"1/{scale}" if scale > 1 else "1" for scale in SCALES]),
     default="1",
-    help="Decode at this part of width and height, in less time.",
+    help="Decode at this part of width and height.",
 )
 @click.option(
     "--thumbnail",

@@ -314,11 +314,11 @@ class TileLatents:
         where = self.header.tile_name(number)
         if isinstance(payload, CutPayload):
             self.missing.append(number)
+            if not payload:
+                return self.gray(tile)
         try:
             if payload is None:
                 raise FormatError("its chunk is damaged")
-            if isinstance(payload, CutPayload) and not payload:
-                return self.gray(tile)
             return decode_latent(self.loaded, payload, tile.width, tile.height, self.header.q)
         except FormatError as error:
             if not self.keep_going:

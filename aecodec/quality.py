@@ -15,7 +15,8 @@ SCALES = (1, 2, 4, 8)
 
 def scale_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:
     """The largest scale at which a picture of that size is not below the size that is wanted."""
-    return max(s for s in SCALES if s == 1 or all(map(lambda n, m: n >= s * m, size, wanted)))
+    smallest = min(n // m for n, m in zip(size, wanted, strict=True))
+    return max(scale for scale in SCALES if scale <= max(1, smallest))
 
 
 def quality_to_q(quality: int) -> int:

@@ -119,8 +119,14 @@ class MeanScaleHead(Pointwise):
 
     def forward(self, x: Tensor, channels: slice) -> Tensor:  # type: ignore[override]
         """[B, inputs, H, W] -> means, then scales, of those channels."""
-        weight, bias = self.weight.unflatten(0, (2, -1)), self.bias.unflatten(0, (2, -1))
-        return pointwise(x, weight[:, channels].flatten(0, 1), bias[:, channels].flatten())
+        return pointwise(
+            x, mean_scale_rows(self.weight, channels), mean_scale_rows(self.bias, channels)
+        )
+
+
+def mean_scale_rows(rows: Tensor, channels: slice) -> Tensor:
+    """[2 M, ...], rows for means, then for scales -> those of some channels, in the same order."""
+    return rows.unflatten(0, (2, -1))[:, channels].flatten(0, 1)
 
 
 class ContextStep(nn.Module):

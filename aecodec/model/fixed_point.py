@@ -32,6 +32,7 @@ from aecodec.model.entropy_model import (
     PhaseBias,
     ScaleOutput,
     Whiten,
+    mean_scale_rows,
     tile_cell,
 )
 from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise, pointwise
@@ -108,6 +109,10 @@ class FixedAffine(nn.Module):
         if not float(sums.max()) < EXACT:
             raise ModelError("fixed point: a sum could reach 2^53")
 
+    def rescaled(self, sums: Tensor) -> Tensor:
+        """Sums as the layer's output, in place."""
+        return rescale(sums, self.bits).clamp_(-LIMIT, LIMIT)
+
     def floats(self) -> tuple[Tensor, Tensor]:
         """-> weight and bias in floating point."""
         weight = self.weight.double() * 2.0**-self.bits
@@ -121,17 +126,13 @@ class FixedPointwise(FixedAffine):
     def forward(self, x: Tensor) -> Tensor:
         return self.rescaled(pointwise(x, self.weight_exact, self.bias_exact))
 
-    def rescaled(self, sums: Tensor) -> Tensor:
-        return rescale(sums, self.bits).clamp_(-LIMIT, LIMIT)
-
 
 class FixedMeanScaleHead(FixedPointwise):
     """MeanScaleHead: means, then scales, of some channels."""
 
     def forward(self, x: Tensor, channels: slice) -> Tensor:  # type: ignore[override]
-        weight, bias = (t.unflatten(0, (2, -1)) for t in (self.weight_exact, self.bias_exact))
-        weight, bias = weight[:, channels].flatten(0, 1), bias[:, channels].flatten()
-        return self.rescaled(pointwise(x, weight, bias))
+        exact = self.weight_exact, self.bias_exact
+        return self.rescaled(pointwise(x, *(mean_scale_rows(rows, channels) for rows in exact)))
 
 
 class FixedDepthwise(FixedAffine):
@@ -144,7 +145,7 @@ class FixedDepthwise(FixedAffine):
         for tap in range(9):
             row, column = divmod(tap, 3)
             total.addcmul_(padded[:, row : row + h, column : column + w], self.weight_exact[:, tap])
-        return rescale(total, self.bits).clamp_(-LIMIT, LIMIT).permute(0, 3, 1, 2)
+        return self.rescaled(total).permute(0, 3, 1, 2)
 
 
 class FixedActivation(nn.Module):

@@ -96,23 +96,33 @@ class Analysis(nn.Module):
         return self.head(space_to_depth(h, 2))
 
 
-class Synthesis(nn.Module):
-    """Network of g_s. Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H, W]; starts at zero."""
+class SynthesisTrunk(nn.Module):
+    """What both networks of g_s begin with."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, blocks: int) -> None:
         super().__init__()
         width = config.synthesis_width
         self.stem = Pointwise(config.latent, 4 * width)
         self.gain = PerQ(width)
         nn.init.ones_(self.gain.knots)
-        blocks = [DepthwiseBlock(width, fold=2) for _ in range(config.synthesis_blocks)]
-        self.blocks = nn.Sequential(*blocks)
-        self.head = Pointwise(width, 3 * NETWORK_STRIDE**2, zero=True)
+        self.blocks = nn.Sequential(*(DepthwiseBlock(width, fold=2) for _ in range(blocks)))
+
+    def features(self, whitened: Tensor, q: Tensor) -> Tensor:
+        """Whitened latent [B, M, H/16, W/16], q [B] -> [B, C, H/8, W/8]."""
+        h = self.blocks(depth_to_space(self.stem(whitened), 2))
+        return h * self.gain(q).to(h.dtype)
+
+
+class Synthesis(SynthesisTrunk):
+    """Network of g_s. Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H, W]; starts at zero."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, config.synthesis_blocks)
+        self.head = Pointwise(config.synthesis_width, 3 * NETWORK_STRIDE**2, zero=True)
 
     def forward(self, whitened: Tensor, q: Tensor, scale: int = 1) -> Tensor:
         """With a scale: [B, 3, H/scale, W/scale], the means of scale x scale samples."""
-        h = self.blocks(depth_to_space(self.stem(whitened), 2))  # [B, C, H/8, W/8]
-        h = h * self.gain(q).to(h.dtype)
+        h = self.features(whitened, q)
         if scale == 1:
             return depth_to_space(self.head(h), NETWORK_STRIDE)
         weight, bias = (mean_of_pixels(part, scale) for part in (self.head.weight, self.head.bias))
@@ -125,7 +135,7 @@ def mean_of_pixels(rows: Tensor, scale: int) -> Tensor:
     return rows.unflatten(0, (side, scale, side, scale, 3)).mean(dim=(1, 3)).flatten(0, 2)
 
 
-class SmallSynthesis(nn.Module):
+class SmallSynthesis(SynthesisTrunk):
     """Network of g_s for pictures at 1/4 and 1/8 of the size: a third of its work.
 
     Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H/scale, W/scale]. Training starts it as
@@ -133,21 +143,17 @@ class SmallSynthesis(nn.Module):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        width = config.synthesis_width
-        self.stem = Pointwise(config.latent, 4 * width)
-        self.gain = PerQ(width)
-        nn.init.ones_(self.gain.knots)
-        self.blocks = nn.Sequential(*(DepthwiseBlock(width, fold=2) for _ in range(SMALL_BLOCKS)))
+        super().__init__(config, SMALL_BLOCKS)
         heads = {
-            str(scale): Pointwise(width, 3 * (NETWORK_STRIDE // scale) ** 2, zero=True)
+            str(scale): Pointwise(
+                config.synthesis_width, 3 * (NETWORK_STRIDE // scale) ** 2, zero=True
+            )
             for scale in SMALL_SCALES
         }
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, whitened: Tensor, q: Tensor, scale: int) -> Tensor:
-        h = self.blocks(depth_to_space(self.stem(whitened), 2))  # [B, C, H/8, W/8]
-        h = self.heads[str(scale)](h * self.gain(q).to(h.dtype))
+        h = self.heads[str(scale)](self.features(whitened, q))
         return depth_to_space(h, NETWORK_STRIDE // scale)
 
     def start_as(self, network: Synthesis) -> None:

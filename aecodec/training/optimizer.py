@@ -6,6 +6,7 @@ for LLM Training (arXiv 2502.16982), section 2.2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -16,28 +17,36 @@ from aecodec.model.layers import Pointwise
 from aecodec.training.config import TrainConfig
 
 
+def matrices_of(network: nn.Module) -> list[nn.Parameter]:
+    """What Muon is for."""
+    return [layer.weight for layer in network.modules() if isinstance(layer, Pointwise)]
+
+
+def parameters_but(network: nn.Module, others: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """All parameters but some."""
+    left_out = {id(parameter) for parameter in others}
+    return [parameter for parameter in network.parameters() if id(parameter) not in left_out]
+
+
+def muon(matrices: list[nn.Parameter], rate: float, decay: float = 0.0) -> torch.optim.Optimizer:
+    """Muon at AdamW's rates."""
+    return torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+
+
 class Optimizers:
     """The optimizers of one phase as one: `step(share)` uses `share` of the full rates."""
 
     def __init__(self, model: Model, config: TrainConfig, phase: str) -> None:
         entropy = phase == "entropy"
         rate = config.entropy_lr if entropy else config.adamw_lr
-        layers = [module for module in model.modules() if isinstance(module, Pointwise)]
-        matrices = [layer.weight for layer in layers]
-        chosen = {id(p) for p in matrices} | {id(model.skip.basis)}
-        rest: list[nn.Parameter] = [p for p in model.parameters() if id(p) not in chosen]
+        matrices = matrices_of(model)
+        rest = parameters_but(model, [*matrices, model.skip.basis])
         skip: dict[str, Any] = {"params": [model.skip.basis], "lr": rate * config.skip_lr_share}
         self.parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW([{"params": rest, "lr": rate}, skip], lr=rate, weight_decay=0.0)
         ]
         if config.muon_lr > 0 and not entropy:
-            muon = torch.optim.Muon(
-                matrices,
-                lr=config.muon_lr,
-                weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self.parts.append(muon)
+            self.parts.append(muon(matrices, config.muon_lr, config.weight_decay))
         else:
             self.parts[0].add_param_group({"params": matrices})
         for group in self.groups():

@@ -23,10 +23,10 @@ from aecodec.codec import quantize_latent
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
-from aecodec.model.layers import Pointwise
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
 from aecodec.planes import Pixels, to_planes
 from aecodec.training.data import Pictures, random_crop
+from aecodec.training.optimizer import matrices_of, muon, parameters_but
 from aecodec.transform import analyze
 from aecodec.weights import load_weights, read_metadata, save_weights
 
@@ -74,13 +74,9 @@ def loss(model: Model, examples: list[Example], number: int) -> Tensor:
 
 def optimizers(network: SmallSynthesis) -> list[torch.optim.Optimizer]:
     """Muon for matrices, AdamW for the rest."""
-    matrices = [layer.weight for layer in network.modules() if isinstance(layer, Pointwise)]
-    chosen = {id(weight) for weight in matrices}
-    rest = [part for part in network.parameters() if id(part) not in chosen]
-    return [
-        torch.optim.Muon(matrices, MUON_LR, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, ADAMW_LR, weight_decay=0.0),
-    ]
+    matrices = matrices_of(network)
+    rest = parameters_but(network, matrices)
+    return [muon(matrices, MUON_LR), torch.optim.AdamW(rest, ADAMW_LR, weight_decay=0.0)]
 
 
 def make_examples(

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.photos import read_folder
+from aecodec.bench.photos import read_folder, spread
 from aecodec.bench.report import Curve
 from aecodec.codec import Codec
 from aecodec.picture import psnr
@@ -35,8 +35,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--json-file", type=Path)
     options = parser.parse_args()
-    photos = read_folder(options.photos, print)
-    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    photos = spread(read_folder(options.photos, print), options.count)
     pictures = [centre(photo.image, options.crop) for photo in photos]
     codec = Codec()
     rows: list[dict[str, Any]] = []

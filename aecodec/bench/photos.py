@@ -81,3 +81,8 @@ def _read_photo(path: Path, report: Callable[[str], None]) -> Photo | None:
             return Photo(path.name, np.array(picture), digest)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: cannot be read ({error})") from error
+
+
+def spread(photos: list[Photo], count: int) -> list[Photo]:
+    """`count` of them, from the first to the last at equal distances."""
+    return photos[:: max(1, len(photos) // count)][:count]

@@ -18,9 +18,15 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "-", "-.", ":", (0
 def write_plots(report: Report, folder: Path) -> None:
     """Write rd.png and rd.svg; the same report gives the same bytes."""
     figure = draw(report)
-    figure.savefig(folder / "rd.png", dpi=150)
+    for name in ("rd.png", "rd.svg"):
+        save(figure, folder / name)
+
+
+def save(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure as PNG or SVG; the same figure gives the same bytes."""
+    metadata = {"Date": None} if path.suffix == ".svg" else None
     with matplotlib.rc_context({"svg.hashsalt": "aecodec"}):
-        figure.savefig(folder / "rd.svg", metadata={"Date": None})
+        figure.savefig(path, dpi=dpi, metadata=metadata)
 
 
 def draw(report: Report) -> Figure:

@@ -25,15 +25,15 @@ def text_table(report: Report) -> str:
 def markdown_table(report: Report) -> str:
     """The same as markdown, then BD-rates by MS-SSIM, every RD point and what each codec was."""
     lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
-    lines += _markdown(codec_rows(report))
+    lines += markdown(codec_rows(report))
     lines += ["", EXPLANATION, ""]
     lines += [f"* {note}" for note in report.notes]
     lines += ["", "### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
-    lines += _markdown(ms_ssim_rows(report))
+    lines += markdown(ms_ssim_rows(report))
     for codec in report.codecs:
         version = f"{codec.version}: " if codec.version else ""
         lines += ["", f"### {codec.label}", "", f"{version}{codec.settings}", ""]
-        lines += _markdown(point_rows(codec))
+        lines += markdown(point_rows(codec))
     return "\n".join(lines) + "\n"
 
 
@@ -117,6 +117,7 @@ def _aligned(rows: Rows) -> list[str]:
     ]
 
 
-def _markdown(rows: Rows) -> list[str]:
+def markdown(rows: Rows) -> list[str]:
+    """Lines of a markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]

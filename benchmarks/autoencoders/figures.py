@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from aecodec.bench.plot import BPP_TICKS, COLOURS, MARKERS
+from aecodec.bench.plot import BPP_TICKS, COLOURS, MARKERS, save
 from benchmarks.autoencoders.trainer import Rows, to_bytes
 
 TICKS = (0.001, 0.005, 0.02, *BPP_TICKS, 8, 16, 32, 64)
+DPI = 110
 GAP = 2  # white pixels between pictures of a grid
 STYLES = {"train": ":", "valid": "-", "test": "--"}
 Points = Sequence[tuple[float, float]]
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; the same figure gives the same bytes."""
-    with matplotlib.rc_context({"svg.hashsalt": "aecodec"}):
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(path, dpi=110, metadata=metadata)
 
 
 def draw_curves(curves: Mapping[str, Rows], path: Path, unit: str) -> None:
@@ -44,7 +37,7 @@ def draw_curves(curves: Mapping[str, Rows], path: Path, unit: str) -> None:
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3, which="both")
     figure.legend(loc="outside right upper", fontsize="x-small")
-    save(figure, path)
+    save(figure, path, DPI)
 
 
 def draw_lines(
@@ -75,7 +68,7 @@ def draw_lines(
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    save(figure, path)
+    save(figure, path, DPI)
 
 
 def draw_scatters(panels: Mapping[str, NDArray[np.float32]], labels: Tensor, path: Path) -> None:
@@ -89,7 +82,7 @@ def draw_scatters(panels: Mapping[str, NDArray[np.float32]], labels: Tensor, pat
         axes.set_title(name, fontsize="small")
         axes.set_xticks([])
         axes.set_yticks([])
-    save(figure, path)
+    save(figure, path, DPI)
 
 
 def draw_grid(rows: Sequence[Tensor], path: Path, zoom: int = 1) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from aecodec.bench.table import markdown
 from benchmarks.autoencoders.coding import at_rate
 from benchmarks.autoencoders.resolutions import SCALED
 from benchmarks.publish import between
@@ -44,8 +45,7 @@ def filled(text: str, found: dict[str, Results]) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Markdown; None is "-"."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(show, line)) + " |" for line in lines)
+    return "\n".join(markdown([[show(cell) for cell in row] for row in (head, *rows)]))
 
 
 def show(value: object) -> str:

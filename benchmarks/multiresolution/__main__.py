@@ -22,8 +22,9 @@ import numpy as np
 from PIL import Image
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.codecs import Avif, BenchCodec, Jpeg
-from aecodec.bench.photos import Photo, read_folder
+from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg
+from aecodec.bench.photos import Photo, read_folder, spread
+from aecodec.bench.table import markdown
 from aecodec.codec import Codec
 from aecodec.picture import psnr
 from aecodec.planes import Pixels
@@ -36,7 +37,8 @@ QUALITIES = (1, 20, 40, 60, 80, 100)
 ARRIVED = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SECOND = 2
 """The scale of the second picture where two are wanted."""
-OTHERS: dict[str, BenchCodec] = {
+CODECS: dict[str, BenchCodec] = {
+    "aecodec": Aec(q=QUALITIES, effort=0),
     "JPEG": Jpeg(q=(10, 25, 50, 70, 85, 95)),
     "AVIF": Avif(q=(20, 40, 55, 70, 85, 95)),
 }
@@ -51,8 +53,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="of the photos' middles")
     parser.add_argument("--name", default="valid")
     options = parser.parse_args()
-    photos = read_folder(options.photos, print)
-    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    photos = spread(read_folder(options.photos, print), options.count)
     pictures = [np.ascontiguousarray(centre(photo.image, options.side)) for photo in photos]
     codec = Codec()
     result: dict[str, Any] = {
@@ -97,7 +98,7 @@ def measure_quality(codec: Codec, pictures: list[Pixels]) -> Table:
 
 
 def measure_time(codec: Codec, photo: Photo, repeats: int = 9) -> Table:
-    """Median seconds of decoding a photo at every scale, in turn, and of a region of it."""
+    """Median seconds of decoding a photo at every scale, in turn."""
     height, width = photo.image.shape[:2]
     data = codec.encode(photo.image, effort=0)
     decoders: dict[str, Callable[[], Any]] = {
@@ -144,17 +145,12 @@ def measure_files(codec: Codec, pictures: list[Pixels]) -> dict[str, Table]:
     Of two files, the small one has the lowest quality at which its PSNR is that of the small
     picture in our one file at the same PSNR of the large one, between steps by interpolation.
     """
-    ours: dict[str, Any] = {"aecodec": lambda picture: curve_of_ours(codec, picture)}
-    others = {
-        name: lambda picture, other=other: curve_of(other, picture)
-        for name, other in OTHERS.items()
-    }
     one = [one_file(codec, picture) for picture in pictures]
     found = {"aecodec, one file": mean_rows(one)}
-    for name, coded in (ours | others).items():
+    for name, other in CODECS.items():
         two = []
         for picture, single in zip(pictures, one, strict=True):
-            large, small = coded(picture), coded(made_small(picture, SECOND))
+            large, small = (curve_of(other, p) for p in (picture, made_small(picture, SECOND)))
             two.append([two_files(point, small, single, picture.size / 3) for point in large])
         found[f"{name}, two files"] = mean_rows(two)
     return found
@@ -175,14 +171,8 @@ def one_file(codec: Codec, picture: Pixels) -> Table:
     return rows
 
 
-def curve_of_ours(codec: Codec, picture: Pixels) -> list[tuple[float, float]]:
-    """-> bytes and dB of the picture at every quality."""
-    files = [codec.encode(picture, quality=quality, effort=0) for quality in QUALITIES]
-    return [(len(data), psnr(picture, codec.decode_picture(data).pixels)) for data in files]
-
-
 def curve_of(codec: BenchCodec, picture: Pixels) -> list[tuple[float, float]]:
-    """As `curve_of_ours`, by another codec."""
+    """-> bytes and dB of the picture at every setting."""
     found: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         for step in codec.q:  # type: ignore[attr-defined]
@@ -232,9 +222,7 @@ def files_table(result: dict[str, Any]) -> str:
 
 def table(rows: Table) -> str:
     """Rows as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[shown(value) for value in row.values()] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join(markdown([list(rows[0]), *(list(map(shown, row.values())) for row in rows)]))
 
 
 def shown(value: object) -> str:

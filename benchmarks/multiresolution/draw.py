@@ -9,12 +9,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data as photos
 
+from aecodec.bench.plot import save
 from aecodec.codec import Codec
 from aecodec.picture import read_picture
 
@@ -22,12 +22,6 @@ HERE = Path(__file__).parent
 SHARES = (0.1, 0.3, 0.6)
 GAP = 8
 """pixels between pictures"""
-
-
-def save(figure: Figure, path: Path) -> None:
-    """As SVG; the same figure gives the same bytes."""
-    with matplotlib.rc_context({"svg.hashsalt": "aecodec"}):
-        figure.savefig(path, metadata={"Date": None})
 
 
 def plot_files(files: dict[str, list[dict[str, Any]]], path: Path) -> None:

@@ -12,6 +12,7 @@ damped. A latent's own bits are left to the rate-aware rounding, which knows the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,9 @@ CURVATURE_MIN = 16.0
 """The curvature where the linear synthesis says less; that of an ideal quantizer is 17.3."""
 HYPER_RATE = 0.001
 """Steps that z moves by, for a gradient of one bit a step."""
+LMBDA_SHARE = 1.1
+"""What the gradient takes for lambda, as a share of it: a photo's latents, refined, cost less at
+equal quality if they become a little better and the q a little coarser."""
 
 
 def refine(model: Model, pixels: Pixels, q: int, tile: Box, rounds: int) -> tuple[Tensor, Tensor]:
@@ -46,17 +50,38 @@ def refine(model: Model, pixels: Pixels, q: int, tile: Box, rounds: int) -> tupl
     y = field.y[cut(whole(tile), around)].clone()
     with torch.no_grad():
         z = model.h_a(y, rate)
-        step = model.log_step(rate).exp()
-        curvature = (2 / 3 * model.lmbda[q] * step.square()).clamp(min=CURVATURE_MIN)
-    for _ in range(rounds):
-        y_hat, y_slope, z_slope = context_slope(model, y, z, rate)
-        slope = y_slope + field.slope(tile, y_hat)
-        y += DAMPING * (y_hat - slope / curvature - y)
-        z -= HYPER_RATE * z_slope
+    y, z = descend(model, y, z, rate, rounds, lambda y_hat: field.slope(tile, y_hat))
     return y.cpu(), z.cpu()
 
 
-def context_slope(model: Model, y: Tensor, z: Tensor, q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+@torch.no_grad()
+def descend(
+    model: Model,
+    y: Tensor,
+    z: Tensor,
+    q: Tensor,
+    rounds: int,
+    distortion_slope: Callable[[Tensor], Tensor],
+    network_dtype: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor]:
+    """y and z after some rounds; q int64 [B].
+
+    distortion_slope: y_hat -> gradient of lambda SE in bits, SE the sum over pixels of the mean
+    squared error of the three samples; all of the shape of y.
+    """
+    lmbda = LMBDA_SHARE * model.lmbda[q][:, None, None, None]
+    curvature = (2 / 3 * lmbda * model.log_step(q).exp().square()).clamp(min=CURVATURE_MIN)
+    for _ in range(rounds):
+        y_hat, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
+        slope = y_slope + LMBDA_SHARE * distortion_slope(y_hat)
+        y = y + DAMPING * (y_hat - slope / curvature - y)
+        z = z - HYPER_RATE * z_slope
+    return y, z
+
+
+def context_slope(
+    model: Model, y: Tensor, z: Tensor, q: Tensor, network_dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """-> y_hat as the file would have it, and the gradients of the bits of y after y_hat and z_hat.
 
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
@@ -76,7 +101,7 @@ def context_slope(model: Model, y: Tensor, z: Tensor, q: Tensor) -> tuple[Tensor
         return coded[-1]
 
     with torch.enable_grad():
-        y_hat = model.entropy(z_hat, q, code_step)
+        y_hat = model.entropy(z_hat, q, code_step, network_dtype)
         *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*coded[:-1], z_hat])
     slope = torch.zeros_like(y)
     for step, part in enumerate(slopes):
@@ -96,10 +121,7 @@ class Field:
     """in steps [1, M, H'/16, W'/16] of `around`; outside of the tile not rounded"""
 
     def slope(self, tile: Box, y_hat: Tensor) -> Tensor:
-        """y_hat of the tile -> gradient of lambda SE, in bits, of the shape of y_hat.
-
-        SE is the sum over pixels of the mean squared error of the three samples.
-        """
+        """y_hat of the tile -> gradient of lambda SE, as `descend` takes it."""
         rate = torch.tensor([self.q], device=self.model.device)
         inside = cut(whole(tile), self.around)
         y = self.y.clone()

@@ -101,17 +101,17 @@ class FixedAffine(nn.Module):
         self.bits = int(self.shift)
         if not 1 <= self.bits <= 24:
             raise ModelError("fixed point: a shift is not in 1..24")
-        self.rounding = 2.0 ** (self.bits - 1)
-        self.weight_exact = self.weight.double().flatten(1)
-        self.bias_exact = self.bias.double() + self.rounding
-        sums = INPUT_LIMIT * self.weight_exact.abs().sum(1) + self.bias.double().abs()
-        sums += self.rounding
+        rounding = 2.0 ** (self.bits - 1)
+        weight, bias = self.weight.double().flatten(1), self.bias.double() + rounding
+        sums = INPUT_LIMIT * weight.abs().sum(1) + self.bias.double().abs() + rounding
         if not float(sums.max()) < EXACT:
             raise ModelError("fixed point: a sum could reach 2^53")
+        # Divided by the power of two beforehand, which is as exact and saves a walk over the sums.
+        self.weight_exact, self.bias_exact = weight * 2.0**-self.bits, bias * 2.0**-self.bits
 
     def rescaled(self, sums: Tensor) -> Tensor:
-        """Sums as the layer's output, in place."""
-        return rescale(sums, self.bits).clamp_(-LIMIT, LIMIT)
+        """Sums, divided, as the layer's output, in place."""
+        return sums.floor_().clamp_(-LIMIT, LIMIT)
 
     def floats(self) -> tuple[Tensor, Tensor]:
         """-> weight and bias in floating point."""
@@ -152,8 +152,8 @@ class FixedActivation(nn.Module):
     """Hardswish: |x| * 6 * 10923 stays below 2^22 * 2^14.6 * 2^13.5."""
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = (x + 3 * ONE).clamp_(0, 6 * ONE).mul_(SIXTH)
-        return rescale(gate.mul_(x), FRACTION_BITS + SIXTH_BITS)
+        gate = (x + 3 * ONE).clamp_(0, 6 * ONE).mul_(x)
+        return gate.mul_(SIXTH * 2.0 ** -(FRACTION_BITS + SIXTH_BITS)).floor_()
 
 
 class FixedTable(nn.Module):

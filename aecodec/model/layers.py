@@ -51,11 +51,12 @@ class Depthwise(nn.Module):
 class Activation(nn.Module):
     """Hardswish, x * clamp(x + 3, 0, 6) / 6: piecewise polynomial, so exact in fixed point.
 
+    Without gradients x itself becomes the result.
     Source: Howard et al., Searching for MobileNetV3, section 5.2.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.hardswish(x)
+        return F.hardswish(x, inplace=not torch.is_grad_enabled())
 
 
 class DepthwiseBlock(nn.Module):
@@ -77,9 +78,9 @@ class DepthwiseBlock(nn.Module):
         self.act = Activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.spatial_out(self.spatial(self.act(self.spatial_in(x))))
+        x = self.spatial_out(self.spatial(self.act(self.spatial_in(x)))).add_(x)
         parts = self.act(self.channel_in(x)).chunk(self.fold, dim=1)
-        return x + self.channel_out(sum(parts[1:], parts[0]))
+        return self.channel_out(sum(parts[1:], parts[0])).add_(x)
 
 
 class PerQ(nn.Module):

@@ -53,6 +53,9 @@ class TrainConfig:
     """last share of the budget, over which rates fall to 2 %"""
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
+    refined_share: float
+    """last share of the budget: as before, of latents refined for each crop (aecodec.refine)"""
+    refined_rounds: int
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from aecodec.model import Model
 from aecodec.model.entropy_model import take_step
 from aecodec.rate import gaussian_bits, rounded
+from aecodec.refine import descend
+
+FROZEN = ("decoder", "refined")
+"""Phases in which g_a and h_a do not learn."""
 
 
 def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
@@ -30,27 +36,42 @@ def symbol_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor
     return gaussian_bits(straight_through(value - mean, symbols), log2_scale)
 
 
+def error_slope(
+    model: Model, x: Tensor, q: Tensor, network_dtype: torch.dtype | None, y_hat: Tensor
+) -> Tensor:
+    """Gradient of lambda SE at y_hat, for `descend`."""
+    y_hat = y_hat.detach().requires_grad_()
+    with torch.enable_grad():
+        squares = (x - model.g_s(y_hat, q, network_dtype)).square().mean(dim=1)
+        loss = (model.lmbda[q] * squares.sum(dim=(1, 2))).sum()
+    return torch.autograd.grad(loss, y_hat)[0]
+
+
 def rate_distortion(
     model: Model,
     x: Tensor,
     q: Tensor,
     phase: str,
     network_dtype: torch.dtype | None,
+    rounds: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """-> bits per pixel [B], MSE over RGB in [0, 1] [B].
 
     x [B, 3, H, W] planes, q int64 [B]. Mixed quantization (Minnen and Singh 2020, section 4.2):
     noise for the rate, rounding for distortion and context. phase "entropy": the networks of g_a
-    and g_s are off; "joint": all; "decoder": g_a and h_a are frozen and the rate, too, is that
-    of rounded latents.
+    and g_s are off; "joint": all; "decoder": g_a and h_a are frozen and the rate, too, is
+    that of rounded latents; "refined": of those after so many rounds of the encoder's refinement.
     """
-    with torch.set_grad_enabled(torch.is_grad_enabled() and phase != "decoder"):
+    with torch.set_grad_enabled(torch.is_grad_enabled() and phase not in FROZEN):
         if phase == "entropy":
             y = model.skip(x) * model.log_gain(q).exp()
         else:
             y = model.g_a(x, q, network_dtype)
         z = model.h_a(y, q, network_dtype)
-    bits_of = symbol_bits if phase == "decoder" else latent_bits
+        if rounds:
+            slope = partial(error_slope, model, x, q, network_dtype)
+            y, z = descend(model, y, z, q, rounds, slope, network_dtype)
+    bits_of = symbol_bits if phase in FROZEN else latent_bits
     z_mean, z_scale = model.hyper_prior(q)
     z_symbols, z_value = rounded(z - z_mean, z_scale)
     z_hat = straight_through(z - z_mean, z_value) + z_mean

@@ -27,6 +27,8 @@ def phase_at(config: TrainConfig, share: float) -> str:
     """share: elapsed part of the budget, 0 to 1."""
     if share < config.entropy_share:
         return "entropy"
+    if share >= 1 - config.refined_share:
+        return "refined"
     return "decoder" if share >= 1 - config.decoder_share else "joint"
 
 

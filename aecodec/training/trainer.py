@@ -20,7 +20,7 @@ from aecodec.model.config import Q_COUNT, SIZES
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import RESCAN_SECONDS, Pictures, batches
 from aecodec.training.initialise import initialise, lmbda_table
-from aecodec.training.loss import rate_distortion
+from aecodec.training.loss import FROZEN, rate_distortion
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.schedule import crop_at, phase_at, rate_at
 from aecodec.training.validate import LMBDA_UNIT, VALID_CROP, validate
@@ -159,8 +159,10 @@ class Trainer:
                 return
 
     def log_valid(self, report: Callable[[dict[str, Any]], None]) -> None:
+        rounds = self.config.refined_rounds if self.phase == "refined" else 0
         if self.valid:
-            self.log({"valid": validate(self.ema, self.valid.items, self.lmbda)}, report)
+            valid = validate(self.ema, self.valid.items, self.lmbda, rounds)
+            self.log({"valid": valid}, report)
 
     def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         facts = {"elapsed": round(self.elapsed, 1), "share": self.share(), "step": self.step}
@@ -179,10 +181,11 @@ class Trainer:
             self.phase = phase
         x = batch.to(self.device, non_blocking=True).float() / 255 - 0.5
         q = self.random_q(len(x))
-        bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16)
+        rounds = self.config.refined_rounds if phase == "refined" else 0
+        bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16, rounds)
         loss = ((bpp + self.lmbda[q] * mse) * self.weight[q]).mean()
         loss.backward()
-        if phase == "decoder":
+        if phase in FROZEN:
             self.model.skip.basis.grad = None  # g_a and g_s share it
         self.update(rate_at(self.config, share, self.step - self.warm_from))
         return torch.stack([loss, bpp.mean(), mse.mean()]).detach().cpu()

@@ -22,8 +22,13 @@ VALID_PICTURES = 16
 
 
 @torch.no_grad()
-def validate(model: Model, pictures: list[Pixels], lmbda: Tensor) -> dict[str, Any]:
-    """-> {"loss": mean over q, "points": [{"q", "bpp", "psnr"}]} on centre crops."""
+def validate(
+    model: Model, pictures: list[Pixels], lmbda: Tensor, rounds: int = 0
+) -> dict[str, Any]:
+    """-> {"loss": mean over q, "points": [{"q", "bpp", "psnr"}]} on centre crops.
+
+    Of latents after so many rounds of refinement.
+    """
     device = lmbda.device
     points, losses = [], []
     centres = np.stack([centre(pixels, VALID_CROP) for pixels in pictures[:VALID_PICTURES]])
@@ -32,7 +37,9 @@ def validate(model: Model, pictures: list[Pixels], lmbda: Tensor) -> dict[str, A
         rates, distortions = [], []
         for x in crops.split(4):
             q = torch.full((len(x),), index, device=device)
-            bpp, mse = rate_distortion(model, x.float() / 255 - 0.5, q, "decoder", torch.bfloat16)
+            bpp, mse = rate_distortion(
+                model, x.float() / 255 - 0.5, q, "decoder", torch.bfloat16, rounds
+            )
             rates.append(bpp)
             distortions.append(mse)
         bpp, mse = torch.cat(rates), torch.cat(distortions)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
@@ -44,6 +44,7 @@ from aecodec.entropy import (
     Symbols,
 )
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
+from aecodec.filter import FilterFit, read_filter
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.entropy_model import take_step
@@ -54,7 +55,7 @@ from aecodec.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.refine import refine
 from aecodec.target import Attempt, Target, search
-from aecodec.transform import analyze, cut, one_arithmetic, reconstruct, shrink
+from aecodec.transform import analyze, cut, look, one_arithmetic, reconstruct, shrink
 from aecodec.weights import find_model, load_weights
 
 
@@ -125,12 +126,11 @@ class Codec:
         picture, q, rounds = as_picture(image), quality_to_q(quality), effort_to_rounds(effort)
         start = self._start(picture, tile)
         with memory_errors(f"code {start.header.width}x{start.header.height} pixels"):
-            payloads = []
-            for box in start.header.tiles():
-                latents = tile_latents(self._encoder, picture.pixels, q, box, rounds)
-                payloads.append(encode_tile(self._encoder, latents, q, box, verify))
-        header = replace(start.header, q=q)
-        return write_container(replace(start, header=header, payloads=tuple(payloads)))
+            latents = (
+                tile_latents(self._encoder, picture.pixels, q, box, rounds)
+                for box in start.header.tiles()
+            )
+            return self._finish(start, picture.pixels, q, latents, verify, filtered=rounds > 0)
 
     def encode_to(
         self,
@@ -155,18 +155,42 @@ class Codec:
 
         @cache
         def attempt(q: int, lean: float, earnest: bool) -> Attempt:
-            payloads = tuple(
-                encode_tile(loaded, part, q, box, verify, lean)
-                for part, box in zip(latents(q, earnest), boxes, strict=True)
+            filtered = earnest and rounds > 0
+            data = self._finish(
+                start, picture.pixels, q, latents(q, earnest), verify, filtered, lean
             )
-            header = replace(start.header, q=q)
-            data = write_container(replace(start, header=header, payloads=payloads))
             if target.psnr is None:
                 return Attempt(data, math.nan)
             return Attempt(data, psnr(picture.pixels, self.decode_picture(data).pixels))
 
         with memory_errors(f"code {start.header.width}x{start.header.height} pixels"):
             return search(attempt, target, start.header.width * start.header.height)
+
+    def _finish(
+        self,
+        start: Container,
+        pixels: Pixels,
+        q: int,
+        latents: Iterable[tuple[Tensor, Tensor]],
+        verify: bool,
+        filtered: bool,
+        lean: float = 1.0,
+    ) -> bytes:
+        """Code the latents of all tiles, in order, and a filter where that pays -> a file."""
+        loaded, payloads = self._encoder, []
+        fit = FilterFit() if filtered and pixels.ndim == 3 else None
+        for box, part in zip(start.header.tiles(), latents, strict=True):
+            payload, y_hat = encode_tile(loaded, part, q, box, verify, lean)
+            payloads.append(payload)
+            if fit is not None:
+                tile = pixels[box.top : box.bottom, box.left : box.right]
+                look(loaded.model, y_hat, tile, q, fit)
+        weight = float(loaded.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
+        numbers = fit.best(loaded.coder, weight) if fit is not None else None
+        header = replace(start.header, q=q)
+        return write_container(
+            replace(start, header=header, payloads=tuple(payloads), filter=numbers)
+        )
 
     def _start(self, picture: Picture, tile: int) -> Container:
         """The file of a picture, at q = 0 and without payloads."""
@@ -177,7 +201,9 @@ class Codec:
         header = Header(bytes.fromhex(self._encoder.model_id), width, height, 0, mode, tile)
         with memory_errors(f"code {width}x{height} pixels"):
             alpha = None if picture.alpha is None else write_alpha(picture.alpha)
-        return Container(header, (), picture.icc, picture.exif, picture.xmp, alpha)
+        return Container(
+            header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha
+        )
 
     def decode(
         self, data: bytes, region: Box | None = None, scale: int = 1, partial: bool = False
@@ -215,7 +241,8 @@ class Codec:
         loaded = self._load(header.model_id.hex())
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
             latents = TileLatents(loaded, container, keep_going)
-            pixels = reconstruct(loaded.model, latents, region, header, scale)
+            numbers = read_filter(loaded.coder, container.filter) if container.filter else None
+            pixels = reconstruct(loaded.model, latents, region, header, scale, numbers)
             alpha = None
             if container.alpha is not None:
                 alpha = read_alpha(container.alpha, header.width, header.height, scale)
@@ -348,8 +375,8 @@ def encode_tile(
     tile: Box,
     verify: bool = False,
     lean: float = 1.0,
-) -> bytes:
-    """y and z of a tile in steps -> payload.
+) -> tuple[bytes, Tensor]:
+    """y and z of a tile in steps -> payload, y_hat in steps.
 
     Raises AecodecError where, with `verify`, the decoder would not see the same symbols.
     """
@@ -358,7 +385,7 @@ def encode_tile(
         decode_latent(loaded, payload, tile.width, tile.height, q), y_hat
     ):
         raise AecodecError("what was encoded is not what would be decoded: please report this")
-    return payload
+    return payload, y_hat
 
 
 @torch.inference_mode()

@@ -29,16 +29,26 @@ DEFAULT_TILE = 1024  # half the memory and 2/3 of the time of 2048, for 0.1 % of
 MAX_TILES = 2**16
 MAX_ANCILLARY_BYTES = 2**24  # 16 MiB: ten times the largest colour profile or EXIF seen in photos
 MAX_CRITICAL_BYTES = 2**28
-MAX_CHUNKS = 64  # before the tiles: version 1 names five; the rest is room for what others add
+MAX_CHUNKS = 64  # before the tiles: version 1 names six; the rest is room for what others add
 
 _HEADER = struct.Struct(">8sB8sIIBBB")  # SPEC 2: all but its CRC
 _CHUNK_HEAD = struct.Struct(">I4s")  # SPEC 3: length, type
 _CRC = struct.Struct(">I")
 _LENGTH = struct.Struct(">I")
+CHUNK_BYTES = _CHUNK_HEAD.size + _CRC.size  # of a chunk without data
+FILTER_SIDES = (3, 5)  # SPEC 3.7: pixels
+TABLES = 64  # of a model
 
 _INDEX = "TIDX"
 _TILE = "TILE"
-_FIELDS = {"iccp": "icc", "exif": "exif", "xmpx": "xmp", "ALPH": "alpha"}  # chunk -> of Container
+_FILTER = "FLTR"
+_FIELDS = {
+    "iccp": "icc",
+    "exif": "exif",
+    "xmpx": "xmp",
+    "FLTR": "filter",
+    "ALPH": "alpha",
+}  # chunk -> of Container
 
 
 def size_trouble(width: int, height: int, max_pixels: int = MAX_PIXELS) -> str | None:
@@ -150,6 +160,7 @@ class Container:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    filter: bytes | None = None  # SPEC 3.7
     alpha: bytes | None = None  # a PNG file
 
 
@@ -180,6 +191,7 @@ class Info:
     icc: int  # bytes, 0 where there is none
     exif: int
     xmp: int
+    filter: int
     alpha: int
 
 
@@ -310,6 +322,8 @@ def _read_head(data: bytes) -> tuple[Header, list[Chunk], int]:
             raise FormatError(f"more than {MAX_CHUNKS} chunks before the tiles")
         chunk, start = _read_chunk(data, start)
         _check_place(chunk, chunks)
+        if chunk.type == _FILTER:
+            _check_filter(header, chunk.data)
         chunks.append(chunk)
     return header, chunks, start
 
@@ -408,6 +422,14 @@ def _check_chunk_head(kind: str, length: int) -> None:
     limit = MAX_CRITICAL_BYTES if kind[0].isupper() else MAX_ANCILLARY_BYTES
     if length > limit:
         raise FormatError(f"the chunk {kind} has {length} bytes; the limit is {limit}")
+
+
+def _check_filter(header: Header, data: bytes) -> None:
+    """SPEC 3.7."""
+    if MODES[header.mode] != "RGB":
+        raise FormatError(f"a chunk {_FILTER} in a picture of mode {MODES[header.mode]}")
+    if len(data) < 4 or data[0] not in FILTER_SIDES or max(data[1:4]) >= TABLES:
+        raise FormatError(f"the chunk {_FILTER} is not a filter of side 3 or 5")
 
 
 def _check_place(chunk: Chunk, before: list[Chunk]) -> None:

@@ -69,14 +69,18 @@ def descend(
     distortion_slope: y_hat -> gradient of lambda SE in bits, SE the sum over pixels of the mean
     squared error of the three samples; all of the shape of y.
     """
-    lmbda = LMBDA_SHARE * model.lmbda[q][:, None, None, None]
-    curvature = (2 / 3 * lmbda * model.log_step(q).exp().square()).clamp(min=CURVATURE_MIN)
+    curvature = (LMBDA_SHARE * distortion_curvature(model, q)).clamp(min=CURVATURE_MIN)
     for _ in range(rounds):
         y_hat, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
         slope = y_slope + LMBDA_SHARE * distortion_slope(y_hat)
         y = y + DAMPING * (y_hat - slope / curvature - y)
         z = z - HYPER_RATE * z_slope
     return y, z
+
+
+def distortion_curvature(model: Model, q: Tensor) -> Tensor:
+    """Bits a squared step that lambda SE bends by, were g_s linear: [B, M, 1, 1]."""
+    return 2 / 3 * model.lmbda[q][:, None, None, None] * model.log_step(q).exp().square()
 
 
 def context_slope(

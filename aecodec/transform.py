@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from aecodec.container import MODEL_ID_BYTES, Box, Header
+from aecodec.entropy import Symbols
+from aecodec.filter import FilterFit, apply_filter
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.transforms import NETWORK_STRIDE
@@ -93,10 +95,16 @@ def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tu
 
 @torch.inference_mode()
 def reconstruct(
-    model: Model, latents: Latents, region: Box, header: Header, scale: int = 1
+    model: Model,
+    latents: Latents,
+    region: Box,
+    header: Header,
+    scale: int = 1,
+    numbers: Symbols | None = None,
 ) -> Pixels:
     """-> the pixels of `region` of a picture, uint8 [H, W, 3] or, if gray, [H, W].
 
+    numbers: those of the filter after decoding.
     With a scale of 2, 4 or 8: the pixels of the picture at 1/scale that `region` touches.
     """
     gray, target = header.mode == 1, shrink(region, scale)
@@ -107,6 +115,8 @@ def reconstruct(
         for box in (box for boxes in pieces(region) for box in boxes):
             around = grow(box, model.config.synthesis_blocks, header.width, header.height)
             x_hat = model.g_s(latents.area(around).to(model.device), rate, scale=scale)
+            if numbers is not None:
+                x_hat = apply_filter(numbers, x_hat, scale)
             start, part = shrink(around, scale), shrink(box, scale)
             x_hat = x_hat[:, :, part.top - start.top :, part.left - start.left :]
             top, left = part.top - target.top, part.left - target.left
@@ -114,6 +124,22 @@ def reconstruct(
                 x_hat, part.width, part.height, gray
             )
     return pixels
+
+
+@torch.inference_mode()
+def look(model: Model, y_hat: Tensor, pixels: Pixels, q: int, fit: FilterFit) -> None:
+    """Let `fit` see what of y_hat [1, M, H'/16, W'/16] becomes of a tile, uint8 [H, W, 3].
+
+    The tile is taken by itself, without its neighbours.
+    """
+    height, width = pixels.shape[:2]
+    rate, latents = torch.tensor([q], device=model.device), WholeLatents(y_hat)
+    with one_arithmetic(model.device):
+        for box in (box for boxes in pieces(latents.box) for box in boxes):
+            around = grow(box, model.config.synthesis_blocks, width, height)
+            x_hat = model.g_s(latents.area(around).to(model.device), rate)
+            x_hat = x_hat[:, :, box.top - around.top :, box.left - around.left :]
+            fit.add(x_hat, pixels[box.top : box.bottom, box.left : box.right])
 
 
 def synthesize(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> Pixels:

@@ -48,7 +48,7 @@ def between(text: str, name: str, content: str) -> str:
     pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
     changed, count = re.subn(pattern, lambda m: m[1] + content + m[2], text, flags=re.DOTALL)
     if count != 1:
-        raise SystemExit(f"README.md: no markers {name}:begin and {name}:end")
+        raise SystemExit(f"no markers {name}:begin and {name}:end")
     return changed
 
 

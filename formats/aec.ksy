@@ -91,8 +91,8 @@ types:
         size: 4
         encoding: ASCII
         doc: |
-          Four letters. iccp: ICC profile; exif: a TIFF stream; xmpx: XMP, UTF-8; ALPH: alpha as a
-          PNG file; TIDX: index of the tiles; TILE: a tile's payload. Of the others, those that
+          Four letters. iccp: ICC profile; exif: a TIFF stream; xmpx: XMP, UTF-8; FLTR: a filter;
+          ALPH: alpha as a PNG file; TIDX: index of the tiles; TILE: a tile's payload. Of the others, those that
           begin with a lower-case letter are skipped, and those with an upper-case one refused.
         doc-ref: SPEC.md 3.2, 3.3
       - id: data
@@ -101,6 +101,7 @@ types:
           switch-on: type
           cases:
             '"TIDX"': tile_index
+            '"FLTR"': filter
       - id: crc
         type: u4
         doc: CRC-32 of type and data.
@@ -111,6 +112,32 @@ types:
         type: u4
         repeat: eos
         doc: Bytes of the data of each chunk TILE, in their order.
+  filter:
+    doc-ref: SPEC.md 3.7
+    seq:
+      - id: side
+        type: u1
+        valid:
+          min: 3
+          max: 5
+        doc: 3 or 5 pixels.
+      - id: neighbour_table
+        type: u1
+        valid:
+          max: 63
+        doc: Index of the table that codes the numbers of neighbours.
+      - id: sample_table
+        type: u1
+        valid:
+          max: 63
+      - id: offset_table
+        type: u1
+        valid:
+          max: 63
+      - id: payload
+        type: u1
+        repeat: eos
+        doc: Words of 32 bits, little-endian, as a tile has them.
 enums:
   colour_mode:
     0: rgb

@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from good_files import File, chunk, rgb_file, split_chunks, synthetic, synthetic_alpha
+from good_files import (
+    File,
+    chunk,
+    rgb_file,
+    some_filter,
+    split_chunks,
+    synthetic,
+    synthetic_alpha,
+)
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -48,6 +56,7 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_lists(one, two)
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
+    yield from bad_filters(one, some_filter(codec, 3))
     yield from bad_payloads(one, codec._encoder)
 
 
@@ -116,9 +125,9 @@ def bad_chunks(one: File) -> Iterator[Invalid]:
 
 def bad_lists(one: File, two: File) -> Iterator[Invalid]:
     """Sections 3.3 and 3.4: chunks together."""
-    for kind in (b"iccp", b"exif", b"xmpx", b"ALPH"):
-        name = kind.decode()
-        data = replace(one, chunks=(chunk(kind), chunk(kind), *one.chunks)).data()
+    for kind in (b"iccp", b"exif", b"xmpx", b"FLTR", b"ALPH"):
+        name, some = kind.decode(), chunk(kind, bytes([3, 0, 0, 0]))
+        data = replace(one, chunks=(some, some, *one.chunks)).data()
         yield Invalid(f"3.3-two-{name}", f"{name} twice", f"a second chunk {name}", data)
     data = replace(two, chunks=(two.chunks[0], *two.chunks)).data()
     error = "tile 0 (column 0, row 0): the chunk TIDX is not the tile of the index"
@@ -176,6 +185,22 @@ def bad_alphas(one: File) -> Iterator[Invalid]:
     ):
         data = replace(one, chunks=(chunk(b"ALPH", data), *one.chunks)).data()
         yield Invalid(f"3.6-{name}", f"ALPH: {what}", error, data, "decode")
+
+
+def bad_filters(one: File, good: bytes) -> Iterator[Invalid]:
+    """Section 3.7."""
+    form, gray = "FLTR is not a filter of side 3 or 5", "FLTR in a picture of mode gray"
+    for name, what, error, data, mode, found_by in (
+        ("cut", "three bytes", form, good[:3], 0, "info"),
+        ("side", "side 4", form, b"\4" + good[1:], 0, "info"),
+        ("table", "a table 64", form, good[:3] + b"\x40" + good[4:], 0, "info"),
+        ("gray", "in a gray picture", gray, good, 1, "info"),
+        ("words", "a word left over", "the filter's payload", good + b"\1\1\1\1", 0, "decode"),
+        ("length", "a byte more", "the filter's payload", good + b"\1", 0, "decode"),
+    ):
+        chunks = (chunk(b"FLTR", data), *one.chunks)
+        file = replace(one, mode=mode, chunks=chunks)
+        yield Invalid(f"3.7-{name}", f"FLTR: {what}", error, file.data(), found_by)
 
 
 def png(samples: NDArray[Any]) -> bytes:

@@ -87,6 +87,7 @@ def aec_seeds() -> dict[str, bytes]:
         "alpha": (Picture(colours, alpha), 90, 128),
         "tiles": (Picture(photo(100, 70)), 50, 64),
         "everything": (everything, 10, 64),
+        "filter": (Picture(photo(256, 192)[..., ::-1].copy()), 80, 256),
         "1x1": (Picture(gray[:1, :1].copy()), 100, 64),
     }
     return {name: codec().encode(*arguments) for name, arguments in pictures.items()}

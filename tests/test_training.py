@@ -29,8 +29,18 @@ from tests.photos import photo
 
 TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
 CONFIG = dataclasses.replace(
-    TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=128, warmup_steps=2
+    TrainConfig.read(Path("weights/s1/train.toml")),
+    crop=64,
+    last_crop=128,
+    last_crop_share=0.2,
+    warmup_steps=2,
+    entropy_share=0.13,
+    decay_share=0.6,
+    decoder_share=0.2,
+    refined_share=0.1,
 )
+
+PHASES = ["entropy", "joint", "decoder", "refined"]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +72,7 @@ def test_a_run_improves_resumes_and_exports(
     monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 0.5)
     first = train(folder, tmp_path, 5.0, monkeypatch)
     entries = [entry for entry in log(tmp_path) if "train" in entry]
-    assert list(dict.fromkeys(entry["phase"] for entry in entries))[:2] == ["entropy", "joint"]
+    assert list(dict.fromkeys(entry["phase"] for entry in entries)) == PHASES
     losses = [entry["valid"]["loss"] for entry in log(tmp_path) if "valid" in entry]
     assert losses[-1] < losses[0]
 
@@ -98,7 +108,7 @@ def test_overlap_is_orthogonal() -> None:
 
 
 def test_schedule() -> None:
-    assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.99)] == ["entropy", "joint", "decoder"]
+    assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.85, 0.99)] == PHASES
     assert [crop_at(CONFIG, share) for share in (0, 0.9)] == [64, 128]
     assert rate_at(CONFIG, 0.2, 0) == 0.5
     assert rate_at(CONFIG, 0.2, 9) == 1.0

@@ -108,7 +108,7 @@ def test_the_valid_files_cover_what_they_should() -> None:
     assert {vector["mode"] for vector in VALID} == {"RGB", "gray"}
     assert {0, 63} <= {vector["q"] for vector in VALID}
     kinds = {kind for vector in VALID for kind, _ in vector["chunks"]}
-    assert {"iccp", "exif", "xmpx", "ALPH", "TIDX", "TILE"} < kinds
+    assert {"iccp", "exif", "xmpx", "FLTR", "ALPH", "TIDX", "TILE"} < kinds
 
 
 @pytest.mark.parametrize("vector", INVALID, ids=name_of)

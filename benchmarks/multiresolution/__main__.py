@@ -14,6 +14,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -175,7 +176,7 @@ def curve_of(codec: BenchCodec, picture: Pixels) -> list[tuple[float, float]]:
     """-> bytes and dB of the picture at every setting."""
     found: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for step in codec.q:  # type: ignore[attr-defined]
+        for step in getattr(codec, fields(codec)[0].name):
             path = Path(folder, f"photo{codec.suffix}")
             codec.encode(Image.fromarray(picture), step, path)
             found.append((path.stat().st_size, psnr(picture, np.asarray(codec.decode(path)))))

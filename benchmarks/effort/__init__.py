@@ -1,0 +1,1 @@
+"""What every effort is worth, and what it takes."""

@@ -1,0 +1,356 @@
+"""Where the bits and the decibels go, and what would bring them back.
+
+    python -m benchmarks.training.diagnosis VALID [--count 16] [--side 256]
+
+Codes the middle of photos at three rates with the default effort and writes diagnosis.json and the
+tables of diagnosis.md beside this file, between its markers; the words around them are by hand.
+Every gain is in per cent of the bits, at the model's own lambda: of the change of
+bits + lambda x squared error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import dctn
+from torch import Tensor
+from torch.nn import functional as F
+
+from aecodec.bench.bd_rate import bd_rate
+from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
+from aecodec.bench.photos import Photo, read_folder, spread
+from aecodec.bench.table import markdown
+from aecodec.codec import LoadedModel, encode_latent, quantize_latent, tile_latents
+from aecodec.container import Box
+from aecodec.entropy import Indexes, Symbols, by_table
+from aecodec.model.config import STEPS
+from aecodec.model.entropy_model import SCALE_COUNT, put_step
+from aecodec.model.fixed_point import log2_scale
+from aecodec.model.transforms import BLOCK
+from aecodec.planes import Pixels, to_planes
+from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
+from aecodec.rate import gaussian_bits
+from aecodec.refine import distortion_curvature
+from aecodec.training.data import centre
+from aecodec.training.loss import error_slope
+from aecodec.weights import find_model
+from benchmarks.multiresolution.__main__ import curve_of
+from benchmarks.publish import between
+
+HERE = Path(__file__).parent
+Q = (10, 30, 50)
+BANDS = (1.5, 4.0, 8.0, 32.0)
+"""Ends of the bands of frequency, in half cycles over a block of 16 pixels."""
+SHIFTS = range(-6, 7)
+"""Of a table's index: an octave each way."""
+FILTER = 5
+"""The side of the filter after decoding."""
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What one photo becomes at one q. All of y is [1, M, H/16, W/16]."""
+
+    q: int
+    x: Tensor
+    x_hat: Tensor
+    """float [1, 3, H, W], 8-bit rounded"""
+    y_hat: Tensor
+    symbols: Tensor
+    index: Tensor
+    z_bits: float
+    bits: float
+    """by the tables"""
+    payload_bits: int
+
+
+def main() -> None:
+    """Measure, write."""
+    parser = argparse.ArgumentParser(description="Where the bits and the decibels go.")
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--count", type=int, default=16)
+    parser.add_argument("--side", type=int, default=256, help="of the photos' middles")
+    options = parser.parse_args()
+    photos = read_folder(options.photos, print)
+    loaded = LoadedModel.load(find_model(None).path, torch.device("cpu"))
+    pictures = [centre(photo.image, options.side) for photo in spread(photos, options.count)]
+    coded = [code(loaded, picture, q, DEFAULT_EFFORT) for q in Q for picture in pictures]
+    result = {
+        "steps": by_step(loaded, coded),
+        "channels": by_channel(loaded, coded),
+        "rate": predicted_and_real(loaded, coded),
+        "gains": gains(loaded, pictures, coded),
+        "photos": by_photo(photos, options.side),
+    }
+    write(result | {"model": loaded.model_id, "q": Q, "count": len(pictures)})
+
+
+def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
+    """Code a whole photo of uint8 [H, W, 3], H and W multiples of 64."""
+    height, width = picture.shape[:2]
+    box = Box(0, 0, height, width)
+    y, z = tile_latents(loaded, picture, q, box, effort_to_rounds(effort))
+    parts: list[tuple[Symbols, Indexes]] = []
+    quantize_latent(loaded.model, y, z, q, lambda *part: parts.append(part))
+    payload, y_hat, bits = encode_latent(loaded, y, z, q)
+    with torch.no_grad():
+        x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
+    x_hat = ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
+    symbols, index = (
+        assembled([torch.from_numpy(part[kind].astype(np.float32)) for part in parts[1:]], y_hat)
+        for kind in (0, 1)
+    )
+    z_bits = float(table_bits(loaded, *parts[0]).sum())
+    x = to_planes(picture)
+    return Coded(q, x, x_hat, y_hat, symbols, index, z_bits, bits, 8 * len(payload))
+
+
+def assembled(parts: list[Tensor], like: Tensor) -> Tensor:
+    """What was coded in the four steps, each flat, in the places of y."""
+    whole = torch.zeros_like(like)
+    height, width = (n // 2 for n in like.shape[2:])
+    for step, part in enumerate(parts):
+        whole = put_step(part.view(1, -1, height, width), step, whole)
+    return whole
+
+
+def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArray[np.float64]:
+    """Bits of each symbol by its table; of escapes without what follows them."""
+    bits = np.zeros(len(symbols))
+    for index, places in by_table(indexes):
+        reach = int(loaded.coder.reach[index])
+        values = symbols[places].astype(int)
+        entries = np.where(abs(values) > reach, 2 * reach + 1, values + reach)
+        bits[places] = loaded.coder.bits[index][entries]
+    return bits
+
+
+def y_bits(loaded: LoadedModel, coded: Coded, shift: int = 0) -> Tensor:
+    """Bits of each latent, [1, M, H/16, W/16], with tables so many scales wider."""
+    index = (coded.index + shift).clamp(0, SCALE_COUNT - 1)
+    flat = coded.symbols.flatten().int().numpy(), index.flatten().byte().numpy()
+    return torch.from_numpy(table_bits(loaded, *flat)).view(coded.index.shape)
+
+
+def by_step(loaded: LoadedModel, coded: list[Coded]) -> Rows:
+    """Share of the bits that z and each step take, by q."""
+    rows = []
+    steps = range(STEPS)
+    places = [put_step(torch.ones(1, 4, 1, 1), step, torch.zeros(1, 4, 2, 2)) for step in steps]
+    for q in Q:
+        found: dict[str, float] = defaultdict(float)
+        for each in (each for each in coded if each.q == q):
+            found["z"] += each.z_bits
+            bits = y_bits(loaded, each).float().view(4, -1, *each.index.shape[2:])
+            rows_of, columns = (n // 2 for n in each.index.shape[2:])
+            for step, place in enumerate(places):
+                mask = place[0].repeat(1, rows_of, columns)[:, None]
+                found[f"step {step + 1}"] += float((bits * mask).sum())
+        total = sum(found.values())
+        rows.append({"q": q} | {name: f"{value / total:.1%}" for name, value in found.items()})
+    return rows
+
+
+def bands_of(loaded: LoadedModel) -> tuple[list[str], Tensor]:
+    """Names of bands of frequency, luma and colour apart, and which one each channel is in.
+
+    A channel's frequency is the mean, by energy, over the DCT of its basis function.
+    """
+    basis = loaded.model.skip.basis.detach().view(-1, BLOCK, BLOCK, 3).double().numpy()
+    luma = (basis.mean(axis=3) ** 2).sum(axis=(1, 2)) * 3 > 0.5
+    energy = (dctn(basis, axes=(1, 2), norm="ortho") ** 2).sum(axis=3)
+    radius = np.hypot(*np.mgrid[:BLOCK, :BLOCK])
+    frequency = (energy * radius).sum(axis=(1, 2)) / energy.sum(axis=(1, 2))
+    band = np.searchsorted(BANDS, frequency)
+    starts = (0.0, *BANDS[:-1])
+    names = [
+        f"{kind}, {start:g} to {end:g}"
+        for kind in ("luma", "colour")
+        for start, end in zip(starts, BANDS, strict=True)
+    ]
+    return names, torch.from_numpy(np.where(luma, band, band + len(BANDS)))
+
+
+def by_channel(loaded: LoadedModel, coded: list[Coded]) -> Rows:
+    """Share of bits and of squared error by band of frequency, over all q.
+
+    The error is transformed by the linear transform, whose channels do not span everything: the
+    rest is beyond them.
+    """
+    names, band = bands_of(loaded)
+    bits, error, beyond = (torch.zeros(len(names)) for _ in range(3))
+    for each in coded:
+        whole = (each.x - each.x_hat).square().sum()
+        transformed = loaded.model.skip(each.x - each.x_hat).detach().square().sum(dim=(0, 2, 3))
+        bits.index_add_(0, band, y_bits(loaded, each).float().sum(dim=(0, 2, 3)) / each.bits)
+        error.index_add_(0, band, transformed / whole)
+        beyond += 1 - transformed.sum() / whole
+    rows: Rows = []
+    for number, name in enumerate(names):
+        count = int((band == number).sum())
+        shares = f"{bits[number] / len(coded):.1%}", f"{error[number] / len(coded):.1%}"
+        rows.append({"band": name, "channels": count, "bits": shares[0], "error": shares[1]})
+    rest = f"{beyond[0] / len(coded):.1%}"
+    return [*rows, {"band": "beyond the channels", "channels": "", "bits": "", "error": rest}]
+
+
+def predicted_and_real(loaded: LoadedModel, coded: list[Coded]) -> Rows:
+    """Bits of the payloads against other ways to count them."""
+    rows = []
+    for q in Q:
+        some = [each for each in coded if each.q == q]
+        payload = sum(each.payload_bits for each in some)
+        gaussian = sum(
+            each.z_bits + float(gaussian_bits(each.symbols, log2_scale(each.index)).sum())
+            for each in some
+        )
+        tables = sum(each.bits for each in some)
+        fitted = sum(each.z_bits for each in some) + fitted_bits(some)
+        counts = {"Gaussians of the predicted scales": gaussian, "the tables": tables}
+        counts["tables fitted to these very symbols"] = fitted
+        rows.append({"q": q, "payload, bytes": payload // 8} | as_shares(counts, payload))
+    return rows
+
+
+def as_shares(counts: dict[str, float], payload: float) -> dict[str, str]:
+    return {name: f"{value / payload - 1:+.2%}" for name, value in counts.items()}
+
+
+def fitted_bits(coded: list[Coded]) -> float:
+    """Entropy of the symbols of each table, both signs alike: no tables can do better."""
+    total = 0.0
+    symbols = torch.cat([each.symbols.flatten() for each in coded]).int().numpy()
+    indexes = torch.cat([each.index.flatten() for each in coded]).byte().numpy()
+    for _, places in by_table(indexes):
+        values, counts = np.unique(abs(symbols[places]), return_counts=True)
+        total -= float((counts * np.log2(counts / counts.sum())).sum())
+        total += float(counts[values > 0].sum())  # signs
+    return total
+
+
+def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Rows:
+    """What the best choices would bring, of which a decoder would have to be told for nothing."""
+    found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number, each in enumerate(coded):
+        picture = pictures[number % len(pictures)]
+        plain, best = (code(loaded, picture, each.q, effort) for effort in (0, MAX_EFFORT))
+        cost = total_cost(loaded, each)
+        for name, gain in {
+            f"latents: effort {DEFAULT_EFFORT} instead of 0": total_cost(loaded, plain) - cost,
+            f"latents: effort {MAX_EFFORT}": cost - total_cost(loaded, best),
+            "scales: the best shift for every channel of a photo": scale_gain(loaded, each),
+            "means of a channel: the best factor for y_hat, every photo": factor_gain(loaded, each),
+            f"after decoding: the best {FILTER}x{FILTER} filter for a photo": filter_gain(
+                loaded, each
+            ),
+        }.items():
+            found[name][each.q].append(gain / each.bits)
+    rows = [
+        {"what": name} | {f"q {q}": f"{fmean(values):.2%}" for q, values in by_q.items()}
+        for name, by_q in found.items()
+    ]
+    return [*rows, offset_gain(loaded, coded)]
+
+
+def total_cost(loaded: LoadedModel, coded: Coded) -> float:
+    """bits + lambda SE."""
+    error = (coded.x - coded.x_hat).square().mean(dim=1).sum()
+    return coded.bits + float(loaded.model.lmbda[coded.q] * error)
+
+
+def scale_gain(loaded: LoadedModel, coded: Coded) -> float:
+    """Bits, with the best of SHIFTS for each channel."""
+    bits = torch.stack([y_bits(loaded, coded, shift).sum(dim=(0, 2, 3)) for shift in SHIFTS])
+    return float((bits[-SHIFTS.start] - bits.amin(dim=0)).sum())
+
+
+def slopes(loaded: LoadedModel, coded: Coded) -> tuple[Tensor, Tensor]:
+    """Gradient and curvature of lambda SE, in bits, at y_hat."""
+    q = torch.tensor([coded.q])
+    slope = error_slope(loaded.float_model, coded.x, q, None, coded.y_hat.clone())
+    curvature = distortion_curvature(loaded.float_model, q).expand_as(slope)
+    return slope, curvature
+
+
+def factor_gain(loaded: LoadedModel, coded: Coded) -> float:
+    """The best step down the slope along y_hat, channel by channel."""
+    slope, curvature = slopes(loaded, coded)
+    along = (slope * coded.y_hat).sum(dim=(0, 2, 3))
+    bend = (curvature * coded.y_hat.square()).sum(dim=(0, 2, 3))
+    return float((along.square() / (2 * bend).clamp(min=1e-9)).sum())
+
+
+def offset_gain(loaded: LoadedModel, coded: list[Coded]) -> dict[str, Any]:
+    """Reconstruction points: the best offset for each table and magnitude 1, 2 or more."""
+    row: dict[str, Any] = {"what": "reconstruction points: the best for every table and magnitude"}
+    for q in Q:
+        along, bend = (torch.zeros(SCALE_COUNT * 3) for _ in range(2))
+        some = [each for each in coded if each.q == q]
+        for each in some:
+            slope, curvature = slopes(loaded, each)
+            coded_ones = each.symbols != 0
+            bucket = each.index * 3 + each.symbols.abs().clamp(1, 3) - 1
+            places = bucket[coded_ones].long()
+            along.index_add_(0, places, (slope * each.symbols.sign())[coded_ones])
+            bend.index_add_(0, places, curvature[coded_ones])
+        gain = float((along.square() / (2 * bend).clamp(min=1e-9)).sum())
+        row[f"q {q}"] = f"{gain / sum(each.bits for each in some):.2%}"
+    return row
+
+
+def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
+    """lambda SE that least squares over the neighbourhood of each sample, all colours, saves."""
+    patches = F.unfold(coded.x_hat, FILTER, padding=FILTER // 2)[0].T.double()
+    error = (coded.x - coded.x_hat).flatten(2)[0].T.double()
+    inputs = torch.cat([patches, torch.ones(len(patches), 1)], dim=1)
+    fitted = torch.linalg.lstsq(inputs, error).solution
+    saved = error.square().sum() - (error - inputs @ fitted).square().sum()
+    return float(loaded.model.lmbda[coded.q] * saved / 3)
+
+
+def by_photo(photos: list[Photo], side: int) -> Rows:
+    """BD-rate against JPEG 2000, the worst photos first."""
+    ours, other = Aec(q=(5, 20, 40, 60, 80)), Jpeg2000()
+    rows = []
+    for photo in photos:
+        picture = centre(photo.image, side)
+        rate = bd_rate(curve(other, picture), curve(ours, picture))
+        busy = np.abs(np.diff(picture.astype(int).mean(axis=2))).mean()
+        rows.append({"photo": photo.name, "BD-rate": rate, "mean step to the right": f"{busy:.1f}"})
+    rows.sort(key=lambda row: -float(row["BD-rate"] or 0))
+    return rows
+
+
+def curve(codec: BenchCodec, picture: Pixels) -> list[tuple[float, float]]:
+    return [
+        (8 * size / (picture.size / 3), decibels) for size, decibels in curve_of(codec, picture)
+    ]
+
+
+def write(result: dict[str, Any]) -> None:
+    """diagnosis.json, and the tables in diagnosis.md."""
+    (HERE / "diagnosis.json").write_text(json.dumps(result, indent=1) + "\n")
+    path = HERE / "diagnosis.md"
+    text = path.read_text()
+    for name in ("steps", "channels", "rate", "gains", "photos"):
+        rows = result[name]
+        if name == "photos":
+            rows = [row | {"BD-rate": f"{row['BD-rate']:+.1f} %"} for row in rows[:6] + rows[-2:]]
+        cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+        text = between(text, name, "\n".join(markdown(cells)) + "\n")
+    path.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""filter.py: numbers to bytes and back, what they do, and that they are sent where they pay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from aecodec.codec import Codec, LoadedModel
+from aecodec.container import FILTER_SIDES, read_container, write_container
+from aecodec.errors import FormatError
+from aecodec.filter import (
+    FilterFit,
+    apply_filter,
+    middle,
+    numbers_of,
+    read_filter,
+    write_filter,
+)
+from aecodec.picture import psnr
+from aecodec.weights import find_model
+from tests.photos import photo
+
+SIDE = 3
+COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
+"""Those of a camera that no training photo came from."""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+
+
+def some_numbers(side: int) -> np.ndarray:
+    return np.random.default_rng(side).integers(-9, 10, (3, numbers_of(side)), dtype=np.int32)
+
+
+@pytest.mark.parametrize("side", FILTER_SIDES)
+def test_bytes_and_back(side: int, loaded: LoadedModel) -> None:
+    numbers = some_numbers(side)
+    numbers[0, 0] = 900  # far beyond the others: it escapes
+    data = write_filter(loaded.coder, numbers, side)
+    assert np.array_equal(read_filter(loaded.coder, data), numbers)
+    with pytest.raises(FormatError, match="the filter's payload"):
+        read_filter(loaded.coder, data + bytes(3) + b"\1")
+
+
+@pytest.mark.parametrize("side", FILTER_SIDES)
+def test_it_does_what_the_specification_says(side: int) -> None:
+    """SPEC 3.7, sample by sample, edges included."""
+    numbers, half = some_numbers(side), side // 2
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 6, 7))
+    found = apply_filter(numbers, torch.from_numpy(x).float()[None])[0]
+    n = numbers[:, :-1].reshape(3, 3, side, side)
+    for c, r, k in np.ndindex(x.shape):
+        value = x[c, r, k] + numbers[c, -1] / 8192
+        for d, i, j in np.ndindex(3, side, side):
+            row, column = np.clip(r + i - half, 0, 5), np.clip(k + j - half, 0, 6)
+            if i == j == half:
+                value += n[c, d, i, j] * x[d, r, k] / 4096
+            else:
+                value += n[c, d, i, j] / 128 * (x[d, row, column] - x[d, r, k])
+        assert float(found[c, r, k]) == pytest.approx(value, abs=1e-5)
+
+
+def test_an_even_area_at_every_scale() -> None:
+    numbers, x_hat = some_numbers(SIDE), torch.tensor([0.1, -0.2, 0.3])[None, :, None, None]
+    whole = apply_filter(numbers, x_hat.expand(1, 3, 8, 8))
+    small = apply_filter(numbers, x_hat.expand(1, 3, 2, 2), scale=4)
+    torch.testing.assert_close(whole[:, :, ::4, ::4], small)
+
+
+def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
+    """What was filtered away comes back, as far as whole numbers allow."""
+    pixels = photo(96, 80)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - 0.5
+    numbers = np.zeros((3, numbers_of(SIDE)), np.int32)
+    numbers[0, 1], numbers[1, middle(SIDE)[0]], numbers[2, -1] = 6, 90, 50
+    x_hat = apply_filter(-numbers, x)
+    fit = FilterFit()
+    fit.add(x_hat, pixels)
+    data = fit.best(loaded.coder, 1e6)
+    assert data is not None
+    again = apply_filter(read_filter(loaded.coder, data), x_hat)
+    assert float((again - x).square().mean()) < 0.05 * float((x_hat - x).square().mean())
+    assert fit.best(loaded.coder, 1e-3) is None  # not worth its bytes
+
+
+def test_codec_sends_a_filter_where_it_pays() -> None:
+    """Colours that go together as in no training photo; not at effort 0, nor in gray."""
+    codec, pixels = Codec(), photo(320, 256)
+    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
+    data = codec.encode(strange, 80)
+    container = read_container(data)
+    assert container.filter is not None
+    assert read_container(codec.encode(strange, 80, effort=0)).filter is None
+    assert read_container(codec.encode(strange[..., 0], 80)).filter is None
+    numbers = read_filter(codec._encoder.coder, container.filter)
+    assert numbers.any()
+    plain = codec.decode_picture(without_filter(data)).pixels
+    assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
+    region = codec.decode(data, region=read_container(data).header.tiles()[0])
+    assert np.array_equal(np.asarray(region), codec.decode_picture(data).pixels)
+
+
+def without_filter(data: bytes) -> bytes:
+
+    return write_container(replace(read_container(data), filter=None))

@@ -1,11 +1,12 @@
 """Write the numbers of README.md and of a model card from the files that commands left.
 
-    aecodec bench KODAK -o benchmarks/results/0.1.0
-    python benchmarks/speed.py --json-file benchmarks/results/0.1.0/speed.json
+    aecodec bench KODAK -o benchmarks/results/1.0.0
+    python -m benchmarks.speed --name kodak-size
     python benchmarks/publish.py
 
-Reads table.md and speed.json in benchmarks/results/<version>; of weights/<model> the log of the
-last training run, log.jsonl, and the hours and steps of those before, earlier.json.
+Reads table.md in benchmarks/results/<version> and benchmarks/speed/kodak-size.json; of
+weights/<model> the log of the last training run, log.jsonl, and the hours and steps of those
+before, earlier.json.
 Rewrites what stands between the markers in README.md, weights/<model>/card.md and its plot.
 Nothing in those places is written by hand.
 """
@@ -31,7 +32,7 @@ def main() -> None:
     """Rewrite README.md's tables and the default model's card."""
     kodak, *codecs = (RESULTS / "table.md").read_text().split("\n### ")
     aec = next(section for section in codecs if section.startswith("aec\n"))
-    speed = json.loads((RESULTS / "speed.json").read_text())
+    speed = json.loads((ROOT / "benchmarks" / "speed" / "kodak-size.json").read_text())
     readme = ROOT / "README.md"
     text = readme.read_text()
     text = between(text, "kodak", kodak)
@@ -53,7 +54,7 @@ def between(text: str, name: str, content: str) -> str:
 
 
 def speed_table(speed: dict[str, Any]) -> str:
-    """Seconds and multiply-adds of one photo."""
+    """Seconds and multiply-adds of one photo, those of the products in their own precision."""
     width, height = speed["size"]
     lines = [
         f"| {width}x{height} photo, {speed['threads']} threads | median s | kMAC/px "
@@ -63,7 +64,7 @@ def speed_table(speed: dict[str, Any]) -> str:
     for row in speed["speeds"]:
         lines.append(
             f"| {row['direction']} | {row['seconds']:.2f} | {row['kmac_per_pixel']:.0f} "
-            f"| {row['ratio']:.1f} |"
+            f"| {row['ratio']:.2f} |"
         )
     seconds = speed["default_effort_encode_seconds"]
     lines.append(f"| encode, effort {speed['default_effort']} (default) | {seconds:.2f} | | |")

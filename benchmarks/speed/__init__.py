@@ -1,0 +1,1 @@
+"""How long a photo takes, beside the arithmetic in it."""

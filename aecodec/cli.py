@@ -345,7 +345,7 @@ def bench(
     """
     from aecodec.bench import DEFAULT_CODECS
     from aecodec.bench import run as run_bench
-    from aecodec.bench.progress import show_advance
+    from aecodec.progress import show_advance
 
     photos = None if folder is None else Path(folder)
     command = shlex.join(["aecodec", *sys.argv[1:]])

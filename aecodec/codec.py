@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ from aecodec.model.entropy_model import take_step
 from aecodec.model.fixed_point import float_twin, log2_scale
 from aecodec.picture import Picture, as_picture, psnr, to_pil
 from aecodec.planes import Pixels, padded_size
+from aecodec.progress import Advance
 from aecodec.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS, dequantize, quantize
 from aecodec.refine import refine
@@ -112,23 +114,30 @@ class Codec:
         tile: int = DEFAULT_TILE,
         verify: bool = False,
         effort: int = DEFAULT_EFFORT,
+        advance: Advance | None = None,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
         -> bytes of an .aec file.
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
-        effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture.
+        effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture,
+        of which `advance` is told: rounds begun, and how many there are.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
         large for a chunk, AecodecError for a quality, tile or effort out of range, too little
         memory, or symbols that do not come back.
         """
         picture, q, rounds = as_picture(image), quality_to_q(quality), effort_to_rounds(effort)
         start = self._start(picture, tile)
+        boxes, begun = start.header.tiles(), count(1)
+
+        def tell() -> None:
+            if advance:
+                advance(next(begun), rounds * len(boxes))
+
         with memory_errors(f"code {start.header.width}x{start.header.height} pixels"):
             latents = (
-                tile_latents(self._encoder, picture.pixels, q, box, rounds)
-                for box in start.header.tiles()
+                tile_latents(self._encoder, picture.pixels, q, box, rounds, tell) for box in boxes
             )
             return self._finish(start, picture.pixels, q, latents, verify, filtered=rounds > 0)
 
@@ -359,13 +368,18 @@ class TileLatents:
 
 
 def tile_latents(
-    loaded: LoadedModel, pixels: Pixels, q: int, tile: Box, rounds: int
+    loaded: LoadedModel,
+    pixels: Pixels,
+    q: int,
+    tile: Box,
+    rounds: int,
+    tell: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
     """A tile of uint8 [H, W, 3] or [H, W] -> y and z, after so many rounds of refinement."""
     if not rounds:
         return analyze(loaded.model, pixels, q, tile)
     with one_arithmetic(loaded.model.device):
-        return refine(loaded.float_model, pixels, q, tile, rounds)
+        return refine(loaded.float_model, pixels, q, tile, rounds, tell)
 
 
 def encode_tile(

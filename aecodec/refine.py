@@ -36,11 +36,19 @@ LMBDA_SHARE = 1.1
 equal quality if they become a little better and the q a little coarser."""
 
 
-def refine(model: Model, pixels: Pixels, q: int, tile: Box, rounds: int) -> tuple[Tensor, Tensor]:
+def refine(
+    model: Model,
+    pixels: Pixels,
+    q: int,
+    tile: Box,
+    rounds: int,
+    tell: Callable[[], None] = lambda: None,
+) -> tuple[Tensor, Tensor]:
     """y and z in steps of a tile of uint8 [H, W, 3] or [H, W], better than those of `analyze`.
 
     model is in floating point throughout (`float_twin`). y is [1, M, H'/16, W'/16], z is
     [1, N, H'/64, W'/64] of the tile. Around it the picture is taken as it is.
+    tell: called at the beginning of every round.
     """
     height, width = pixels.shape[:2]
     around = grow(tile, model.config.synthesis_blocks, width, height)
@@ -50,7 +58,12 @@ def refine(model: Model, pixels: Pixels, q: int, tile: Box, rounds: int) -> tupl
     y = field.y[cut(whole(tile), around)].clone()
     with torch.no_grad():
         z = model.h_a(y, rate)
-    y, z = descend(model, y, z, rate, rounds, lambda y_hat: field.slope(tile, y_hat))
+
+    def slope(y_hat: Tensor) -> Tensor:
+        tell()
+        return field.slope(tile, y_hat)
+
+    y, z = descend(model, y, z, rate, rounds, slope)
     return y.cpu(), z.cpu()
 
 

@@ -12,6 +12,8 @@ import click
 from aecodec.batch import Job, default_workers, keep_time, run_jobs
 from aecodec.console import Failure, failing_for, say
 from aecodec.files import STANDARD, make_folder
+from aecodec.progress import show_advance
+from aecodec.quality import SLOW_EFFORT
 from aecodec.summary import Stopwatch, total
 from aecodec.tasks import Compress, Decompress, Outcome
 
@@ -26,7 +28,7 @@ def run_task(
 ) -> int:
     """Do the jobs and speak of them; -> exit code."""
     if len(jobs) == 1:
-        outcome = _work(task, jobs[0])
+        outcome = _alone(task, jobs[0])
         _tell(outcome, as_json, tell)
         return 1 if outcome.errors else 0
     workers = min(workers or default_workers(), len(jobs))
@@ -66,6 +68,14 @@ def _run_many(
     if failed:
         say(f"error: {failed} of {len(jobs)} files could not be processed")
     return 1 if failed else 0
+
+
+def _alone(task: Compress | Decompress, job: Job) -> Outcome:
+    """A single file; where that is slow, with a bar on a terminal."""
+    if isinstance(task, Compress) and task.effort >= SLOW_EFFORT:
+        with show_advance() as (_, task.advance):
+            return _work(task, job)
+    return _work(task, job)
 
 
 def _work(task: Compress | Decompress, job: Job) -> Outcome:

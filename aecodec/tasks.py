@@ -17,6 +17,7 @@ from aecodec.summary import Stopwatch, Summary
 if TYPE_CHECKING:
     from aecodec.codec import Codec
     from aecodec.picture import Picture
+    from aecodec.progress import Advance
     from aecodec.target import Target
 
 _codec_lock = threading.Lock()
@@ -68,6 +69,8 @@ class Compress(Task):
     effort: int = 0
     target: Target | None = None
     """instead of the quality"""
+    advance: Advance | None = field(default=None, init=False)
+    """told of a slow encoding on its way"""
 
     def __call__(self, job: Job) -> Outcome:
         """Raises Failure."""
@@ -89,7 +92,7 @@ class Compress(Task):
                 if self.target:
                     data = codec.encode_to(picture, self.target, *options)
                 else:
-                    data = codec.encode(picture, self.quality, *options)
+                    data = codec.encode(picture, self.quality, *options, advance=self.advance)
             checked = self.verbose or self.verify or self.effort > 0
             decoded = codec.decode_picture(data) if checked else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None

@@ -32,6 +32,7 @@ from aecodec.container import (
 )
 from aecodec.errors import AecodecError, ModelError
 from aecodec.picture import Picture, as_picture, read_picture, write_picture
+from aecodec.progress import Advance
 from aecodec.quality import quality_to_q
 from aecodec.weights import InstalledModel
 
@@ -54,14 +55,18 @@ class StandIn:
         tile: int = DEFAULT_TILE,
         verify: bool = False,
         effort: int = 0,
+        advance: Advance | None = None,
     ) -> bytes:
         """As Codec.encode."""
+        if advance:
+            advance(1, 8)
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]
         header = Header(b"stand-in", width, height, quality_to_q(quality), tile=tile)
         payload = zlib.compress(picture.pixels.tobytes())
         payloads = (payload,) * len(header.tiles())
-        return write_container(Container(header, payloads, picture.icc, picture.exif, picture.xmp))
+        metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+        return write_container(Container(header, payloads, **metadata))
 
     def decode_picture(
         self,
@@ -534,3 +539,15 @@ def test_a_warning_where_jpeg_is_better(photo: Path, capsys: Any) -> None:
     assert err.startswith("aecodec: warning: photo.aec has 12.01 dB; JPEG has ")
     assert main(["compress", "photo.png", "-f", "--effort", "0"]) == 0
     assert "JPEG" not in capsys.readouterr().err
+
+
+def test_a_slow_effort_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, photo: Path
+) -> None:
+    """On a terminal, and of one file only."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["compress", "photo.png", "--effort", "6"]) == 0
+    assert "1/8" in capsys.readouterr().err
+    assert main(["compress", "photo.png", "-f", "--effort", "5"]) == 0
+    assert "1/8" not in capsys.readouterr().err

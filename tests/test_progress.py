@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aecodec.bench.progress import show_advance
+from aecodec.progress import show_advance
 
 
 def test_nothing_is_said_elsewhere(capsys: Any) -> None:

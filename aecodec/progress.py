@@ -1,4 +1,6 @@
-"""What a person at a terminal sees of a benchmark on its way; elsewhere nothing."""
+"""What a person at a terminal sees of slow work on its way; elsewhere nothing."""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,10 +1,11 @@
 # make demo | make test | make check: each sets up .venv on first use and runs there.
+# make weights-release TILES=... VALID=... KODAK=...: all that follows from new weights.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test check
+.PHONY: demo test check weights-release
 
 demo: $(READY)
 	$(BIN)/python benchmarks/demo.py demo-out
@@ -23,3 +24,21 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
+
+# After new weights have been copied to weights/s1: everything that is made from them, in order.
+# Then look at what changed, write the former run into earlier.json, what is new into notes.md.
+weights-release: $(READY)
+	test -d "$(TILES)" && test -d "$(VALID)" && test -d "$(KODAK)"
+	$(BIN)/python -m aecodec.training.small weights/s1/model.safetensors --data $(TILES)
+	$(BIN)/python formats/make_vectors.py
+	$(BIN)/python -m pytest
+	$(BIN)/aecodec bench $(KODAK) -o benchmarks/results/$$($(BIN)/python -c 'import aecodec; print(aecodec.__version__)')
+	$(BIN)/python -m benchmarks.speed --name kodak-size
+	$(BIN)/python -m benchmarks.speed --size 4000x3000 --repeats 1 --name 12-megapixels
+	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
+	$(BIN)/python -m benchmarks.effort $(KODAK) --side 384 --name kodak
+	$(BIN)/python -m benchmarks.multiresolution $(VALID) --side 384 --name valid
+	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
+	$(BIN)/python -m benchmarks.multiresolution.draw
+	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
+	$(BIN)/python benchmarks/publish.py

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aecodec.container import Info, info
     from aecodec.picture import Picture
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "AecodecError",

@@ -20,14 +20,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.codec import quantize_latent
+from aecodec.container import Box
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
+from aecodec.model.fixed_point import float_twin
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
 from aecodec.planes import Pixels, to_planes
+from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.refine import refine
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.optimizer import matrices_of, muon, parameters_but
-from aecodec.transform import analyze
 from aecodec.weights import load_weights, read_metadata, save_weights
 
 CROP = 256
@@ -40,7 +43,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Example:
-    """A crop as a file holds it."""
+    """A crop as a file of the default effort holds it."""
 
     y_hat: Tensor
     """in steps [1, M, 16, 16], binary16"""
@@ -51,10 +54,16 @@ class Example:
     """for every small scale: MSE of that against the original made small"""
 
 
+def make_example(model: Model, twin: Model, pixels: Pixels, q: int) -> Example:
+    """pixels: uint8 [256, 256, 3], coded with the default effort; twin: `float_twin` of model."""
+    tile = Box(0, 0, CROP, CROP)
+    latents = refine(twin, pixels, q, tile, effort_to_rounds(DEFAULT_EFFORT))
+    return example_of(model, latents, pixels, q)
+
+
 @torch.inference_mode()
-def make_example(model: Model, pixels: Pixels, q: int) -> Example:
-    """pixels: uint8 [256, 256, 3]."""
-    y_hat = quantize_latent(model, *analyze(model, pixels, q), q, lambda symbols, indexes: None)
+def example_of(model: Model, latents: tuple[Tensor, Tensor], pixels: Pixels, q: int) -> Example:
+    y_hat = quantize_latent(model, *latents, q, lambda symbols, indexes: None)
     x, x_hat = to_planes(pixels), model.g_s(y_hat, torch.tensor([q]))
     whole = tuple(F.avg_pool2d(x_hat, scale) for scale in SMALL_SCALES)
     pairs = zip(whole, SMALL_SCALES, strict=True)
@@ -83,11 +92,11 @@ def make_examples(
     model: Model, pictures: Pictures, random: np.random.Generator, count: int
 ) -> list[Example]:
     """Of random crops, at random rates."""
-    examples = []
+    examples, twin = [], float_twin(model).requires_grad_(False).eval()
     for _ in range(count):
         picture = pictures.items[random.integers(len(pictures.items))]
         crop = np.ascontiguousarray(random_crop(picture, CROP, random))
-        examples.append(make_example(model, crop, int(random.integers(Q_COUNT))))
+        examples.append(make_example(model, twin, crop, int(random.integers(Q_COUNT))))
     return examples
 
 

@@ -39,7 +39,7 @@ ARRIVED = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SECOND = 2
 """The scale of the second picture where two are wanted."""
 CODECS: dict[str, BenchCodec] = {
-    "aecodec": Aec(q=QUALITIES, effort=0),
+    "aecodec": Aec(q=QUALITIES),
     "JPEG": Jpeg(q=(10, 25, 50, 70, 85, 95)),
     "AVIF": Avif(q=(20, 40, 55, 70, 85, 95)),
 }
@@ -82,7 +82,7 @@ def measure_quality(codec: Codec, pictures: list[Pixels]) -> Table:
     """PSNR against the original made small: the whole decode made small, and the small decode."""
     rows = []
     for quality in QUALITIES:
-        files = [codec.encode(picture, quality=quality, effort=0) for picture in pictures]
+        files = [codec.encode(picture, quality=quality) for picture in pictures]
         decoded = [codec.decode_picture(data).pixels for data in files]
         for scale in SCALES[1:]:
             originals = [made_small(picture, scale) for picture in pictures]
@@ -127,7 +127,7 @@ def measure_time(codec: Codec, photo: Photo, repeats: int = 9) -> Table:
 
 def measure_arrived(codec: Codec, pictures: list[Pixels], quality: int = 60) -> Table:
     """PSNR of what the first part of a file decodes to."""
-    files = [codec.encode(picture, quality=quality, effort=0) for picture in pictures]
+    files = [codec.encode(picture, quality=quality) for picture in pictures]
     rows = []
     for share in ARRIVED:
         found = [
@@ -161,7 +161,7 @@ def one_file(codec: Codec, picture: Pixels) -> Table:
     """-> for every quality: bits a pixel of the large picture, dB of both."""
     rows, small = [], made_small(picture, SECOND)
     for quality in QUALITIES:
-        data = codec.encode(picture, quality=quality, effort=0)
+        data = codec.encode(picture, quality=quality)
         rows.append(
             {
                 "bpp": 8 * len(data) / (picture.size / 3),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -103,16 +103,22 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     parts: list[tuple[Symbols, Indexes]] = []
     quantize_latent(loaded.model, y, z, q, lambda *part: parts.append(part))
     payload, y_hat, bits = encode_latent(loaded, y, z, q)
-    with torch.no_grad():
-        x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
-    x_hat = ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
     symbols, index = (
         assembled([torch.from_numpy(part[kind].astype(np.float32)) for part in parts[1:]], y_hat)
         for kind in (0, 1)
     )
     z_bits = float(table_bits(loaded, *parts[0]).sum())
     x = to_planes(picture)
-    return Coded(q, x, x_hat, y_hat, symbols, index, z_bits, bits, 8 * len(payload))
+    return Coded(
+        q, x, decoded(loaded, y_hat, q), y_hat, symbols, index, z_bits, bits, 8 * len(payload)
+    )
+
+
+@torch.no_grad()
+def decoded(loaded: LoadedModel, y_hat: Tensor, q: int) -> Tensor:
+    """x_hat, 8-bit rounded, without a filter."""
+    x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
+    return ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
 
 
 def assembled(parts: list[Tensor], like: Tensor) -> Tensor:
@@ -249,10 +255,10 @@ def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Ro
             f"latents: effort {DEFAULT_EFFORT} instead of 0": total_cost(loaded, plain) - cost,
             f"latents: effort {MAX_EFFORT}": cost - total_cost(loaded, best),
             "scales: the best shift for every channel of a photo": scale_gain(loaded, each),
-            "means of a channel: the best factor for y_hat, every photo": factor_gain(loaded, each),
-            f"after decoding: the best {FILTER}x{FILTER} filter for a photo": filter_gain(
+            "gains: a better factor for every channel of y_hat of a photo": factor_gain(
                 loaded, each
             ),
+            f"filter: the best over {FILTER}x{FILTER}, told for nothing": filter_gain(loaded, each),
         }.items():
             found[name][each.q].append(gain / each.bits)
     rows = [
@@ -282,30 +288,47 @@ def slopes(loaded: LoadedModel, coded: Coded) -> tuple[Tensor, Tensor]:
     return slope, curvature
 
 
+def moved_gain(loaded: LoadedModel, coded: Coded, y_hat: Tensor) -> float:
+    """lambda SE that another y_hat saves, decoded."""
+    moved = replace(coded, y_hat=y_hat, x_hat=decoded(loaded, y_hat, coded.q))
+    return total_cost(loaded, coded) - total_cost(loaded, moved)
+
+
 def factor_gain(loaded: LoadedModel, coded: Coded) -> float:
-    """The best step down the slope along y_hat, channel by channel."""
+    """A step down the slope along y_hat, channel by channel."""
     slope, curvature = slopes(loaded, coded)
-    along = (slope * coded.y_hat).sum(dim=(0, 2, 3))
-    bend = (curvature * coded.y_hat.square()).sum(dim=(0, 2, 3))
-    return float((along.square() / (2 * bend).clamp(min=1e-9)).sum())
+    along = (slope * coded.y_hat).sum(dim=(0, 2, 3), keepdim=True)
+    bend = (curvature * coded.y_hat.square()).sum(dim=(0, 2, 3), keepdim=True)
+    factor = (1 - along / bend.clamp(min=1e-9)).clamp(0.8, 1.25)
+    return moved_gain(loaded, coded, coded.y_hat * factor)
 
 
 def offset_gain(loaded: LoadedModel, coded: list[Coded]) -> dict[str, Any]:
     """Reconstruction points: the best offset for each table and magnitude 1, 2 or more."""
-    row: dict[str, Any] = {"what": "reconstruction points: the best for every table and magnitude"}
+    row: dict[str, Any] = {
+        "what": "reconstruction points: better ones for every table and magnitude"
+    }
     for q in Q:
         along, bend = (torch.zeros(SCALE_COUNT * 3) for _ in range(2))
         some = [each for each in coded if each.q == q]
         for each in some:
             slope, curvature = slopes(loaded, each)
             coded_ones = each.symbols != 0
-            bucket = each.index * 3 + each.symbols.abs().clamp(1, 3) - 1
-            places = bucket[coded_ones].long()
+            places = bucket(each)[coded_ones]
             along.index_add_(0, places, (slope * each.symbols.sign())[coded_ones])
             bend.index_add_(0, places, curvature[coded_ones])
-        gain = float((along.square() / (2 * bend).clamp(min=1e-9)).sum())
+        offsets = (along / bend.clamp(min=1e-9)).clamp(-0.25, 0.25)
+        gain = sum(
+            moved_gain(loaded, each, each.y_hat - offsets[bucket(each)] * each.symbols.sign())
+            for each in some
+        )
         row[f"q {q}"] = f"{gain / sum(each.bits for each in some):.2%}"
     return row
+
+
+def bucket(coded: Coded) -> Tensor:
+    """Table and magnitude of each symbol as one number; anything for 0."""
+    return (coded.index * 3 + coded.symbols.abs().clamp(1, 3) - 1).long()
 
 
 def filter_gain(loaded: LoadedModel, coded: Coded) -> float:

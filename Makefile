@@ -1,11 +1,12 @@
 # make demo | make test | make check: each sets up .venv on first use and runs there.
-# make weights-release TILES=... VALID=... KODAK=...: all that follows from new weights.
+# make weights-small TILES=..., make weights-release VALID=... KODAK=...: what follows from new weights.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 
-.PHONY: demo test check weights-release
+.PHONY: demo test check weights-small weights-release
 
 demo: $(READY)
 	$(BIN)/python benchmarks/demo.py demo-out
@@ -25,14 +26,17 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
-# After new weights have been copied to weights/s1: everything that is made from them, in order.
-# Then look at what changed, write the former run into earlier.json, what is new into notes.md.
-weights-release: $(READY)
-	test -d "$(TILES)" && test -d "$(VALID)" && test -d "$(KODAK)"
+# After model.safetensors and log.jsonl of a run have been copied to weights/s1, and the run before
+# has been written into earlier.json and what is new into notes.md and train.toml: first the
+# network for small sizes, which changes the model's id, then everything that is made from both.
+weights-small: $(READY)
 	$(BIN)/python -m aecodec.training.small weights/s1/model.safetensors --data $(TILES)
+
+weights-release: $(READY)
+	test -d "$(VALID)" && test -d "$(KODAK)"
 	$(BIN)/python formats/make_vectors.py
 	$(BIN)/python -m pytest
-	$(BIN)/aecodec bench $(KODAK) -o benchmarks/results/$$($(BIN)/python -c 'import aecodec; print(aecodec.__version__)')
+	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
 	$(BIN)/python -m benchmarks.speed --name kodak-size
 	$(BIN)/python -m benchmarks.speed --size 4000x3000 --repeats 1 --name 12-megapixels
 	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
@@ -41,4 +45,6 @@ weights-release: $(READY)
 	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
 	$(BIN)/python -m benchmarks.multiresolution.draw
 	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
+	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
+	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
 	$(BIN)/python benchmarks/publish.py

@@ -1,7 +1,7 @@
 """START HERE: a picture to the bytes of an .aec file and back, in the words of the glossary.
 
     encode: picture -> x -> y = g_a(x, q) -> z = h_a(y, q) -> z_symbols -> y_symbols -> payload
-    decode: payload -> z_symbols -> y_symbols -> y_hat -> x_hat = g_s(y_hat, q) -> picture
+    decode: payload -> z_symbols -> y_symbols -> y_hat -> x_hat = g_s(y_hat, q) -> filter -> picture
 
 Both directions call the same `entropy` network with the same integers; only `code_step` differs.
 From y to y_hat every tile is coded by itself; g_a and g_s know nothing of tiles (transform.py).
@@ -121,8 +121,8 @@ class Codec:
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
-        effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture,
-        of which `advance` is told: rounds begun, and how many there are.
+        effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture, of
+        which `advance` is told: rounds begun, and how many there are; from 1 on with a filter.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
         large for a chunk, AecodecError for a quality, tile or effort out of range, too little
         memory, or symbols that do not come back.
@@ -192,13 +192,12 @@ class Codec:
             payload, y_hat = encode_tile(loaded, part, q, box, verify, lean)
             payloads.append(payload)
             if fit is not None:
-                tile = pixels[box.top : box.bottom, box.left : box.right]
-                look(loaded.model, y_hat, tile, q, fit)
+                look(loaded.model, y_hat, pixels, q, box, fit)
         weight = float(loaded.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
-        numbers = fit.best(loaded.coder, weight) if fit is not None else None
+        filtered_by = fit.best(loaded.coder, weight) if fit is not None else None
         header = replace(start.header, q=q)
         return write_container(
-            replace(start, header=header, payloads=tuple(payloads), filter=numbers)
+            replace(start, header=header, payloads=tuple(payloads), filter=filtered_by)
         )
 
     def _start(self, picture: Picture, tile: int) -> Container:

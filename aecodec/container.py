@@ -428,8 +428,10 @@ def _check_filter(header: Header, data: bytes) -> None:
     """SPEC 3.7."""
     if MODES[header.mode] != "RGB":
         raise FormatError(f"a chunk {_FILTER} in a picture of mode {MODES[header.mode]}")
-    if len(data) < 4 or data[0] not in FILTER_SIDES or max(data[1:4]) >= TABLES:
+    if len(data) < 4 or data[0] not in FILTER_SIDES:
         raise FormatError(f"the chunk {_FILTER} is not a filter of side 3 or 5")
+    if max(data[1:4]) >= TABLES:
+        raise FormatError(f"the chunk {_FILTER} names a table above {TABLES - 1}")
 
 
 def _check_place(chunk: Chunk, before: list[Chunk]) -> None:

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from aecodec.container import CHUNK_BYTES, FILTER_SIDES
 from aecodec.entropy import EntropyCoder, SymbolDecoder, SymbolEncoder, Symbols
 from aecodec.errors import FormatError
-from aecodec.planes import Pixels, to_planes
+from aecodec.planes import Pixels
 
 COLOURS = 3
 LARGEST = max(FILTER_SIDES)
@@ -28,9 +28,14 @@ NEIGHBOUR, LEVEL, OFFSET = 2.0**-7, 2.0**-12, 2.0**-13
 """Units of the three kinds of numbers: of differences to neighbours, of the sample itself, and
 of 1; x_hat has the range -1/2 to 1/2."""
 NUMBER_LIMIT = 1000
-"""What an encoder sends at most; far beyond what photos need."""
+"""SPEC 3.7; far beyond what photos need."""
+EXACT = 2.0**14
+"""Samples are rounded to this part of their range for least squares: sums of products of whole
+numbers are exact, so that no order of sums, and no number of threads, changes a filter."""
 STRIP = 16
 """Rows of x_hat that are looked at at a time."""
+SURE = 0.85
+"""Share of what is saved where it was looked that is counted on elsewhere."""
 ENOUGH = 2**18
 """Pixels that suffice: of larger areas, strips are left out."""
 
@@ -88,7 +93,14 @@ def read_filter(coder: EntropyCoder, data: bytes) -> Symbols:
         decoder.finish()
     except FormatError as error:
         raise FormatError(f"the filter's {error}") from error
+    if np.abs(numbers).max() > NUMBER_LIMIT:
+        raise FormatError(f"a number of the filter is beyond {NUMBER_LIMIT}")
     return numbers.reshape(COLOURS, -1)
+
+
+def side_of(numbers: Symbols) -> int:
+    """Of a filter's numbers [3, features]: its side in pixels."""
+    return next(side for side in FILTER_SIDES if numbers_of(side) == numbers.shape[1])
 
 
 def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
@@ -97,7 +109,7 @@ def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
     Beyond its edges x_hat counts as repeated. At a smaller scale, where neighbours are unknown,
     what the filter does to an even area is done.
     """
-    side = next(side for side in FILTER_SIDES if numbers_of(side) == symbols.shape[1])
+    side = side_of(symbols)
     numbers = symbols * units(side)
     taps = torch.from_numpy(numbers[:, :-1]).view(COLOURS, COLOURS, side, side)
     level = taps[:, :, side // 2, side // 2].clone()
@@ -111,8 +123,8 @@ def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
 
 
 def features(x_hat: Tensor) -> Tensor:
-    """[1, 3, H, W] and its edges of LARGEST // 2 -> float64 [features, pixels within them]."""
-    around = F.unfold(x_hat.double(), LARGEST)[0].view(COLOURS, LARGEST**2, -1)
+    """Float64 [1, 3, H, W] and edges of LARGEST // 2 -> [features, pixels within the edges]."""
+    around = F.unfold(x_hat, LARGEST)[0].view(COLOURS, LARGEST**2, -1)
     centre = around[:, LARGEST**2 // 2].clone()
     around = around - centre[:, None]
     around[:, LARGEST**2 // 2] = centre
@@ -133,14 +145,15 @@ class FilterFit:
     def add(self, x_hat: Tensor, pixels: Pixels) -> None:
         """x_hat [1, 3, H', W'] of uint8 [H, W, 3], H' and W' at least H and W."""
         height, width = pixels.shape[:2]
-        rows = range(0, height, STRIP * -(-height * width // ENOUGH))
-        share = sum(min(STRIP, height - top) for top in rows) / height
-        x, x_hat = (planes[:, :, :height, :width].cpu() for planes in (to_planes(pixels), x_hat))
+        x_hat = (x_hat[:, :, :height, :width].cpu().double() * EXACT).round()
         padded = F.pad(x_hat, (LARGEST // 2,) * 4, mode="replicate")
+        rows = strips(height, width)
+        share = sum(min(STRIP, height - top) for top in rows) / height
         for top in rows:
             bottom = min(height, top + STRIP)
             seen = features(padded[:, :, top : bottom + LARGEST - 1])
-            error = (x - x_hat)[0, :, top:bottom].flatten(1).double()
+            x = torch.from_numpy(pixels[top:bottom].astype(np.float64)).permute(2, 0, 1) / 255 - 0.5
+            error = ((x * EXACT).round() - x_hat[0, :, top:bottom]).flatten(1)
             self.products += (seen @ seen.T).numpy() / share
             self.wanted += (error @ seen.T).numpy() / share
 
@@ -153,7 +166,7 @@ class FilterFit:
         for side in FILTER_SIDES:
             numbers, saved = self.solve(side)
             data = write_filter(coder, numbers, side)
-            left = weight * saved - 8 * (CHUNK_BYTES + len(data))
+            left = SURE * weight * saved - 8 * (CHUNK_BYTES + len(data))
             if left > gain:
                 best, gain = data, left
         return best
@@ -163,11 +176,18 @@ class FilterFit:
         places = within(side)
         products, wanted = self.products[np.ix_(places, places)], self.wanted[:, places]
         scale = units(side)
+        scale[:-1] /= EXACT
         products = products * scale * scale[:, None]
-        wanted = wanted * scale
+        wanted = wanted * scale / EXACT
         numbers = np.stack([rounded_solution(products, row, side) for row in wanted])
         saved = 2 * (numbers * wanted).sum() - ((numbers @ products) * numbers).sum()
         return numbers.astype(np.int32), float(saved)
+
+
+def strips(height: int, width: int) -> range:
+    """First rows of strips, from all of the height, that hold about ENOUGH pixels."""
+    step = -(-height * width // ENOUGH)
+    return range(max(0, min(STRIP * (step // 2), height - STRIP)), height, STRIP * step)
 
 
 def within(side: int) -> list[int]:
@@ -188,7 +208,7 @@ def rounded_solution(
     last = [*middle(side), len(wanted) - 1]
     order = np.array([n for n in range(len(wanted)) if n not in last] + last)
     products, wanted = products[np.ix_(order, order)], wanted[order]
-    products = products + np.eye(len(order)) * 1e-9 * products.diagonal().mean() + 1e-12
+    products = products + np.eye(len(order)) * (1e-9 * products.diagonal().mean() + 1e-12)
     numbers = np.zeros(len(order))
     for n in range(len(order)):
         rest = wanted[n:] - products[n:, :n] @ numbers[:n]

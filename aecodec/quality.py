@@ -1,12 +1,13 @@
 """The user's knobs: quality 1..100 is the model's rate index q 0..63, one linear step apart;
-effort 0..6 is rounds of refinement; a picture is decoded at 1/scale of its size."""
+effort 0..6 is rounds of refinement, from 1 on with a filter; a picture is decoded at 1/scale of its
+size."""
 
 from aecodec.errors import AecodecError
 
 MAX_QUALITY = 100
 MAX_Q = 63  # a model has 64 rows of gains, one a q
 ROUNDS = (0, 1, 2, 3, 4, 6, 8)
-"""of refinement (refine.py), by effort; more of them gain nothing (benchmarks/effort)"""
+"""of refinement (refine.py), by effort: their gain falls with each (benchmarks/effort)"""
 MAX_EFFORT = len(ROUNDS) - 1
 DEFAULT_EFFORT = 2  # about three times as long as effort 0
 SLOW_EFFORT = 6  # from here on a person at a terminal sees how far one photo has come

@@ -72,7 +72,7 @@ def _run_many(
 
 def _alone(task: Compress | Decompress, job: Job) -> Outcome:
     """A single file; where that is slow, with a bar on a terminal."""
-    if isinstance(task, Compress) and task.effort >= SLOW_EFFORT:
+    if isinstance(task, Compress) and task.effort >= SLOW_EFFORT and not task.target:
         with show_advance() as (_, task.advance):
             return _work(task, job)
     return _work(task, job)

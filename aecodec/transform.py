@@ -16,7 +16,7 @@ from torch import Tensor
 
 from aecodec.container import MODEL_ID_BYTES, Box, Header
 from aecodec.entropy import Symbols
-from aecodec.filter import FilterFit, apply_filter
+from aecodec.filter import FilterFit, apply_filter, side_of
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.transforms import NETWORK_STRIDE
@@ -37,12 +37,12 @@ class Latents(Protocol):
 
 
 class WholeLatents:
-    """All of y_hat in memory, [1, M, H'/16, W'/16]."""
+    """y_hat in memory, [1, M, H'/16, W'/16], of a whole picture or a tile of it."""
 
-    def __init__(self, y_hat: Tensor) -> None:
+    def __init__(self, y_hat: Tensor, box: Box | None = None) -> None:
         self.y_hat = y_hat
         height, width = (n * LATENT_STRIDE for n in y_hat.shape[2:])
-        self.box = Box(0, 0, height, width)
+        self.box = box or Box(0, 0, height, width)
 
     def area(self, box: Box) -> Tensor:
         return self.y_hat[cut(box, self.box)]
@@ -111,9 +111,10 @@ def reconstruct(
     shape = (target.height, target.width)
     pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
     rate = torch.tensor([header.q], device=model.device)
+    beside = 0 if numbers is None else side_of(numbers) // 2
     with one_arithmetic(model.device):
         for box in (box for boxes in pieces(region) for box in boxes):
-            around = grow(box, model.config.synthesis_blocks, header.width, header.height)
+            around = grow(box, model.config.synthesis_blocks, header.width, header.height, beside)
             x_hat = model.g_s(latents.area(around).to(model.device), rate, scale=scale)
             if numbers is not None:
                 x_hat = apply_filter(numbers, x_hat, scale)
@@ -127,15 +128,19 @@ def reconstruct(
 
 
 @torch.inference_mode()
-def look(model: Model, y_hat: Tensor, pixels: Pixels, q: int, fit: FilterFit) -> None:
-    """Let `fit` see what of y_hat [1, M, H'/16, W'/16] becomes of a tile, uint8 [H, W, 3].
+def look(model: Model, y_hat: Tensor, pixels: Pixels, q: int, tile: Box, fit: FilterFit) -> None:
+    """Let `fit` see what y_hat of a tile [1, M, H'/16, W'/16] becomes, beside its pixels.
 
-    The tile is taken by itself, without its neighbours.
+    pixels: uint8 [H, W, 3] of the whole picture. Of the tile, what its neighbours reach into is
+    left out, since they are not there.
     """
     height, width = pixels.shape[:2]
-    rate, latents = torch.tensor([q], device=model.device), WholeLatents(y_hat)
+    rate, latents = torch.tensor([q], device=model.device), WholeLatents(y_hat, whole(tile))
+    inside = inner(tile, reach(model.config.synthesis_blocks), width, height)
+    if inside.height <= 0 or inside.width <= 0:
+        return
     with one_arithmetic(model.device):
-        for box in (box for boxes in pieces(latents.box) for box in boxes):
+        for box in (box for boxes in pieces(inside) for box in boxes):
             around = grow(box, model.config.synthesis_blocks, width, height)
             x_hat = model.g_s(latents.area(around).to(model.device), rate)
             x_hat = x_hat[:, :, box.top - around.top :, box.left - around.left :]
@@ -172,16 +177,30 @@ def whole(box: Box) -> Box:
     return Box(top, left, bottom, right)
 
 
-def grow(box: Box, blocks: int, width: int, height: int) -> Box:
+def reach(blocks: int, beside: int = 0) -> int:
+    """How far so many blocks see, and some pixels more: whole hyper-latent positions, in pixels."""
+    return -(-(blocks * NETWORK_STRIDE + beside) // HYPER_STRIDE) * HYPER_STRIDE
+
+
+def grow(box: Box, blocks: int, width: int, height: int, beside: int = 0) -> Box:
     """The box and what so many blocks reach around it, within the padded picture."""
-    reach = -(-blocks * NETWORK_STRIDE // HYPER_STRIDE) * HYPER_STRIDE
-    box = whole(box)
+    box, far = whole(box), reach(blocks, beside)
     right, bottom = padded_size(width, height)
     return Box(
-        max(0, box.top - reach),
-        max(0, box.left - reach),
-        min(bottom, box.bottom + reach),
-        min(right, box.right + reach),
+        max(0, box.top - far),
+        max(0, box.left - far),
+        min(bottom, box.bottom + far),
+        min(right, box.right + far),
+    )
+
+
+def inner(tile: Box, far: int, width: int, height: int) -> Box:
+    """The tile without what lies that near to other tiles; perhaps nothing."""
+    return Box(
+        tile.top + far * (tile.top > 0),
+        tile.left + far * (tile.left > 0),
+        tile.bottom - far * (tile.bottom < height),
+        tile.right - far * (tile.right < width),
     )
 
 

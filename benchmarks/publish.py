@@ -58,7 +58,7 @@ def speed_table(speed: dict[str, Any]) -> str:
     width, height = speed["size"]
     lines = [
         f"| {width}x{height} photo, {speed['threads']} threads | median s | kMAC/px "
-        "| time / time of the same MACs as matrix products |",
+        "| time / time of the same MACs as matrix products, each in its precision |",
         "|---|---|---|---|",
     ]
     for row in speed["speeds"]:
@@ -78,6 +78,7 @@ def card(model: InstalledModel, folder: Path, kodak: str, speed: dict[str, Any])
     numbers = sum(tensor.numel() for tensor in network.state_dict().values())
     notes = (folder / "notes.md").read_text().strip()
     recipe = (folder / "train.toml").read_text().strip()
+    rounds = validations(log)[-1]["valid"]["rounds"]
     if model.model_id not in kodak:
         raise SystemExit(f"{RESULTS / 'table.md'} is not of model {model.model_id}")
     return f"""# Model {model.name}
@@ -108,8 +109,9 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 {compute(log, json.loads((folder / "earlier.json").read_text()))}
 ## Loss over time
 
-Estimated rate and PSNR of 16 validation crops of 256x256: the loss, a mean over five q, and
-bpp/dB at q 5, 20, 35, 50 and 62. The last row is the model's curve on validation pictures.
+Estimated rate and PSNR of 16 validation crops of 256x256, after {rounds} rounds of refinement: the
+loss, a mean over five q, and bpp/dB at q 5, 20, 35, 50 and 62. The last row is the model's curve on
+validation pictures.
 
 ![Loss over time](loss.svg)
 
@@ -128,7 +130,9 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def validations(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [entry for entry in log if "valid" in entry]
+    """Those after as many rounds of refinement as the last one."""
+    found = [entry for entry in log if "valid" in entry]
+    return [each for each in found if each["valid"]["rounds"] == found[-1]["valid"]["rounds"]]
 
 
 def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> str:
@@ -150,7 +154,8 @@ def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> str:
     lines += [f"| {run['what']} | {run['hours']:.2f} | {run['steps']} |" for run in earlier]
     lines += [f"| `train.toml` | {after - before:.2f} | {end['step']} |"]
     told = [
-        f"{after:.1f} hours in all. The last run lowered the validation loss from "
+        f"{after:.1f} hours in all. The last run lowered the validation loss (of latents after "
+        f"{end['valid']['rounds']} rounds of refinement) from "
         f"{start['valid']['loss']:.4f} to {end['valid']['loss']:.4f} and the rate at equal PSNR by "
         f"{-rate:.1f} %, in {doublings:.2f} doublings of the time. Extrapolated as powers of the "
         f"time, the next doubling would bring {loss:+.1%} of loss and {each:+.1%} of rate.",

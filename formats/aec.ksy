@@ -118,9 +118,8 @@ types:
       - id: side
         type: u1
         valid:
-          min: 3
-          max: 5
-        doc: 3 or 5 pixels.
+          any-of: [3, 5]
+        doc: Pixels.
       - id: neighbour_table
         type: u1
         valid:

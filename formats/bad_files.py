@@ -56,7 +56,7 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_lists(one, two)
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
-    yield from bad_filters(one, some_filter(codec, 3))
+    yield from bad_filters(one, some_filter(codec, 3), some_filter(codec, 3, 1001))
     yield from bad_payloads(one, codec._encoder)
 
 
@@ -187,14 +187,22 @@ def bad_alphas(one: File) -> Iterator[Invalid]:
         yield Invalid(f"3.6-{name}", f"ALPH: {what}", error, data, "decode")
 
 
-def bad_filters(one: File, good: bytes) -> Iterator[Invalid]:
-    """Section 3.7."""
+def bad_filters(one: File, good: bytes, large: bytes) -> Iterator[Invalid]:
+    """Section 3.7; large: with a number of 1001."""
     form, gray = "FLTR is not a filter of side 3 or 5", "FLTR in a picture of mode gray"
     for name, what, error, data, mode, found_by in (
         ("cut", "three bytes", form, good[:3], 0, "info"),
         ("side", "side 4", form, b"\4" + good[1:], 0, "info"),
-        ("table", "a table 64", form, good[:3] + b"\x40" + good[4:], 0, "info"),
+        (
+            "table",
+            "a table 64",
+            "FLTR names a table above 63",
+            good[:3] + b"\x40" + good[4:],
+            0,
+            "info",
+        ),
         ("gray", "in a gray picture", gray, good, 1, "info"),
+        ("number", "a number of 1001", "beyond 1000", large, 0, "decode"),
         ("words", "a word left over", "the filter's payload", good + b"\1\1\1\1", 0, "decode"),
         ("length", "a byte more", "the filter's payload", good + b"\1", 0, "decode"),
     ):

@@ -90,7 +90,9 @@ def aec_seeds() -> dict[str, bytes]:
         "filter": (Picture(photo(256, 192)[..., ::-1].copy()), 80, 256),
         "1x1": (Picture(gray[:1, :1].copy()), 100, 64),
     }
-    return {name: codec().encode(*arguments) for name, arguments in pictures.items()}
+    found = {name: codec().encode(*arguments) for name, arguments in pictures.items()}
+    assert read_container(found["filter"]).filter
+    return found
 
 
 @cache

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from aecodec import transform
 from aecodec.codec import Codec, LoadedModel, decode_latent, encode_latent
+from aecodec.container import read_container
 from aecodec.model.fixed_point import FixedAffine
 from aecodec.planes import Pixels, to_planes
 from aecodec.transform import analyze, synthesize
@@ -143,9 +144,11 @@ def test_encoding_is_deterministic(onednn: bool, threads: int, layout: str) -> N
 
 @cache
 def refined_with(onednn: bool, threads: int, layout: str) -> bytes:
-    """A file of the highest rate and default effort."""
+    """A file of the highest rate and default effort, with a filter."""
     with running(onednn, threads, layout):
-        return codec().encode(photo(WIDTH, HEIGHT), quality=100)
+        data = codec().encode(photo(WIDTH, HEIGHT)[..., ::-1], quality=100)
+    assert read_container(data).filter
+    return data
 
 
 @pytest.mark.parametrize(("onednn", "threads", "layout"), SETTINGS, ids=NAMES)

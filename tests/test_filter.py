@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from aecodec.codec import Codec, LoadedModel
-from aecodec.container import FILTER_SIDES, read_container, write_container
+from aecodec.container import FILTER_SIDES, Box, read_container, write_container
 from aecodec.errors import FormatError
 from aecodec.filter import (
     FilterFit,
@@ -21,6 +22,7 @@ from aecodec.filter import (
 )
 from aecodec.picture import psnr
 from aecodec.weights import find_model
+from tests.integer_reference import Coder, Reference
 from tests.photos import photo
 
 SIDE = 3
@@ -101,10 +103,47 @@ def test_codec_sends_a_filter_where_it_pays() -> None:
     assert numbers.any()
     plain = codec.decode_picture(without_filter(data)).pixels
     assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
-    region = codec.decode(data, region=read_container(data).header.tiles()[0])
-    assert np.array_equal(np.asarray(region), codec.decode_picture(data).pixels)
+
+
+def test_several_tiles_share_a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which fits all of them; any part of the picture comes out as of the whole."""
+    codec, pixels = Codec(), photo(300, 280)
+    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
+    data = codec.encode(strange, 80, tile=192)
+    whole = codec.decode_picture(data).pixels.astype(int)
+    assert psnr(strange, whole) > psnr(strange, codec.decode_picture(without_filter(data)).pixels)
+    monkeypatch.setattr("aecodec.transform.PIECE", 64)
+    for box in (Box(0, 0, 280, 300), Box(120, 130, 140, 131), Box(190, 60, 200, 195)):
+        part = codec.decode_picture(data, box).pixels
+        assert abs(part - whole[box.top : box.bottom, box.left : box.right]).max() <= 1
+    monkeypatch.undo()
+    for scale in (2, 4, 8):
+        small = codec.decode_picture(data, scale=scale).pixels
+        means = np.asarray(Image.fromarray(whole.astype(np.uint8)).reduce(scale))
+        assert psnr(means, small) > 34
+
+
+def test_too_small_tiles_go_without() -> None:
+    strange = (photo(300, 280) @ COLOURS.T).round().astype(np.uint8)
+    assert read_container(Codec().encode(strange[64:128, 64:], 80, tile=64)).filter is None
+
+
+def test_the_numbers_as_plain_integers_read_them(loaded: LoadedModel) -> None:
+    """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
+    numbers = some_numbers(5)
+    data = write_filter(loaded.coder, numbers, 5)
+    table = np.array([data[1]] * 76)
+    table[[12, 37, 62]], table[75] = data[2], data[3]
+    coder = Coder(data[4:], Reference(find_model(None).path).tables)
+    assert coder.symbols(np.tile(table, 3)).tolist() == numbers.flatten().tolist()
+
+
+def test_a_number_too_large_is_refused(loaded: LoadedModel) -> None:
+    numbers = some_numbers(3)
+    numbers[1, 5] = -1001
+    with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
+        read_filter(loaded.coder, write_filter(loaded.coder, numbers, 3))
 
 
 def without_filter(data: bytes) -> bytes:
-
     return write_container(replace(read_container(data), filter=None))

@@ -26,7 +26,7 @@ def test_ray_makes_the_same_files_as_the_command(tmp_path: Path) -> None:
     (tmp_path / "in" / "bad.png").write_bytes(b"no photo")
 
     ray = [sys.executable, "-m", "aecodec.ray", str(tmp_path / "in"), str(tmp_path / "ray")]
-    ray += ["--effort", "0"]  # gradients depend on the threads that share the machine
+    ray += ["--effort", "0"]  # the fastest
     quiet = os.environ | {"RAY_DEDUP_LOGS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     result = subprocess.run(ray, env=quiet, capture_output=True, text=True, timeout=240)
     assert result.returncode == 1

@@ -78,9 +78,14 @@ class DepthwiseBlock(nn.Module):
         self.act = Activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.spatial_out(self.spatial(self.act(self.spatial_in(x)))).add_(x)
+        x = plus(self.spatial_out(self.spatial(self.act(self.spatial_in(x)))), x)
         parts = self.act(self.channel_in(x)).chunk(self.fold, dim=1)
-        return self.channel_out(sum(parts[1:], parts[0])).add_(x)
+        return plus(self.channel_out(sum(parts[1:], parts[0])), x)
+
+
+def plus(x: Tensor, y: Tensor) -> Tensor:
+    """x + y; without gradients in the memory of x."""
+    return x + y if torch.is_grad_enabled() else x.add_(y)
 
 
 class PerQ(nn.Module):

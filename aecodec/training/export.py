@@ -11,13 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from aecodec.codec import quantize_latent
+from aecodec.container import Box
 from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT
 from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
 from aecodec.planes import Pixels, to_planes
+from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
 from aecodec.rate import gaussian_bits
+from aecodec.refine import refine
 from aecodec.training.data import centre
 from aecodec.training.loss import rate_distortion
 from aecodec.transform import analyze
@@ -40,11 +43,11 @@ def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> s
     return load_weights(path)[2]
 
 
-@torch.inference_mode()
 def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
     """Tables with the frequencies that symbols really have, the Gaussians where there are few.
 
-    Photos have longer tails than Gaussians, and rate-aware rounding more zeros.
+    Photos have longer tails than Gaussians, and rate-aware rounding more zeros. The symbols are
+    those of the default effort.
     """
     scales = log2_scale(torch.arange(SCALE_COUNT)).exp2().tolist()
     masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
@@ -53,10 +56,12 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
         for index, places in by_table(indexes):
             masses[index] += count(symbols[places], len(masses[index]))
 
-    for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]:
+    twin, rounds = float_twin(fixed).requires_grad_(False).eval(), effort_to_rounds(DEFAULT_EFFORT)
+    for pixels in map(centre, pictures[:: max(1, len(pictures) // FIT_PICTURES)]):
         for q in FIT_Q:
-            y, z = analyze(fixed, centre(pixels), q)
-            quantize_latent(fixed, y, z, q, put)
+            y, z = refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
+            with torch.inference_mode():
+                quantize_latent(fixed, y, z, q, put)
     return make_tables(masses)
 
 

@@ -159,7 +159,7 @@ class Trainer:
                 return
 
     def log_valid(self, report: Callable[[dict[str, Any]], None]) -> None:
-        rounds = self.config.refined_rounds if self.phase == "refined" else 0
+        rounds = self.config.refined_rounds if self.config.refined_share else 0
         if self.valid:
             valid = validate(self.ema, self.valid.items, self.lmbda, rounds)
             self.log({"valid": valid}, report)

@@ -25,7 +25,7 @@ VALID_PICTURES = 16
 def validate(
     model: Model, pictures: list[Pixels], lmbda: Tensor, rounds: int = 0
 ) -> dict[str, Any]:
-    """-> {"loss": mean over q, "points": [{"q", "bpp", "psnr"}]} on centre crops.
+    """-> {"loss": mean over q, "rounds", "points": [{"q", "bpp", "psnr"}]} on centre crops.
 
     Of latents after so many rounds of refinement.
     """
@@ -49,4 +49,5 @@ def validate(
             {"q": index, "bpp": round(float(bpp.mean()), 4), "psnr": round(float(psnr), 3)}
         )
         losses.append(float(loss))
-    return {"loss": round(math.fsum(losses) / len(losses), 4), "points": points}
+    mean = round(math.fsum(losses) / len(losses), 4)
+    return {"loss": mean, "rounds": rounds, "points": points}

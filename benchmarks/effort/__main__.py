@@ -95,9 +95,13 @@ def table(rows: list[dict[str, Any]]) -> str:
     cells = [["effort", "rounds", "BD-rate vs effort 0", "s/MP"]]
     for row in rows:
         name = row["effort"] + " (default)" * (row["effort"] == str(DEFAULT_EFFORT))
-        rate, seconds = f"{row['bd_rate']:+.2f} %", f"{row['seconds_per_megapixel']:.2f}"
+        rate, seconds = shown(row["bd_rate"]), f"{row['seconds_per_megapixel']:.2f}"
         cells.append([name, str(row["rounds"]), rate, seconds])
     return "\n".join(markdown(cells))
+
+
+def shown(rate: float | None) -> str:
+    return "no overlap" if rate is None else f"{rate:+.2f} %"
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:

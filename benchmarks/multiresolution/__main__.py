@@ -101,7 +101,7 @@ def measure_quality(codec: Codec, pictures: list[Pixels]) -> Table:
 def measure_time(codec: Codec, photo: Photo, repeats: int = 9) -> Table:
     """Median seconds of decoding a photo at every scale, in turn."""
     height, width = photo.image.shape[:2]
-    data = codec.encode(photo.image, effort=0)
+    data = codec.encode(photo.image)
     decoders: dict[str, Callable[[], Any]] = {
         f"1/{scale}": lambda scale=scale: codec.decode_picture(data, scale=scale)  # type: ignore[misc]
         for scale in SCALES

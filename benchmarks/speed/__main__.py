@@ -44,9 +44,9 @@ PRODUCT = (6144, 256, 256)
 PRODUCTS = 50
 PARTS = {
     "matrix products": {"mm", "addmm", "bmm", "baddbmm"},
-    "depthwise convolutions, transforms": {"mkldnn_convolution", "convolution", "slow_conv2d"},
-    "depthwise convolutions, entropy side": {"addcmul_"},
-    "activations": {"hardswish", "hardswish_", "clamp_", "clamp"},
+    "convolutions of the transforms, and the filter": {"mkldnn_convolution", "slow_conv2d"},
+    "depthwise convolutions of the entropy side": {"addcmul_"},
+    "activations and rounding": {"hardswish", "hardswish_", "clamp_", "clamp", "floor_", "mul_"},
     "copies and layout": {"copy_", "cat", "clone", "contiguous", "fill_", "index", "index_put_"},
 }
 """PyTorch's operations by what they are for; what is left is other element-wise work."""
@@ -72,7 +72,7 @@ def main() -> None:
     codec = Codec(device="cpu")
     speeds = measure(codec, picture, options.quality, options.repeats)
     default = median_seconds(lambda: codec.encode(picture, options.quality), options.repeats)
-    parts = profiled(codec, codec.encode(picture, options.quality, effort=0))
+    parts = profiled(codec, codec.encode(picture, options.quality))
     text = table(speeds, picture, options.threads)
     text += f"\nEncoding at the default effort {DEFAULT_EFFORT}: {default:.2f} s.\n\n"
     text += parts_table(parts)
@@ -126,7 +126,7 @@ def read_photo(path: Path | None, size: tuple[int, int] | None = None) -> Image.
 
 def measure(codec: Codec, picture: Image.Image, quality: int, repeats: int) -> list[Speed]:
     """Both directions: counted once (which also warms up), then timed."""
-    data = codec.encode(picture, quality=quality, effort=0)
+    data = codec.encode(picture, quality=quality)
     calls: dict[str, Callable[[], object]] = {
         "encode, effort 0": lambda: codec.encode(picture, quality=quality, effort=0),
         "decode": lambda: codec.decode(data),

@@ -349,9 +349,11 @@ def by_photo(photos: list[Photo], side: int) -> Rows:
         picture = centre(photo.image, side)
         rate = bd_rate(curve(other, picture), curve(ours, picture))
         busy = np.abs(np.diff(picture.astype(int).mean(axis=2))).mean()
-        rows.append({"photo": photo.name, "BD-rate": rate, "mean step to the right": f"{busy:.1f}"})
-    rows.sort(key=lambda row: -float(row["BD-rate"] or 0))
-    return rows
+        rows.append((rate or 0.0, photo.name, busy))
+    return [
+        {"photo": name, "BD-rate": f"{rate:+.1f} %", "mean step to the right": f"{busy:.1f}"}
+        for rate, name, busy in sorted(rows, reverse=True)
+    ]
 
 
 def curve(codec: BenchCodec, picture: Pixels) -> list[tuple[float, float]]:
@@ -368,7 +370,7 @@ def write(result: dict[str, Any]) -> None:
     for name in ("steps", "channels", "rate", "gains", "photos"):
         rows = result[name]
         if name == "photos":
-            rows = [row | {"BD-rate": f"{row['BD-rate']:+.1f} %"} for row in rows[:6] + rows[-2:]]
+            rows = rows[:6] + rows[-2:]
         cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
         text = between(text, name, "\n".join(markdown(cells)) + "\n")
     path.write_text(text)

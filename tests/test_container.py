@@ -251,7 +251,7 @@ BAD_FILES = {
     "xmpx twice": (file_of(chunk(b"xmpx"), chunk(b"xmpx"), TILE), "a second chunk xmpx"),
     "FLTR, cut": (file_of(chunk(b"FLTR", b"\3\0\0"), TILE), "not a filter of side 3 or 5"),
     "FLTR, side": (file_of(chunk(b"FLTR", b"\4\0\0\0"), TILE), "not a filter of side 3 or 5"),
-    "FLTR, table": (file_of(chunk(b"FLTR", b"\3\0\x40\0"), TILE), "not a filter of side"),
+    "FLTR, table": (file_of(chunk(b"FLTR", b"\3\0\x40\0"), TILE), "names a table above 63"),
     "FLTR, gray": (file_of(chunk(b"FLTR", b"\3\0\0\0"), TILE, mode=1), "FLTR in a picture of mode"),
     "ALPH twice": (file_of(chunk(b"ALPH"), chunk(b"ALPH"), TILE), "a second chunk ALPH"),
     "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "the chunk TIDX is not the tile"),

@@ -32,13 +32,13 @@ def cost(loaded: LoadedModel, pixels: np.ndarray, y: torch.Tensor, z: torch.Tens
     return bits + float(loaded.model.lmbda[Q]) * float((error**2).sum()) / 3
 
 
-def test_every_round_lowers_the_cost(loaded: LoadedModel) -> None:
+def test_refinement_lowers_the_cost(loaded: LoadedModel) -> None:
     pixels, whole = photo(192, 128), Box(0, 0, 128, 192)
     costs = [cost(loaded, pixels, *analyze(loaded.model, pixels, Q))]
     for rounds in (1, 4):
         refined = refine(loaded.float_model, pixels, Q, whole, rounds)
         costs.append(cost(loaded, pixels, *refined))
-    assert costs[1] < 0.99 * costs[0] and costs[2] < costs[1]
+    assert max(costs[1:]) < 0.97 * costs[0]
 
 
 def test_the_slope_of_the_distortion(loaded: LoadedModel) -> None:

@@ -103,20 +103,20 @@ def side_of(numbers: Symbols) -> int:
     return next(side for side in FILTER_SIDES if numbers_of(side) == numbers.shape[1])
 
 
-def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
+def apply_filter(symbols: Symbols, x_hat: Tensor, even: bool = False) -> Tensor:
     """x_hat [1, 3, H, W] -> filtered, by numbers [3, features].
 
-    Beyond its edges x_hat counts as repeated. At a smaller scale, where neighbours are unknown,
-    what the filter does to an even area is done.
+    Beyond its edges x_hat counts as repeated. even: of a small picture, whose samples are means,
+    only what the filter does to an even area is done.
     """
     side = side_of(symbols)
     numbers = symbols * units(side)
     taps = torch.from_numpy(numbers[:, :-1]).view(COLOURS, COLOURS, side, side)
     level = taps[:, :, side // 2, side // 2].clone()
     offset = torch.from_numpy(numbers[:, -1]).float().to(x_hat.device)
-    if scale > 1:
-        even = (level + torch.eye(COLOURS)).float().to(x_hat.device)
-        return F.conv2d(x_hat, even[:, :, None, None], offset)
+    if even:
+        level = (level + torch.eye(COLOURS)).float().to(x_hat.device)
+        return F.conv2d(x_hat, level[:, :, None, None], offset)
     taps[:, :, side // 2, side // 2] = torch.eye(COLOURS) + 2 * level - taps.sum(dim=(2, 3))
     padded = F.pad(x_hat, (side // 2,) * 4, mode="replicate")
     return F.conv2d(padded, taps.float().to(x_hat.device), offset)

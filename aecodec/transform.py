@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from aecodec.container import MODEL_ID_BYTES, Box, Header
 from aecodec.entropy import Symbols
 from aecodec.filter import FilterFit, apply_filter, side_of
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
-from aecodec.model.transforms import NETWORK_STRIDE
+from aecodec.model.transforms import NETWORK_STRIDE, SMALL_SCALES
 from aecodec.planes import Pixels, from_planes, padded_size, to_planes
 
 PIECE = 1024
@@ -115,9 +116,7 @@ def reconstruct(
     with one_arithmetic(model.device):
         for box in (box for boxes in pieces(region) for box in boxes):
             around = grow(box, model.config.synthesis_blocks, header.width, header.height, beside)
-            x_hat = model.g_s(latents.area(around).to(model.device), rate, scale=scale)
-            if numbers is not None:
-                x_hat = apply_filter(numbers, x_hat, scale)
+            x_hat = synthesis(model, latents.area(around).to(model.device), rate, scale, numbers)
             start, part = shrink(around, scale), shrink(box, scale)
             x_hat = x_hat[:, :, part.top - start.top :, part.left - start.left :]
             top, left = part.top - target.top, part.left - target.left
@@ -125,6 +124,18 @@ def reconstruct(
                 x_hat, part.width, part.height, gray
             )
     return pixels
+
+
+def synthesis(
+    model: Model, y_hat: Tensor, rate: Tensor, scale: int, numbers: Symbols | None
+) -> Tensor:
+    """y_hat in steps -> x_hat at 1/scale, filtered where there is a filter."""
+    if numbers is None:
+        return model.g_s(y_hat, rate, scale=scale)
+    if scale in SMALL_SCALES:
+        return apply_filter(numbers, model.g_s(y_hat, rate, scale=scale), even=True)
+    x_hat = apply_filter(numbers, model.g_s(y_hat, rate))
+    return x_hat if scale == 1 else avg_pool2d(x_hat, scale)
 
 
 @torch.inference_mode()

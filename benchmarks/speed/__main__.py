@@ -9,7 +9,7 @@ to what as many multiply-adds take as plain matrix products on the same machine 
 those of the transforms in binary32, those of the entropy side in the binary64 that keeps them
 exact; and, for comparison, as if all were binary32. A ratio of 1 would be a codec that does nothing
 but ideal arithmetic. Then where the time of decoding goes. Writes NAME.json and NAME.md beside this
-file with --name; `kodak-size` and `12-megapixels` are kept.
+file with --name; `kodak-size` is kept.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from aecodec.model import Model
 from aecodec.model.entropy_model import put_step, take_step
 from aecodec.planes import Pixels, to_planes
 from aecodec.rate import gaussian_bits, rounded
-from aecodec.transform import analyze, cut, grow, pieces, whole
+from aecodec.transform import analyze, cut, every_piece, grow, whole
 
 DAMPING = 0.5
 """Share of the way to its new aim that y goes in a round."""
@@ -145,7 +145,7 @@ class Field:
         y[inside] = y_hat
         total = torch.zeros_like(y)
         height, width = self.pixels.shape[:2]
-        for box in (box for boxes in pieces(tile) for box in boxes):
+        for box in every_piece(tile):
             near = grow(box, self.model.config.synthesis_blocks, width, height)
             place = cut(near, self.around)
             part = y[place].requires_grad_()

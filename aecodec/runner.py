@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +11,7 @@ import click
 from aecodec.batch import Job, default_workers, keep_time, run_jobs
 from aecodec.console import Failure, failing_for, say
 from aecodec.files import STANDARD, make_folder
-from aecodec.progress import show_advance
+from aecodec.progress import progress_bar, show_advance
 from aecodec.quality import SLOW_EFFORT
 from aecodec.summary import Stopwatch, total
 from aecodec.tasks import Compress, Decompress, Outcome
@@ -99,27 +98,11 @@ def _tell(outcome: Outcome, as_json: bool, tell: bool) -> None:
 @contextmanager
 def _progress(jobs: Sequence[Job]) -> Iterator[Callable[[Job], None]]:
     """A bar with files, MB/s and time left, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda job: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    sizes = {job: _size(job) for job in jobs}
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("files, {task.fields[rate]:.2f} MB/s,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress_bar("files, {task.fields[rate]:.2f} MB/s,") as bar:
+        if bar is None:
+            yield lambda job: None
+            return
+        sizes = {job: _size(job) for job in jobs}
         task = bar.add_task("", total=len(jobs), rate=0.0)
         seen = 0
 

@@ -114,7 +114,7 @@ def reconstruct(
     rate = torch.tensor([header.q], device=model.device)
     beside = 0 if numbers is None else side_of(numbers) // 2
     with one_arithmetic(model.device):
-        for box in (box for boxes in pieces(region) for box in boxes):
+        for box in every_piece(region):
             around = grow(box, model.config.synthesis_blocks, header.width, header.height, beside)
             x_hat = synthesis(model, latents.area(around).to(model.device), rate, scale, numbers)
             start, part = shrink(around, scale), shrink(box, scale)
@@ -148,10 +148,8 @@ def look(model: Model, y_hat: Tensor, pixels: Pixels, q: int, tile: Box, fit: Fi
     height, width = pixels.shape[:2]
     rate, latents = torch.tensor([q], device=model.device), WholeLatents(y_hat, whole(tile))
     inside = inner(tile, reach(model.config.synthesis_blocks), width, height)
-    if inside.height <= 0 or inside.width <= 0:
-        return
     with one_arithmetic(model.device):
-        for box in (box for boxes in pieces(inside) for box in boxes):
+        for box in every_piece(inside):
             around = grow(box, model.config.synthesis_blocks, width, height)
             x_hat = model.g_s(latents.area(around).to(model.device), rate)
             x_hat = x_hat[:, :, box.top - around.top :, box.left - around.left :]
@@ -168,6 +166,13 @@ def pieces(box: Box) -> list[list[Box]]:
     """Rows of boxes of at most PIECE pixels each way, cut at multiples of PIECE."""
     rows, columns = cuts(box.top, box.bottom), cuts(box.left, box.right)
     return [[Box(top, left, bottom, right) for left, right in columns] for top, bottom in rows]
+
+
+def every_piece(box: Box) -> list[Box]:
+    """The same, one after the other; none of a box without pixels."""
+    if box.height <= 0 or box.width <= 0:
+        return []
+    return [piece for row in pieces(box) for piece in row]
 
 
 def cuts(start: int, end: int) -> list[tuple[int, int]]:

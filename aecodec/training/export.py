@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aecodec.codec import quantize_latent
 from aecodec.container import Box
@@ -56,13 +57,19 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
         for index, places in by_table(indexes):
             masses[index] += count(symbols[places], len(masses[index]))
 
-    twin, rounds = float_twin(fixed).requires_grad_(False).eval(), effort_to_rounds(DEFAULT_EFFORT)
+    twin = float_twin(fixed).requires_grad_(False).eval()
     for pixels in map(centre, pictures[:: max(1, len(pictures) // FIT_PICTURES)]):
         for q in FIT_Q:
-            y, z = refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
+            y, z = default_latents(twin, pixels, q)
             with torch.inference_mode():
                 quantize_latent(fixed, y, z, q, put)
     return make_tables(masses)
+
+
+def default_latents(twin: Model, pixels: Pixels, q: int) -> tuple[Tensor, Tensor]:
+    """y and z of a whole photo as the default effort has them; twin: `float_twin` of the model."""
+    everything = Box(0, 0, *pixels.shape[:2])
+    return refine(twin, pixels, q, everything, effort_to_rounds(DEFAULT_EFFORT))
 
 
 @torch.inference_mode()

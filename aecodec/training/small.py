@@ -20,16 +20,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.codec import quantize_latent
-from aecodec.container import Box
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
 from aecodec.planes import Pixels, to_planes
-from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
-from aecodec.refine import refine
 from aecodec.training.data import Pictures, random_crop
+from aecodec.training.export import default_latents
 from aecodec.training.optimizer import matrices_of, muon, parameters_but
 from aecodec.weights import load_weights, read_metadata, save_weights
 
@@ -56,9 +54,7 @@ class Example:
 
 def make_example(model: Model, twin: Model, pixels: Pixels, q: int) -> Example:
     """pixels: uint8 [256, 256, 3], coded with the default effort; twin: `float_twin` of model."""
-    tile = Box(0, 0, CROP, CROP)
-    latents = refine(twin, pixels, q, tile, effort_to_rounds(DEFAULT_EFFORT))
-    return example_of(model, latents, pixels, q)
+    return example_of(model, default_latents(twin, pixels, q), pixels, q)
 
 
 @torch.inference_mode()

@@ -10,7 +10,6 @@ Writes NAME.json, NAME.md and NAME.svg beside this file.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -21,7 +20,6 @@ from unittest.mock import patch
 from matplotlib.figure import Figure
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.photos import read_folder, spread
 from aecodec.bench.plot import save
 from aecodec.bench.report import Curve
 from aecodec.bench.table import markdown
@@ -29,7 +27,7 @@ from aecodec.codec import Codec
 from aecodec.picture import psnr
 from aecodec.planes import Pixels
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
-from aecodec.training.data import centre
+from benchmarks.pictures import photo_options, read_middles
 
 HERE = Path(__file__).parent
 QUALITIES = (10, 30, 50, 70, 90)
@@ -38,14 +36,10 @@ NEAREST = "nearest"
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Compare the encoder's efforts.")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--count", type=int, default=8)
-    parser.add_argument("--side", type=int, default=256, help="of the photos' middles")
+    parser = photo_options("Compare the encoder's efforts.", count=8, side=256)
     parser.add_argument("--name", default="valid")
     options = parser.parse_args()
-    photos = spread(read_folder(options.photos, print), options.count)
-    pictures = [centre(photo.image, options.side) for photo in photos]
+    photos, pictures = read_middles(options)
     codec = Codec()
     rows = measure(codec, pictures)
     result = {"model": codec.model_id, "photos": [photo.name for photo in photos], "rows": rows}

@@ -8,13 +8,11 @@ made small is means of scale x scale samples (Pillow's `reduce`); PSNR is over 8
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -23,15 +21,15 @@ import numpy as np
 from PIL import Image
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg
-from aecodec.bench.photos import Photo, read_folder, spread
+from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg, steps_of
+from aecodec.bench.photos import Photo
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
 from aecodec.picture import psnr
 from aecodec.planes import Pixels
 from aecodec.quality import SCALES
-from aecodec.training.data import centre
 from benchmarks.multiresolution.draw import plot_arrived, plot_files
+from benchmarks.pictures import photo_options, read_middles
 
 HERE = Path(__file__).parent
 QUALITIES = (1, 20, 40, 60, 80, 100)
@@ -48,14 +46,10 @@ Table = list[dict[str, Any]]
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Measure decoding at several sizes.")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--count", type=int, default=8)
-    parser.add_argument("--side", type=int, default=512, help="of the photos' middles")
+    parser = photo_options("Measure decoding at several sizes.", count=8, side=512)
     parser.add_argument("--name", default="valid")
     options = parser.parse_args()
-    photos = spread(read_folder(options.photos, print), options.count)
-    pictures = [np.ascontiguousarray(centre(photo.image, options.side)) for photo in photos]
+    photos, pictures = read_middles(options)
     codec = Codec()
     result: dict[str, Any] = {
         "model": codec.model_id,
@@ -176,7 +170,7 @@ def curve_of(codec: BenchCodec, picture: Pixels) -> list[tuple[float, float]]:
     """-> bytes and dB of the picture at every setting."""
     found: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for step in getattr(codec, fields(codec)[0].name):
+        for step in steps_of(codec):
             path = Path(folder, f"photo{codec.suffix}")
             codec.encode(Image.fromarray(picture), step, path)
             found.append((path.stat().st_size, psnr(picture, np.asarray(codec.decode(path)))))

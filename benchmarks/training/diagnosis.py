@@ -10,7 +10,6 @@ bits + lambda x squared error.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -27,13 +26,13 @@ from torch.nn import functional as F
 
 from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
-from aecodec.bench.photos import Photo, read_folder, spread
+from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
-from aecodec.codec import LoadedModel, encode_latent, quantize_latent, tile_latents
+from aecodec.codec import LoadedModel, quantize_latent, tile_latents
 from aecodec.container import Box
-from aecodec.entropy import Indexes, Symbols, by_table
+from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
 from aecodec.model.config import STEPS
-from aecodec.model.entropy_model import SCALE_COUNT, put_step
+from aecodec.model.entropy_model import SCALE_COUNT, put_step, take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
 from aecodec.planes import Pixels, to_planes
@@ -44,6 +43,7 @@ from aecodec.training.data import centre
 from aecodec.training.loss import error_slope
 from aecodec.weights import find_model
 from benchmarks.multiresolution.__main__ import curve_of
+from benchmarks.pictures import photo_options, read_middles
 from benchmarks.publish import between
 
 HERE = Path(__file__).parent
@@ -76,21 +76,16 @@ class Coded:
 
 def main() -> None:
     """Measure, write."""
-    parser = argparse.ArgumentParser(description="Where the bits and the decibels go.")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--count", type=int, default=16)
-    parser.add_argument("--side", type=int, default=256, help="of the photos' middles")
-    options = parser.parse_args()
-    photos = read_folder(options.photos, print)
+    options = photo_options("Where the bits and the decibels go.", count=16, side=256).parse_args()
     loaded = LoadedModel.load(find_model(None).path, torch.device("cpu"))
-    pictures = [centre(photo.image, options.side) for photo in spread(photos, options.count)]
+    _, pictures = read_middles(options)
     coded = [code(loaded, picture, q, DEFAULT_EFFORT) for q in Q for picture in pictures]
     result = {
         "steps": by_step(loaded, coded),
         "channels": by_channel(loaded, coded),
         "rate": predicted_and_real(loaded, coded),
         "gains": gains(loaded, pictures, coded),
-        "photos": by_photo(photos, options.side),
+        "photos": by_photo(read_folder(options.photos, print), options.side),
     }
     write(result | {"model": loaded.model_id, "q": Q, "count": len(pictures)})
 
@@ -101,8 +96,14 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     box = Box(0, 0, height, width)
     y, z = tile_latents(loaded, picture, q, box, effort_to_rounds(effort))
     parts: list[tuple[Symbols, Indexes]] = []
-    quantize_latent(loaded.model, y, z, q, lambda *part: parts.append(part))
-    payload, y_hat, bits = encode_latent(loaded, y, z, q)
+    encoder = SymbolEncoder(loaded.coder)
+
+    def put(symbols: Symbols, indexes: Indexes) -> None:
+        parts.append((symbols, indexes))
+        encoder.put(symbols, indexes)
+
+    with torch.inference_mode():
+        y_hat = quantize_latent(loaded.model, y, z, q, put)
     symbols, index = (
         assembled([torch.from_numpy(part[kind].astype(np.float32)) for part in parts[1:]], y_hat)
         for kind in (0, 1)
@@ -110,7 +111,15 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     z_bits = float(table_bits(loaded, *parts[0]).sum())
     x = to_planes(picture)
     return Coded(
-        q, x, decoded(loaded, y_hat, q), y_hat, symbols, index, z_bits, bits, 8 * len(payload)
+        q,
+        x,
+        decoded(loaded, y_hat, q),
+        y_hat,
+        symbols,
+        index,
+        z_bits,
+        encoder.bits,
+        8 * len(encoder.finish()),
     )
 
 
@@ -151,17 +160,13 @@ def y_bits(loaded: LoadedModel, coded: Coded, shift: int = 0) -> Tensor:
 def by_step(loaded: LoadedModel, coded: list[Coded]) -> Rows:
     """Share of the bits that z and each step take, by q."""
     rows = []
-    steps = range(STEPS)
-    places = [put_step(torch.ones(1, 4, 1, 1), step, torch.zeros(1, 4, 2, 2)) for step in steps]
     for q in Q:
         found: dict[str, float] = defaultdict(float)
         for each in (each for each in coded if each.q == q):
             found["z"] += each.z_bits
-            bits = y_bits(loaded, each).float().view(4, -1, *each.index.shape[2:])
-            rows_of, columns = (n // 2 for n in each.index.shape[2:])
-            for step, place in enumerate(places):
-                mask = place[0].repeat(1, rows_of, columns)[:, None]
-                found[f"step {step + 1}"] += float((bits * mask).sum())
+            bits = y_bits(loaded, each)
+            for step in range(STEPS):
+                found[f"step {step + 1}"] += float(take_step(bits, step).sum())
         total = sum(found.values())
         rows.append({"q": q} | {name: f"{value / total:.1%}" for name, value in found.items()})
     return rows

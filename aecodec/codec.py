@@ -48,7 +48,7 @@ from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.filter import FilterFit, read_filter
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
-from aecodec.model.entropy_model import take_step
+from aecodec.model.entropy_model import put_steps, take_step
 from aecodec.model.fixed_point import float_twin, log2_scale
 from aecodec.picture import Picture, as_picture, psnr, to_pil
 from aecodec.planes import Pixels, padded_size
@@ -79,8 +79,8 @@ class LoadedModel:
         """Raises ModelError for a file that is not what it says."""
         model, tables, model_id = load_weights(path)
         model.to(device)
-        model.entropy.to("cpu")
-        model.hyper_prior.to("cpu")
+        for exact in (model.entropy, model.hyper_prior, model.points):
+            exact.to("cpu")
         return cls(model, EntropyCoder(tables), model_id)
 
 
@@ -419,18 +419,24 @@ def quantize_latent(
     put: Callable[[Symbols, Indexes], None],
     lean: float = 1.0,
 ) -> Tensor:
-    """y and z in steps -> y_hat in steps; `put` takes symbols and table indexes, five batches."""
+    """y and z in steps -> y_hat in steps; `put` takes symbols and table indexes, five batches.
+
+    y_hat, here and below, is at its reconstruction points.
+    """
     rate = torch.tensor([q])
     z_mean, z_index = hyper_parameters(model, rate, z)
     z_symbols = quantize(z, z_mean, scale(z_index), lean)
     put(as_symbols(z_symbols), as_indexes(z_index))
+    points: list[Tensor] = []
 
     def code_step(step: int, mean: Tensor, index: Tensor) -> Tensor:
         y_symbols = quantize(take_step(y, step), mean, scale(index), lean)
         put(as_symbols(y_symbols), as_indexes(index))
-        return dequantize(y_symbols, mean, index)
+        points.append(model.points(y_symbols, mean, index))
+        return dequantize(y_symbols, mean)
 
-    return in_steps(model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step))
+    y_hat = model.entropy(dequantize(z_symbols, z_mean), rate, code_step)
+    return at_points(y_hat, points)
 
 
 @torch.inference_mode()
@@ -448,14 +454,16 @@ def decode_latent(loaded: LoadedModel, payload: bytes, width: int, height: int, 
     )
     z_mean, z_index = hyper_parameters(loaded.model, rate, like)
     z_symbols = from_symbols(decoder.get(as_indexes(z_index))).view(like.shape)
+    points: list[Tensor] = []
 
     def code_step(step: int, mean: Tensor, index: Tensor) -> Tensor:
         y_symbols = from_symbols(decoder.get(as_indexes(index))).view(mean.shape)
-        return dequantize(y_symbols, mean, index)
+        points.append(loaded.model.points(y_symbols, mean, index))
+        return dequantize(y_symbols, mean)
 
-    y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean, z_index), rate, code_step)
+    y_hat = loaded.model.entropy(dequantize(z_symbols, z_mean), rate, code_step)
     decoder.finish()
-    return in_steps(y_hat)
+    return at_points(y_hat, points)
 
 
 def hyper_parameters(model: Model, q: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -469,9 +477,9 @@ def scale(index: Tensor) -> Tensor:
     return log2_scale(index).exp2()
 
 
-def in_steps(y_hat: Tensor) -> Tensor:
-    """1/16 steps, exact -> steps, floating point for the transforms."""
-    return (y_hat / SIXTEENTHS).float()
+def at_points(y_hat: Tensor, points: list[Tensor]) -> Tensor:
+    """1/16 steps, exact, and every step's points -> steps, floating point for the transforms."""
+    return (y_hat / SIXTEENTHS + put_steps(points, y_hat)).float()
 
 
 def as_symbols(values: Tensor) -> Symbols:

@@ -35,17 +35,6 @@ def quantize(value: Tensor, mean: Tensor, scale: Tensor, lean: float = 1.0) -> T
     return rate_aware_round(residual, scale, lean).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
 
 
-PULLED_TWO, PULLED_ONE = 16, 24
-"""Table indexes (scales 0.70 and 1.76 steps) below which a symbol of +-1 stands for a value 2/16
-or 1/16 nearer to the mean: where narrow distributions have the centroid of what rounds to it."""
-
-
-def pull(symbols: Tensor, index: Tensor) -> Tensor:
-    """Sixteenths of a step by which symbols are read nearer to the mean, with their sign."""
-    sixteenths = (index < PULLED_TWO).to(symbols) + (index < PULLED_ONE).to(symbols)
-    return symbols * (symbols.abs() == 1) * sixteenths
-
-
-def dequantize(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-    """Back from `quantize`: symbols, mean in 1/16 steps, table index -> latent in 1/16 steps."""
-    return symbols * SIXTEENTHS - pull(symbols, index) + mean
+def dequantize(symbols: Tensor, mean: Tensor) -> Tensor:
+    """Back from `quantize`: symbols, mean in 1/16 steps -> latent in 1/16 steps."""
+    return symbols * SIXTEENTHS + mean

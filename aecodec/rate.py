@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from aecodec.model.fixed_point import scale_index
-from aecodec.quantize import SIXTEENTHS, pull, rate_aware_round
+from aecodec.quantize import rate_aware_round
 
 PROBABILITY_FLOOR = 1e-9
 
@@ -22,8 +21,7 @@ def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
     return -torch.log2((0.5 * (upper - lower)).clamp(min=PROBABILITY_FLOOR))
 
 
-def rounded(value: Tensor, log2_scale: Tensor) -> tuple[Tensor, Tensor]:
-    """-> symbols as the encoder chooses them and what they stand for in the decoder, in steps."""
+def rounded(value: Tensor, log2_scale: Tensor) -> Tensor:
+    """-> symbols as the encoder chooses them."""
     with torch.no_grad():
-        symbols = rate_aware_round(value, log2_scale.exp2())
-        return symbols, symbols - pull(symbols, scale_index(log2_scale).round()) / SIXTEENTHS
+        return rate_aware_round(value, log2_scale.exp2())

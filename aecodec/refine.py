@@ -20,8 +20,10 @@ from torch import Tensor
 
 from aecodec.container import Box
 from aecodec.model import Model
-from aecodec.model.entropy_model import put_step, take_step
+from aecodec.model.entropy_model import SCALE_COUNT, put_steps, take_step
+from aecodec.model.fixed_point import scale_index
 from aecodec.planes import Pixels, to_planes
+from aecodec.quantize import SIXTEENTHS
 from aecodec.rate import gaussian_bits, rounded
 from aecodec.transform import analyze, cut, every_piece, grow, whole
 
@@ -99,31 +101,36 @@ def distortion_curvature(model: Model, q: Tensor) -> Tensor:
 def context_slope(
     model: Model, y: Tensor, z: Tensor, q: Tensor, network_dtype: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """-> y_hat as the file would have it, and the gradients of the bits of y after y_hat and z_hat.
+    """-> y_hat as g_s would see it, and the gradients of the bits of y after y_hat and z_hat.
 
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
     means and scales of those that come after it.
     """
     with torch.no_grad():
         z_mean, z_scale = model.hyper_prior(q)
-        z_hat = z_mean + rounded(z - z_mean, z_scale.expand_as(z))[1]
+        z_hat = z_mean + rounded(z - z_mean, z_scale.expand_as(z))
     z_hat.requires_grad_()
     coded: list[Tensor] = []
     bits: list[Tensor] = []
+    points: list[Tensor] = []
 
     def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
-        value = rounded(take_step(y, step) - mean, scale)[1]
-        bits.append(gaussian_bits(value + (mean.detach() - mean), scale).sum())
-        coded.append((mean.detach() + value).requires_grad_())
+        symbols = rounded(take_step(y, step) - mean, scale)
+        bits.append(gaussian_bits(symbols + (mean.detach() - mean), scale).sum())
+        points.append(points_of(model, symbols, mean, scale))
+        coded.append((mean.detach() + symbols).requires_grad_())
         return coded[-1]
 
     with torch.enable_grad():
         y_hat = model.entropy(z_hat, q, code_step, network_dtype)
         *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*coded[:-1], z_hat])
-    slope = torch.zeros_like(y)
-    for step, part in enumerate(slopes):
-        slope = put_step(part, step, slope)
-    return y_hat.detach(), slope, z_slope
+    return (y_hat + put_steps(points, y)).detach(), put_steps(slopes, y), z_slope
+
+
+def points_of(model: Model, symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
+    """How far from y_hat g_s sees latents, in steps; mean and scale as floating point has them."""
+    index = scale_index(log2_scale).round().clamp(0, SCALE_COUNT - 1)
+    return model.points(symbols, (mean * SIXTEENTHS).round(), index)
 
 
 @dataclass

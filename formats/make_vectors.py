@@ -28,6 +28,7 @@ from aecodec.codec import Codec, LoadedModel, decode_latent
 from aecodec.container import info, read_container
 from aecodec.entropy import SymbolDecoder
 from aecodec.errors import AecodecError
+from aecodec.model.points import PER_STEP
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 PEAK_ERROR = 1
@@ -101,13 +102,13 @@ def write_invalid(codec: Codec, vector: Invalid) -> dict[str, str]:
 
 
 def symbols_digest(loaded: LoadedModel, data: bytes) -> tuple[str, int]:
-    """SHA-256 of y_hat of every tile as SPEC 7.2 has it, and how many symbols escape."""
+    """SHA-256 of y_r of every tile as SPEC 7.2 has it, and how many symbols escape."""
     container, digest = read_container(data), hashlib.sha256()
     header = container.header
     with torch.inference_mode(), counted_escapes() as counts:
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
             y_hat = decode_latent(loaded, payload or b"", tile.width, tile.height, header.q)
-            digest.update((16 * y_hat).contiguous().numpy().astype("<i4").tobytes())
+            digest.update((PER_STEP * y_hat).contiguous().numpy().astype("<i4").tobytes())
     return digest.hexdigest(), sum(counts)
 
 

@@ -43,7 +43,7 @@ class Reference:
             self.tensors: dict[str, Integers] = {
                 name: file.get_tensor(name).astype(np.int64)
                 for name in file.keys()  # noqa: SIM118 (the file itself is no mapping)
-                if name.startswith(("entropy.", "hyper_prior.", "tables."))
+                if name.startswith(("entropy.", "hyper_prior.", "points.", "tables."))
             }
         self.latent, self.hyper = config["latent"], config["hyper"]
         self.depths = {part: config[f"{part}_blocks"] for part in ("fusion", "context")}
@@ -53,7 +53,7 @@ class Reference:
     def decode(
         self, payload: bytes, width: int, height: int, q: int
     ) -> tuple[list[Batch], Integers]:
-        """The payload of a tile of so many pixels -> hyper-latent and steps 0 to 3; y_hat."""
+        """The payload of a tile of so many pixels -> hyper-latent and steps 0 to 3; y_r."""
         coder = Coder(payload, self.tables)
         rows, columns = -(-height // 64), -(-width // 64)
         shape = (self.hyper, rows, columns)
@@ -64,13 +64,22 @@ class Reference:
         batches = [coder.batch(mean, index, everywhere)]
         fused = self.fused(values(batches[0]), q)
         y_hat = np.zeros((self.latent, 4 * rows, 4 * columns), np.int64)
+        beside = np.zeros_like(y_hat)
         for step in range(4):
             mean, index = self.predict(step, y_hat, fused, q)
             coded = step_positions(step, y_hat.shape)
             batches.append(coder.batch(mean, index, coded))
             y_hat = np.where(coded, values(batches[-1]), y_hat)
+            beside = np.where(coded, self.points(batches[-1]), beside)
         coder.finish()
-        return batches, y_hat
+        return batches, 16 * y_hat + beside
+
+    def points(self, batch: Batch) -> Integers:
+        """SPEC 4.5"""
+        k, m = batch.symbols, batch.mean
+        e = np.where(k == 0, np.sign(m), np.sign(k))
+        table = self.tensors["points.table"]
+        return e * table[batch.index, np.minimum(np.abs(k), 3), 4 + np.clip(e * m, -4, 4)]
 
     def fused(self, z_hat: Integers, q: int) -> Integers:
         """SPEC 4.3, item 1."""
@@ -163,9 +172,7 @@ def step_positions(step: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def values(batch: Batch) -> Integers:
     """What symbols stand for, in 1/16 steps (SPEC 4.1)."""
-    magnitude = np.where(batch.index < 16, 14, np.where(batch.index < 24, 15, 16))
-    steps = np.where(np.abs(batch.symbols) == 1, magnitude, 16)
-    return batch.symbols * steps + batch.mean
+    return 16 * batch.symbols + batch.mean
 
 
 class Coder:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from aecodec.codec import Codec, decode_latent, encode_latent
 from aecodec.container import MAX_TILE, read_container
+from aecodec.model.points import PER_STEP, Points
 from aecodec.quality import q_to_quality
-from aecodec.quantize import dequantize
 from aecodec.weights import find_model
 from tests.integer_reference import Batch, Reference, step_positions
 from tests.photos import photo
@@ -32,29 +32,28 @@ def product_batches(
     monkeypatch: pytest.MonkeyPatch, payload: bytes, width: int, height: int, q: int
 ) -> tuple[list[Batch], Tensor]:
     """What the product's decoder predicts and decodes, batch by batch, and y_hat in steps."""
-    batches = []
+    batches, forward = [], Points.forward
 
-    def recorded(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
+    def recorded(self: Points, symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
         batches.append(Batch(*(a[0].to(torch.int64).numpy() for a in (symbols, mean, index))))
-        return dequantize(symbols, mean, index)
+        return forward(self, symbols, mean, index)
 
     with monkeypatch.context() as patch, torch.inference_mode():
-        patch.setattr("aecodec.codec.dequantize", recorded)
+        patch.setattr(Points, "forward", recorded)
         y_hat = decode_latent(codec()._encoder, payload, width, height, q)
     return batches, y_hat
 
 
 def compare(monkeypatch: pytest.MonkeyPatch, payload: bytes, size: tuple[int, int], q: int) -> None:
     """Both decoders predict and decode the same, in every step."""
-    expected, y_hat = reference().decode(payload, *size, q)
+    (hyper, *expected), y_r = reference().decode(payload, *size, q)
     found, in_steps = product_batches(monkeypatch, payload, *size, q)
-    assert len(found) == len(expected) == 5
-    coded = [np.ones(expected[0].mean.shape, bool)]
-    coded += [step_positions(step, y_hat.shape) for step in range(4)]
+    assert len(found) == len(expected) == 4
+    coded = [step_positions(step, y_r.shape) for step in range(4)]
     for ours, theirs, chosen in zip(found, expected, coded, strict=True):
         for field in ("mean", "index", "symbols"):
             assert np.array_equal(getattr(ours, field).ravel(), getattr(theirs, field)[chosen])
-    assert np.array_equal(16 * in_steps[0].numpy(), y_hat)
+    assert np.array_equal(PER_STEP * in_steps[0].numpy(), y_r)
 
 
 @pytest.mark.parametrize("q", [3, 40, 63])

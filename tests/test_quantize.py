@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from aecodec.model.points import Points
 from aecodec.quantize import SYMBOL_LIMIT, dequantize, quantize, rate_aware_round
 
 
@@ -28,15 +29,32 @@ def test_a_symbol_moves_by_at_most_one() -> None:
 
 def test_dequantize_is_within_a_step() -> None:
     value, mean = torch.linspace(-30, 30, 601), torch.full((601,), 5.0)
-    y_hat = dequantize(quantize(value, mean, torch.full((601,), 50.0)), mean, torch.tensor(52))
+    y_hat = dequantize(quantize(value, mean, torch.full((601,), 50.0)), mean)
     assert (y_hat / 16 - value).abs().max() <= 0.51
 
 
-def test_ones_are_read_nearer_to_a_narrow_mean() -> None:
-    symbols = torch.tensor([-2.0, -1, 0, 1, 2])
-    for index, value in ((15, 14), (16, 15), (23, 15), (24, 16)):
-        y_hat = dequantize(symbols, torch.zeros(5), torch.tensor(index))
-        assert y_hat.tolist() == [-32, -value, 0, value, 32]
+def test_points_lie_on_the_side_of_the_symbol_or_else_of_the_mean() -> None:
+    points = Points()
+    points.table[7, 0, 6], points.table[7, 0, 8], points.table[7, 1, 4] = 64, 32, -16
+    points.table[7, 2, 3], points.table[7, 3, 0] = 8, 4
+    seen = {  # (symbol, mean): 1/256 steps
+        (0, 2): 64,
+        (0, -2): -64,
+        (0, 4): 32,
+        (0, -900): -32,
+        (0, 0): 0,
+        (1, 0): -16,
+        (-1, 0): 16,
+        (2, -1): 8,
+        (-2, 1): -8,
+        (2, 1): 0,
+        (3, -4): 4,
+        (-4000, 5): -4,
+    }
+    symbols, mean = (torch.tensor(column).double() for column in zip(*seen, strict=True))
+    beside = points(symbols, mean, torch.full((len(seen),), 7.0))
+    assert (256 * beside).tolist() == list(seen.values())
+    assert not points(symbols, mean, torch.full((len(seen),), 8.0)).any()
 
 
 def test_symbols_are_limited() -> None:

@@ -36,8 +36,8 @@ CONFIG = dataclasses.replace(
     warmup_steps=2,
     entropy_share=0.13,
     decay_share=0.6,
-    decoder_share=0.2,
-    refined_share=0.1,
+    decoder_share=0.4,
+    refined_share=0.2,
 )
 
 PHASES = ["entropy", "joint", "decoder", "refined"]
@@ -108,7 +108,7 @@ def test_overlap_is_orthogonal() -> None:
 
 
 def test_schedule() -> None:
-    assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.85, 0.99)] == PHASES
+    assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.7, 0.99)] == PHASES
     assert [crop_at(CONFIG, share) for share in (0, 0.9)] == [64, 128]
     assert rate_at(CONFIG, 0.2, 0) == 0.5
     assert rate_at(CONFIG, 0.2, 9) == 1.0

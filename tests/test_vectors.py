@@ -19,6 +19,7 @@ from aecodec.cli import main
 from aecodec.codec import Codec, decode_latent
 from aecodec.container import info, read_container
 from aecodec.entropy import SymbolDecoder
+from aecodec.model.points import PER_STEP
 from aecodec.picture import Picture
 
 FOLDER = Path(__file__).resolve().parents[1] / "formats" / "vectors"
@@ -79,7 +80,7 @@ def test_a_valid_file_gives_the_symbols(
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
             assert payload is not None
             y_hat = decode_latent(codec()._encoder, payload, tile.width, tile.height, header.q)
-            digest.update((16 * y_hat).contiguous().numpy().astype("<i4").tobytes())
+            digest.update((PER_STEP * y_hat).contiguous().numpy().astype("<i4").tobytes())
     assert digest.hexdigest() == vector["symbols_sha256"]
     assert escapes == vector["escapes"]
 

@@ -1,6 +1,6 @@
 """The learned model: transforms and entropy model, and the class that holds both.
 
-Read in this order: config, layers, transforms, entropy_model, fixed_point.
+Read in this order: config, layers, transforms, entropy_model, points, fixed_point.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from aecodec.model.config import Q_COUNT, ModelConfig
 from aecodec.model.entropy_model import EntropyNetwork, HyperAnalysis, HyperPrior, Whiten
 from aecodec.model.layers import PerQ
+from aecodec.model.points import Points
 from aecodec.model.transforms import (
     BRANCH_SCALE,
     SMALL_SCALES,
@@ -25,7 +26,7 @@ class Model(nn.Module):
     """All learned parts. `entropy` is what must be exact; the rest may be floating point.
 
     x planes are RGB minus one half, float [B, 3, H, W] with H and W multiples of 64; y and y_hat
-    are in quantization steps.
+    are in quantization steps, what g_s takes for y_hat at its reconstruction `points`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -47,6 +48,7 @@ class Model(nn.Module):
         self.hyper_analysis = HyperAnalysis(config)
         self.hyper_prior = HyperPrior(config)
         self.entropy = EntropyNetwork(config)
+        self.points = Points()
 
     @property
     def device(self) -> torch.device:

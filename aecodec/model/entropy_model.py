@@ -15,7 +15,7 @@ Sources: hyperprior, Balle et al. 2018 (ICLR), section 3; mean and scale, Minnen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -265,6 +265,14 @@ def take_step(y: Tensor, step: int) -> Tensor:
     """[B, M, H, W] -> the latents that `step` codes, [B, M, H/2, W/2]; H and W are even."""
     places = step_places(step, y.shape[1])
     return torch.cat([y[:, channels, rows, columns] for channels, rows, columns in places], dim=1)
+
+
+def put_steps(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+    """What belongs to the first steps, in its places of y; 0 in those of the others."""
+    y = torch.zeros_like(like)
+    for step, part in enumerate(parts):
+        y = put_step(part, step, y)
+    return y
 
 
 def put_step(values: Tensor, step: int, y: Tensor) -> Tensor:

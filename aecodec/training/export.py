@@ -1,9 +1,10 @@
-"""From a trained model to a weights file: fixed point, tables fitted to symbols, id."""
+"""From a trained model to a weights file: fixed point, points and tables fitted to symbols, id."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,16 @@ from aecodec.container import Box
 from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
-from aecodec.model.entropy_model import SCALE_COUNT
+from aecodec.model.entropy_model import SCALE_COUNT, put_steps
 from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
+from aecodec.model.points import PER_STEP, point_places
 from aecodec.planes import Pixels, to_planes
 from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.quantize import SIXTEENTHS
 from aecodec.rate import gaussian_bits
-from aecodec.refine import refine
+from aecodec.refine import CURVATURE_MIN, distortion_curvature, refine
 from aecodec.training.data import centre
-from aecodec.training.loss import rate_distortion
+from aecodec.training.loss import error_slope, rate_distortion
 from aecodec.transform import analyze
 from aecodec.weights import load_weights, save_weights
 
@@ -31,17 +34,81 @@ FIT_PICTURES = 32
 FIT_Q = tuple(range(3, Q_COUNT, 7))
 GAUSSIAN_COUNT = 300.0
 """How many symbols the Gaussian is worth when a table is fitted."""
+POINT_COUNT = 30.0
+"""How many latents the middle of the interval is worth when a point is fitted."""
+POINT_LIMIT = 127
+"""Of a point, in 1/256 steps: a step is not left."""
 
 
 def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> str:
     """Write `model` (floating point) as a weights file and check that it loads; -> its id.
 
-    The tables are fitted to the symbols of `pictures` (training pictures). Raises ModelError when
-    the fixed-point bounds do not hold.
+    Points and tables are fitted to the symbols of `pictures` (training pictures). Raises
+    ModelError when the fixed-point bounds do not hold.
     """
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
+    fixed.points.table.copy_(fit_points(fixed, pictures))
     save_weights(path, name, fixed, fit_tables(fixed, pictures))
     return load_weights(path)[2]
+
+
+def fit_points(fixed: Model, pictures: Sequence[Pixels]) -> Tensor:
+    """The table of `fixed.points`, all 0 so far, as the default effort's latents want it.
+
+    A Newton step down lambda SE, with the curvature of the linear synthesis; each place of the
+    table is held back as if POINT_COUNT latents wanted to stay.
+    """
+    along, bend = (torch.zeros(fixed.points.table.numel()) for _ in range(2))
+    twin = float_twin(fixed).requires_grad_(False).eval()
+    for pixels in some(pictures):
+        for q in FIT_Q:
+            rate = torch.tensor([q])
+            coded = code_whole(fixed, default_latents(twin, pixels, q), q)
+            slope = error_slope(twin, to_planes(pixels), rate, None, coded.y_hat)
+            mean = (coded.y_hat - coded.symbols) * SIXTEENTHS
+            places, side = point_places(coded.symbols, mean, coded.index)
+            curvature = distortion_curvature(twin, rate).expand_as(slope)
+            along.index_add_(0, places.flatten(), (slope * side).flatten())
+            bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten())
+    points = -along / (bend + POINT_COUNT * CURVATURE_MIN) * PER_STEP
+    return points.clamp(-POINT_LIMIT, POINT_LIMIT).round().view_as(fixed.points.table)
+
+
+@dataclass(frozen=True)
+class CodedLatents:
+    """y_hat in steps, its symbols and table indexes, float [1, M, H'/16, W'/16]."""
+
+    y_hat: Tensor
+    symbols: Tensor
+    index: Tensor
+
+
+@torch.no_grad()
+def code_whole(
+    fixed: Model,
+    latents: tuple[Tensor, Tensor],
+    q: int,
+    put: Callable[[Symbols, Indexes], None] = lambda symbols, indexes: None,
+) -> CodedLatents:
+    """y and z in steps -> what they are coded as; `put` as for `quantize_latent`."""
+    batches: list[tuple[Symbols, Indexes]] = []
+
+    def keep(symbols: Symbols, indexes: Indexes) -> None:
+        batches.append((symbols, indexes))
+        put(symbols, indexes)
+
+    y_hat = quantize_latent(fixed, *latents, q, keep)
+    shape = (1, -1, *(n // 2 for n in y_hat.shape[2:]))
+    symbols, index = (
+        put_steps([torch.from_numpy(part.astype(np.float32)).view(shape) for part in parts], y_hat)
+        for parts in zip(*batches[1:], strict=True)
+    )
+    return CodedLatents(y_hat, symbols, index)
+
+
+def some(pictures: Sequence[Pixels]) -> list[Pixels]:
+    """The middles of those that points and tables are fitted to."""
+    return [centre(pixels) for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]]
 
 
 def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
@@ -58,7 +125,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
             masses[index] += count(symbols[places], len(masses[index]))
 
     twin = float_twin(fixed).requires_grad_(False).eval()
-    for pixels in map(centre, pictures[:: max(1, len(pictures) // FIT_PICTURES)]):
+    for pixels in some(pictures):
         for q in FIT_Q:
             y, z = default_latents(twin, pixels, q)
             with torch.inference_mode():
@@ -107,4 +174,6 @@ def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
 
 def load_for_training(path: Path) -> Model:
     """A weights file as a floating-point model to train on: the inverse of `export`."""
-    return float_twin(load_weights(path)[0])
+    model = float_twin(load_weights(path)[0])
+    model.points.table.zero_()
+    return model

@@ -73,16 +73,16 @@ def rate_distortion(
             y, z = descend(model, y, z, q, rounds, slope, network_dtype)
     bits_of = symbol_bits if phase in FROZEN else latent_bits
     z_mean, z_scale = model.hyper_prior(q)
-    z_symbols, z_value = rounded(z - z_mean, z_scale)
-    z_hat = straight_through(z - z_mean, z_value) + z_mean
+    z_symbols = rounded(z - z_mean, z_scale)
+    z_hat = straight_through(z - z_mean, z_symbols) + z_mean
     bits = bits_of(z, z_mean, z_scale, z_symbols).sum(dim=(1, 2, 3))
     coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
         part = take_step(y, step)
-        symbols, value = rounded(part - mean, scale)
+        symbols = rounded(part - mean, scale)
         coded.append((part, mean, scale, symbols))
-        return straight_through(part - mean, value) + mean
+        return straight_through(part - mean, symbols) + mean
 
     y_hat = model.entropy(z_hat, q, code_step, network_dtype)
     if phase == "entropy":

@@ -31,6 +31,8 @@ PAUSE_SECONDS = 10.0
 """Longer than this between two steps and the process was stopped: the rest is not counted."""
 ABSURD_NORM = 20.0
 """A step whose gradient norm is this many times the running mean is skipped."""
+PLAIN_EVERY = 3
+"""In the phase `refined`, every third batch is not refined: what effort 0 codes is learnt too."""
 STATE = ("elapsed", "step", "phase", "warm_from", "norm", "skipped", "entropy_done")
 """What a checkpoint holds beside configuration, weights and optimizers."""
 
@@ -181,7 +183,8 @@ class Trainer:
             self.phase = phase
         x = batch.to(self.device, non_blocking=True).float() / 255 - 0.5
         q = self.random_q(len(x))
-        rounds = self.config.refined_rounds if phase == "refined" else 0
+        refined = phase == "refined" and self.step % PLAIN_EVERY
+        rounds = self.config.refined_rounds if refined else 0
         bpp, mse = rate_distortion(self.model, x, q, phase, torch.bfloat16, rounds)
         loss = ((bpp + self.lmbda[q] * mse) * self.weight[q]).mean()
         loss.backward()

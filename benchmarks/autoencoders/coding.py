@@ -37,8 +37,6 @@ RATIOS = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 """Steps tried, in standard deviations of the latent over all channels."""
 SAMPLES = 2**22
 """Training latents that steps and tables are fitted to, at most."""
-NO_PULL = 63
-"""A table index at which the product reads a symbol as exactly its number of steps."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ class LatentCoder:
         symbols = torch.from_numpy(decoder.get(self._indexes(count, height, width)))
         decoder.finish()
         shape = (count, len(self.step), max(1, height), max(1, width))
-        index = torch.tensor(NO_PULL)
-        sixteenths = dequantize(symbols.double().view(shape), _wide(self.median), index)
+        sixteenths = dequantize(symbols.double().view(shape), _wide(self.median))
         y_hat = (sixteenths / SIXTEENTHS * _wide(self.step)).float()
         return y_hat if height else y_hat.flatten(1)
 

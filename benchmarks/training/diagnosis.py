@@ -10,6 +10,7 @@ bits + lambda x squared error.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -28,11 +29,11 @@ from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
-from aecodec.codec import LoadedModel, quantize_latent, tile_latents
+from aecodec.codec import LoadedModel, tile_latents
 from aecodec.container import Box
 from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
 from aecodec.model.config import STEPS
-from aecodec.model.entropy_model import SCALE_COUNT, put_step, take_step
+from aecodec.model.entropy_model import SCALE_COUNT, take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
 from aecodec.planes import Pixels, to_planes
@@ -40,6 +41,7 @@ from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.rate import gaussian_bits
 from aecodec.refine import distortion_curvature
 from aecodec.training.data import centre
+from aecodec.training.export import code_whole
 from aecodec.training.loss import error_slope
 from aecodec.weights import find_model
 from benchmarks.multiresolution.__main__ import curve_of
@@ -95,29 +97,22 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     height, width = picture.shape[:2]
     box = Box(0, 0, height, width)
     y, z = tile_latents(loaded, picture, q, box, effort_to_rounds(effort))
-    parts: list[tuple[Symbols, Indexes]] = []
-    encoder = SymbolEncoder(loaded.coder)
+    encoder, after = SymbolEncoder(loaded.coder), []
 
     def put(symbols: Symbols, indexes: Indexes) -> None:
-        parts.append((symbols, indexes))
         encoder.put(symbols, indexes)
+        after.append(encoder.bits)
 
     with torch.inference_mode():
-        y_hat = quantize_latent(loaded.model, y, z, q, put)
-    symbols, index = (
-        assembled([torch.from_numpy(part[kind].astype(np.float32)) for part in parts[1:]], y_hat)
-        for kind in (0, 1)
-    )
-    z_bits = float(table_bits(loaded, *parts[0]).sum())
-    x = to_planes(picture)
+        latents = code_whole(loaded.model, (y, z), q, put)
     return Coded(
         q,
-        x,
-        decoded(loaded, y_hat, q),
-        y_hat,
-        symbols,
-        index,
-        z_bits,
+        to_planes(picture),
+        decoded(loaded, latents.y_hat, q),
+        latents.y_hat,
+        latents.symbols,
+        latents.index,
+        after[0],
         encoder.bits,
         8 * len(encoder.finish()),
     )
@@ -128,15 +123,6 @@ def decoded(loaded: LoadedModel, y_hat: Tensor, q: int) -> Tensor:
     """x_hat, 8-bit rounded, without a filter."""
     x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
     return ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
-
-
-def assembled(parts: list[Tensor], like: Tensor) -> Tensor:
-    """What was coded in the four steps, each flat, in the places of y."""
-    whole = torch.zeros_like(like)
-    height, width = (n // 2 for n in like.shape[2:])
-    for step, part in enumerate(parts):
-        whole = put_step(part.view(1, -1, height, width), step, whole)
-    return whole
 
 
 def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArray[np.float64]:
@@ -252,13 +238,18 @@ def fitted_bits(coded: list[Coded]) -> float:
 def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Rows:
     """What the best choices would bring, of which a decoder would have to be told for nothing."""
     found: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    without = replace(loaded, model=copy.deepcopy(loaded.model))
+    without.model.points.table.zero_()
     for number, each in enumerate(coded):
         picture = pictures[number % len(pictures)]
         plain, best = (code(loaded, picture, each.q, effort) for effort in (0, MAX_EFFORT))
+        middle = code(without, picture, each.q, DEFAULT_EFFORT)
         cost = total_cost(loaded, each)
         for name, gain in {
             f"latents: effort {DEFAULT_EFFORT} instead of 0": total_cost(loaded, plain) - cost,
             f"latents: effort {MAX_EFFORT}": cost - total_cost(loaded, best),
+            "reconstruction points: those of the model instead of none": total_cost(loaded, middle)
+            - cost,
             "scales: the best shift for every channel of a photo": scale_gain(loaded, each),
             "gains: a better factor for every channel of y_hat of a photo": factor_gain(
                 loaded, each
@@ -270,7 +261,7 @@ def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Ro
         {"what": name} | {f"q {q}": f"{fmean(values):.2%}" for q, values in by_q.items()}
         for name, by_q in found.items()
     ]
-    return [*rows, offset_gain(loaded, coded)]
+    return rows
 
 
 def total_cost(loaded: LoadedModel, coded: Coded) -> float:
@@ -306,34 +297,6 @@ def factor_gain(loaded: LoadedModel, coded: Coded) -> float:
     bend = (curvature * coded.y_hat.square()).sum(dim=(0, 2, 3), keepdim=True)
     factor = (1 - along / bend.clamp(min=1e-9)).clamp(0.8, 1.25)
     return moved_gain(loaded, coded, coded.y_hat * factor)
-
-
-def offset_gain(loaded: LoadedModel, coded: list[Coded]) -> dict[str, Any]:
-    """Reconstruction points: the best offset for each table and magnitude 1, 2 or more."""
-    row: dict[str, Any] = {
-        "what": "reconstruction points: better ones for every table and magnitude"
-    }
-    for q in Q:
-        along, bend = (torch.zeros(SCALE_COUNT * 3) for _ in range(2))
-        some = [each for each in coded if each.q == q]
-        for each in some:
-            slope, curvature = slopes(loaded, each)
-            coded_ones = each.symbols != 0
-            places = bucket(each)[coded_ones]
-            along.index_add_(0, places, (slope * each.symbols.sign())[coded_ones])
-            bend.index_add_(0, places, curvature[coded_ones])
-        offsets = (along / bend.clamp(min=1e-9)).clamp(-0.25, 0.25)
-        gain = sum(
-            moved_gain(loaded, each, each.y_hat - offsets[bucket(each)] * each.symbols.sign())
-            for each in some
-        )
-        row[f"q {q}"] = f"{gain / sum(each.bits for each in some):.2%}"
-    return row
-
-
-def bucket(coded: Coded) -> Tensor:
-    """Table and magnitude of each symbol as one number; anything for 0."""
-    return (coded.index * 3 + coded.symbols.abs().clamp(1, 3) - 1).long()
 
 
 def filter_gain(loaded: LoadedModel, coded: Coded) -> float:

@@ -103,23 +103,29 @@ def side_of(numbers: Symbols) -> int:
     return next(side for side in FILTER_SIDES if numbers_of(side) == numbers.shape[1])
 
 
-def apply_filter(symbols: Symbols, x_hat: Tensor, even: bool = False) -> Tensor:
+def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
     """x_hat [1, 3, H, W] -> filtered, by numbers [3, features].
 
-    Beyond its edges x_hat counts as repeated. even: of a small picture, whose samples are means,
-    only what the filter does to an even area is done.
+    Beyond its edges x_hat counts as repeated. With a scale, x_hat has the means of scale x scale
+    samples, and what lies less than a mean beside another is read between them.
     """
     side = side_of(symbols)
     numbers = symbols * units(side)
     taps = torch.from_numpy(numbers[:, :-1]).view(COLOURS, COLOURS, side, side)
     level = taps[:, :, side // 2, side // 2].clone()
-    offset = torch.from_numpy(numbers[:, -1]).float().to(x_hat.device)
-    if even:
-        level = (level + torch.eye(COLOURS)).float().to(x_hat.device)
-        return F.conv2d(x_hat, level[:, :, None, None], offset)
     taps[:, :, side // 2, side // 2] = torch.eye(COLOURS) + 2 * level - taps.sum(dim=(2, 3))
-    padded = F.pad(x_hat, (side // 2,) * 4, mode="replicate")
+    if scale > 1:
+        between = parabolas((torch.arange(side).double() - side // 2) / scale)
+        taps = torch.einsum("cdij,ir,jk->cdrk", taps, between, between)
+    offset = torch.from_numpy(numbers[:, -1]).float().to(x_hat.device)
+    padded = F.pad(x_hat, (taps.shape[-1] // 2,) * 4, mode="replicate")
     return F.conv2d(padded, taps.float().to(x_hat.device), offset)
+
+
+def parabolas(places: Tensor) -> Tensor:
+    """Weights [n, 3] of samples at -1, 0 and 1 in the parabola through them, at n places."""
+    squares = places.square()
+    return torch.stack([(squares - places) / 2, 1 - squares, (squares + places) / 2], dim=1)
 
 
 def features(x_hat: Tensor) -> Tensor:

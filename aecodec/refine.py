@@ -127,6 +127,7 @@ def context_slope(
     return (y_hat + put_steps(points, y)).detach(), put_steps(slopes, y), z_slope
 
 
+@torch.no_grad()
 def points_of(model: Model, symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
     """How far from y_hat g_s sees latents, in steps; mean and scale as floating point has them."""
     index = scale_index(log2_scale).round().clamp(0, SCALE_COUNT - 1)

@@ -112,7 +112,7 @@ def reconstruct(
     shape = (target.height, target.width)
     pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
     rate = torch.tensor([header.q], device=model.device)
-    beside = 0 if numbers is None else side_of(numbers) // 2
+    beside = 0 if numbers is None else max(scale, side_of(numbers) // 2)
     with one_arithmetic(model.device):
         for box in every_piece(region):
             around = grow(box, model.config.synthesis_blocks, header.width, header.height, beside)
@@ -133,7 +133,7 @@ def synthesis(
     if numbers is None:
         return model.g_s(y_hat, rate, scale=scale)
     if scale in SMALL_SCALES:
-        return apply_filter(numbers, model.g_s(y_hat, rate, scale=scale), even=True)
+        return apply_filter(numbers, model.g_s(y_hat, rate, scale=scale), scale)
     x_hat = apply_filter(numbers, model.g_s(y_hat, rate))
     return x_hat if scale == 1 else avg_pool2d(x_hat, scale)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from aecodec.codec import Codec, LoadedModel
 from aecodec.container import FILTER_SIDES, Box, read_container, write_container
@@ -67,11 +68,15 @@ def test_it_does_what_the_specification_says(side: int) -> None:
         assert float(found[c, r, k]) == pytest.approx(value, abs=1e-5)
 
 
-def test_an_even_area_at_every_scale() -> None:
-    numbers, x_hat = some_numbers(SIDE), torch.tensor([0.1, -0.2, 0.3])[None, :, None, None]
-    whole = apply_filter(numbers, x_hat.expand(1, 3, 8, 8))
-    small = apply_filter(numbers, x_hat.expand(1, 3, 2, 2), even=True)
-    torch.testing.assert_close(whole[:, :, ::4, ::4], small)
+@pytest.mark.parametrize("scale", [4, 8])
+@pytest.mark.parametrize("side", FILTER_SIDES)
+def test_a_parabola_is_filtered_alike_at_every_scale(side: int, scale: int) -> None:
+    numbers, n = some_numbers(side), torch.arange(5.0 * scale) / (5 * scale)
+    rows, columns = 0.3 * n.square() - 0.2 * n, 0.1 * n - 0.4 * n.square()
+    x_hat = (rows[:, None] + columns) * torch.tensor([1.0, -0.5, 2.0])[:, None, None]
+    whole = F.avg_pool2d(apply_filter(numbers, x_hat[None]), scale)
+    small = apply_filter(numbers, F.avg_pool2d(x_hat[None], scale), scale)
+    torch.testing.assert_close(small[:, :, 1:-1, 1:-1], whole[:, :, 1:-1, 1:-1])
 
 
 def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:

@@ -12,7 +12,8 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -25,6 +26,7 @@ from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
+from aecodec.container import DEFAULT_TILE, Box
 from aecodec.picture import psnr
 from aecodec.planes import Pixels
 from aecodec.quality import SCALES
@@ -56,11 +58,13 @@ def main() -> None:
         "photos": [photo.name for photo in photos],
         "quality": measure_quality(codec, pictures),
         "time": measure_time(codec, photos[0]),
+        "regions": measure_regions(codec, photos[0]),
         "arrived": measure_arrived(codec, pictures),
         "files": measure_files(codec, pictures),
     }
     (HERE / f"{options.name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    text = "\n\n".join([*map(table, (result["quality"], result["time"])), files_table(result)])
+    tables = [table(result[name]) for name in ("quality", "time", "regions")]
+    text = "\n\n".join([*tables, files_table(result)])
     (HERE / f"{options.name}.md").write_text(text + "\n")
     plot_files(result["files"], HERE / f"{options.name}.svg")
     plot_arrived(result["arrived"], HERE / f"{options.name}-arrived.svg")
@@ -93,30 +97,46 @@ def measure_quality(codec: Codec, pictures: list[Pixels]) -> Table:
 
 
 def measure_time(codec: Codec, photo: Photo, repeats: int = 9) -> Table:
-    """Median seconds of decoding a photo at every scale, in turn."""
+    """Median time of decoding a photo at every scale."""
     height, width = photo.image.shape[:2]
     data = codec.encode(photo.image)
-    decoders: dict[str, Callable[[], Any]] = {
-        f"1/{scale}": lambda scale=scale: codec.decode_picture(data, scale=scale)  # type: ignore[misc]
-        for scale in SCALES
+    seconds = in_turn([partial(codec.decode_picture, data, scale=s) for s in SCALES], repeats)
+    return [
+        {"size": f"{width}x{height}", "scale": f"1/{scale}"} | row
+        for scale, row in zip(SCALES, seconds, strict=True)
+    ]
+
+
+def measure_regions(codec: Codec, photo: Photo, repeats: int = 2) -> Table:
+    """Median time of decoding parts of a large picture of four tiles."""
+    side, tile = 2 * DEFAULT_TILE, DEFAULT_TILE
+    picture = np.asarray(Image.fromarray(photo.image).resize((side, side)))
+    data = codec.encode(picture, effort=0)
+    regions = {
+        "everything": None,
+        "the middle of one tile": Box(64, 64, tile - 64, tile - 64),
+        "128x128 of it": Box(448, 448, 576, 576),
+        "across all four tiles, 128x128": Box(tile - 64, tile - 64, tile + 64, tile + 64),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in decoders}
+    cases = [(name, region, scale) for scale in (1, 8) for name, region in regions.items()]
+    decoders = [partial(codec.decode_picture, data, region, scale) for _, region, scale in cases]
+    return [
+        {"size": f"{side}x{side}", "region": name, "scale": f"1/{scale}"} | row
+        for (name, _, scale), row in zip(cases, in_turn(decoders, repeats), strict=True)
+    ]
+
+
+def in_turn(decoders: Sequence[Callable[[], Any]], repeats: int) -> Table:
+    """Median milliseconds of each, and the share of the first one's."""
+    seconds: list[list[float]] = [[] for _ in decoders]
     for number in range(repeats + 1):
-        for name, decode in decoders.items():
+        for decode, found in zip(decoders, seconds, strict=True):
             start = time.perf_counter()
             decode()
             if number:  # the first one warms up
-                seconds[name].append(time.perf_counter() - start)
-    whole = median(seconds["1/1"])
-    return [
-        {
-            "size": f"{width}x{height}",
-            "scale": name,
-            "ms": 1e3 * median(values),
-            "share": median(values) / whole,
-        }
-        for name, values in seconds.items()
-    ]
+                found.append(time.perf_counter() - start)
+    whole = median(seconds[0])
+    return [{"ms": 1e3 * median(found), "share": median(found) / whole} for found in seconds]
 
 
 def measure_arrived(codec: Codec, pictures: list[Pixels], quality: int = 60) -> Table:

@@ -29,7 +29,7 @@ class FakeCodec:
 
 def test_multiply_adds_are_counted_per_pixel() -> None:
     speeds = speed.measure(
-        cast(Codec, FakeCodec()), Image.new("RGB", (64, 32)), quality=60, repeats=2
+        cast(Codec, FakeCodec()), Image.new("RGB", (64, 32)), quality=60, data=b"", repeats=2
     )
     assert [each.direction for each in speeds] == ["encode, effort 0", "decode"]
     assert [each.kmac_per_pixel for each in speeds] == [0.012, 0.05]

@@ -70,9 +70,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     picture = read_photo(options.photo, options.size)
     codec = Codec(device="cpu")
-    speeds = measure(codec, picture, options.quality, options.repeats)
+    data = codec.encode(picture, options.quality)
+    speeds = measure(codec, picture, options.quality, data, options.repeats)
     default = median_seconds(lambda: codec.encode(picture, options.quality), options.repeats)
-    parts = profiled(codec, codec.encode(picture, options.quality))
+    parts = profiled(codec, data)
     text = table(speeds, picture, options.threads)
     text += f"\nEncoding at the default effort {DEFAULT_EFFORT}: {default:.2f} s.\n\n"
     text += parts_table(parts)
@@ -124,9 +125,10 @@ def read_photo(path: Path | None, size: tuple[int, int] | None = None) -> Image.
         return photo.convert("RGB").resize(size or SIZE, Image.Resampling.LANCZOS)
 
 
-def measure(codec: Codec, picture: Image.Image, quality: int, repeats: int) -> list[Speed]:
-    """Both directions: counted once (which also warms up), then timed."""
-    data = codec.encode(picture, quality=quality)
+def measure(
+    codec: Codec, picture: Image.Image, quality: int, data: bytes, repeats: int
+) -> list[Speed]:
+    """Encoding, and decoding `data`: counted once (which also warms up), then timed."""
     calls: dict[str, Callable[[], object]] = {
         "encode, effort 0": lambda: codec.encode(picture, quality=quality, effort=0),
         "decode": lambda: codec.decode(data),

@@ -46,5 +46,5 @@ weights-release: $(READY)
 	$(BIN)/python -m benchmarks.multiresolution.draw
 	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
 	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
-	$(BIN)/python benchmarks/memory.py --encode 4096 --decode 8192 --json-file $(RESULTS)/memory.json
+	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
 	$(BIN)/python benchmarks/publish.py

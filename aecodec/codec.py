@@ -4,6 +4,7 @@
     decode: payload -> z_symbols -> y_symbols -> y_hat -> x_hat = g_s(y_hat, q) -> filter -> picture
 
 Both directions call the same `entropy` network with the same integers; only `code_step` differs.
+g_s sees y_hat at its reconstruction points (model/points.py).
 From y to y_hat every tile is coded by itself; g_a and g_s know nothing of tiles (transform.py).
 """
 
@@ -421,7 +422,7 @@ def quantize_latent(
 ) -> Tensor:
     """y and z in steps -> y_hat in steps; `put` takes symbols and table indexes, five batches.
 
-    y_hat, here and below, is at its reconstruction points.
+    y_hat, as everywhere outside of `entropy`, is at its reconstruction points: y_r of the SPEC.
     """
     rate = torch.tensor([q])
     z_mean, z_index = hyper_parameters(model, rate, z)
@@ -478,7 +479,10 @@ def scale(index: Tensor) -> Tensor:
 
 
 def at_points(y_hat: Tensor, points: list[Tensor]) -> Tensor:
-    """1/16 steps, exact, and every step's points -> steps, floating point for the transforms."""
+    """1/16 steps and every step's points -> steps, binary32 for the transforms.
+
+    Exact below 2^16 steps, beyond which only forged payloads lie.
+    """
     return (y_hat / SIXTEENTHS + put_steps(points, y_hat)).float()
 
 

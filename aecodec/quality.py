@@ -9,7 +9,7 @@ MAX_Q = 63  # a model has 64 rows of gains, one a q
 ROUNDS = (0, 1, 2, 3, 4, 6, 8)
 """of refinement (refine.py), by effort: their gain falls with each (benchmarks/effort)"""
 MAX_EFFORT = len(ROUNDS) - 1
-DEFAULT_EFFORT = 2  # about three times as long as effort 0
+DEFAULT_EFFORT = 2  # about four times as long as effort 0
 SLOW_EFFORT = 6  # from here on a person at a terminal sees how far one photo has come
 
 SCALES = (1, 2, 4, 8)

@@ -1,8 +1,8 @@
 """Weights files: a model as safetensors, its id, and what is installed.
 
-A file holds 16-bit floats (transforms), integers (entropy side, tables) and a few 32-bit floats
-(steps and the linear skip, which high rates need). Its metadata are name, size, configuration
-and model id. Finding and listing models does not import torch.
+A file holds 16-bit floats (transforms), integers (entropy side, points, tables) and a few 32-bit
+floats (steps and the linear skip, which high rates need). Its metadata are name, size,
+configuration and model id. Finding and listing models does not import torch.
 """
 
 from __future__ import annotations

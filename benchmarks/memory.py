@@ -1,6 +1,6 @@
 """The memory that the command needs for large pictures.
 
-    python benchmarks/memory.py [--decode 16384] [--encode 8192] [--json-file FILE]
+    python benchmarks/memory.py [--decode 8192] [--encode 4096] [--json-file FILE]
 
 Compresses a square PPM file and decompresses an .aec file to PPM, each by `aecodec` as a process of
 its own, and prints its peak resident memory, the bytes of the picture itself, and the difference.
@@ -32,8 +32,8 @@ CODE = "import sys; from aecodec.cli import main; sys.exit(main(sys.argv[1:]))"
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="Measure the memory of large pictures.")
-    parser.add_argument("--decode", metavar="SIDE", type=int, default=16384)
-    parser.add_argument("--encode", metavar="SIDE", type=int, default=8192)
+    parser.add_argument("--decode", metavar="SIDE", type=int, default=8192)
+    parser.add_argument("--encode", metavar="SIDE", type=int, default=4096)
     parser.add_argument("--json-file", type=Path)
     options = parser.parse_args()
     rows = []

@@ -1,4 +1,4 @@
-"""A tile's payload to its symbols in plain integers, by the book: SPEC 4.1 to 4.4, and slow.
+"""A tile's payload to its symbols in plain integers, by the book: SPEC 4.1 to 4.5, and slow.
 
 It reads the integer tensors of a weights file and shares no code with the product; numbers are
 written here as the specification has them. Tests compare the product with it bit for bit.

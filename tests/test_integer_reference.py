@@ -7,12 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from aecodec.codec import Codec, decode_latent, encode_latent
 from aecodec.container import MAX_TILE, read_container
 from aecodec.model.points import PER_STEP, Points
 from aecodec.quality import q_to_quality
+from aecodec.quantize import dequantize
 from aecodec.weights import find_model
 from tests.integer_reference import Batch, Reference, step_positions
 from tests.photos import photo
@@ -30,24 +32,32 @@ def reference() -> Reference:
 
 def product_batches(
     monkeypatch: pytest.MonkeyPatch, payload: bytes, width: int, height: int, q: int
-) -> tuple[list[Batch], Tensor]:
-    """What the product's decoder predicts and decodes, batch by batch, and y_hat in steps."""
+) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], list[Batch], Tensor]:
+    """What the product's decoder predicts and decodes: symbols and means of the hyper-latent, all
+    of the four steps, and y_hat in steps."""
     batches, forward = [], Points.forward
+    hyper: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
 
     def recorded(self: Points, symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
         batches.append(Batch(*(a[0].to(torch.int64).numpy() for a in (symbols, mean, index))))
         return forward(self, symbols, mean, index)
 
+    def recorded_first(symbols: Tensor, mean: Tensor) -> Tensor:
+        hyper.append((symbols[0].numpy(), mean[0].numpy()))
+        return dequantize(symbols, mean)
+
     with monkeypatch.context() as patch, torch.inference_mode():
         patch.setattr(Points, "forward", recorded)
+        patch.setattr("aecodec.codec.dequantize", recorded_first)
         y_hat = decode_latent(codec()._encoder, payload, width, height, q)
-    return batches, y_hat
+    return hyper[0], batches, y_hat
 
 
 def compare(monkeypatch: pytest.MonkeyPatch, payload: bytes, size: tuple[int, int], q: int) -> None:
     """Both decoders predict and decode the same, in every step."""
     (hyper, *expected), y_r = reference().decode(payload, *size, q)
-    found, in_steps = product_batches(monkeypatch, payload, *size, q)
+    found_hyper, found, in_steps = product_batches(monkeypatch, payload, *size, q)
+    assert all(map(np.array_equal, found_hyper, (hyper.symbols, hyper.mean)))
     assert len(found) == len(expected) == 4
     coded = [step_positions(step, y_r.shape) for step in range(4)]
     for ours, theirs, chosen in zip(found, expected, coded, strict=True):

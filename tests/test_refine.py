@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,10 @@ def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> Non
     seen, slope, z_slope = context_slope(loaded.float_model, y, z, torch.tensor([Q]))
     _, y_hat, _ = encode_latent(loaded, y, z, Q)
     assert float(((seen - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
+    pointless = copy.deepcopy(loaded.float_model)
+    pointless.points.table.zero_()
+    plain, _, _ = context_slope(pointless, y, z, torch.tensor([Q]))
+    assert float((seen - y_hat).abs().mean()) < 0.7 * float((plain - y_hat).abs().mean())
     assert slope.shape == y.shape and z_slope.shape == z.shape
     assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
 

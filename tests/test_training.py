@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import tarfile
@@ -22,6 +23,7 @@ from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import export, load_for_training
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
+from aecodec.training.loss import rate_distortion
 from aecodec.training.schedule import crop_at, phase_at, rate_at
 from aecodec.training.trainer import Trainer
 from tests.coding import decode_pixels, encode_pixels
@@ -84,6 +86,12 @@ def test_a_run_improves_resumes_and_exports(
     loaded = LoadedModel.load(path, torch.device("cpu"))
     payload = encode_pixels(loaded, photo(100, 60), 60)
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
+    for q in (10, 30, 50):  # what the points were fitted to is nearer with them
+        with_points = encode_pixels(loaded, photo(256, 256), q)
+        seen = psnr(photo(256, 256), decode_pixels(loaded, with_points, 256, 256, q))
+        plain = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
+        plain.model.points.table.zero_()
+        assert seen > psnr(photo(256, 256), decode_pixels(plain, with_points, 256, 256, q))
     again = load_for_training(path).state_dict()
     for name, value in first.ema.state_dict().items():
         unit = 0.1 if name.startswith("hyper_prior.") else 0.02  # 1/16 steps, 1/6 octaves
@@ -113,6 +121,24 @@ def test_schedule() -> None:
     assert rate_at(CONFIG, 0.2, 0) == 0.5
     assert rate_at(CONFIG, 0.2, 9) == 1.0
     assert rate_at(CONFIG, 1.0, 9) == pytest.approx(0.02)
+
+
+def test_every_third_batch_of_the_last_phase_is_not_refined(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = []
+
+    def recorded(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        rounds.append(arguments[-1])
+        return rate_distortion(*arguments)
+
+    monkeypatch.setitem(SIZES, "S", TINY)
+    monkeypatch.setattr("aecodec.training.trainer.rate_distortion", recorded)
+    trainer = Trainer(CONFIG, folder, None, tmp_path, 100.0, "cpu")
+    trainer.elapsed = 99.0
+    for _ in range(6):
+        trainer.train_step(torch.zeros(8, 3, 64, 64, dtype=torch.uint8))
+    assert rounds == [0, 2, 2, 0, 2, 2]
 
 
 def test_new_files_are_found_while_training(folder: Path, tmp_path: Path) -> None:

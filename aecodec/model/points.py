@@ -1,9 +1,9 @@
 """Reconstruction points: where g_s sees a latent, a little beside what its symbol and mean say.
 
-The middle of a quantization interval is not where latents lie in the mean: narrow distributions
-fall off within it, and small means of almost certain zeros are hardly better than zero. A table of
-the model, fitted after training, says for every scale, magnitude of the symbol and mean how far
-beside. Contexts see y_hat as it is, so that nothing learned depends on the table.
+Latents do not lie, on average, in the middle of what rounds to a symbol: distributions fall off
+within it, rate-aware rounding moves its ends outwards, and small means of almost certain zeros are
+hardly better than zero. A table of the model, fitted after training, says for every scale,
+magnitude of the symbol and mean how far beside. Contexts see y_hat as it is.
 (Centroids of the decoder: Sullivan 1996, IEEE Trans. Information Theory 42(5).)
 """
 
@@ -21,7 +21,7 @@ SYMBOLS, MEANS = 3, 4
 
 
 class Points(nn.Module):
-    """Symbols, means and table indexes -> how far g_s sees the latents beside y_hat (SPEC 5.1)."""
+    """Symbols, means and table indexes -> how far g_s sees the latents beside y_hat (SPEC 4.5)."""
 
     def __init__(self) -> None:
         super().__init__()

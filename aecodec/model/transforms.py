@@ -26,6 +26,7 @@ BLOCK = LATENT_STRIDE
 PATCH = 3 * BLOCK * BLOCK
 NETWORK_STRIDE = 8
 SMALL_BLOCKS = 3
+"""SPEC 5.7: part of every weights file, so frozen like the format."""
 SMALL_SCALES = (4, 8)
 BRANCH_SCALE = 0.05
 """Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
@@ -136,7 +137,7 @@ def mean_of_pixels(rows: Tensor, scale: int) -> Tensor:
 
 
 class SmallSynthesis(SynthesisTrunk):
-    """Network of g_s for pictures at 1/4 and 1/8 of the size: half of its work.
+    """Network of g_s for pictures at 1/4 and 1/8 of the size: half of the work in size S.
 
     Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H/scale, W/scale]. Training starts it as
     the first blocks of the whole network.

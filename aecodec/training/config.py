@@ -54,7 +54,8 @@ class TrainConfig:
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
     refined_share: float
-    """last share of the budget: as before, of latents refined for each crop (aecodec.refine)"""
+    """last share of the budget: as before, of latents refined for each crop (aecodec.refine), but
+    for every third batch"""
     refined_rounds: int
 
     def __post_init__(self) -> None:

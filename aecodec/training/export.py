@@ -37,7 +37,7 @@ GAUSSIAN_COUNT = 300.0
 POINT_COUNT = 30.0
 """How many latents the middle of the interval is worth when a point is fitted."""
 POINT_LIMIT = 127
-"""Of a point, in 1/256 steps: a step is not left."""
+"""Of a point, in 1/256 steps: less than half a step."""
 
 
 def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> str:
@@ -47,6 +47,7 @@ def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> s
     ModelError when the fixed-point bounds do not hold.
     """
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
+    fixed.points.table.zero_()
     fixed.points.table.copy_(fit_points(fixed, pictures))
     save_weights(path, name, fixed, fit_tables(fixed, pictures))
     return load_weights(path)[2]
@@ -58,9 +59,10 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels]) -> Tensor:
     A Newton step down lambda SE, with the curvature of the linear synthesis; each place of the
     table is held back as if POINT_COUNT latents wanted to stay.
     """
-    along, bend = (torch.zeros(fixed.points.table.numel()) for _ in range(2))
+    size = fixed.points.table.numel()
+    along, bend = (torch.zeros(size, dtype=torch.float64) for _ in range(2))
     twin = float_twin(fixed).requires_grad_(False).eval()
-    for pixels in some(pictures):
+    for pixels in fitted_middles(pictures):
         for q in FIT_Q:
             rate = torch.tensor([q])
             coded = code_whole(fixed, default_latents(twin, pixels, q), q)
@@ -68,8 +70,8 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels]) -> Tensor:
             mean = (coded.y_hat - coded.symbols) * SIXTEENTHS
             places, side = point_places(coded.symbols, mean, coded.index)
             curvature = distortion_curvature(twin, rate).expand_as(slope)
-            along.index_add_(0, places.flatten(), (slope * side).flatten())
-            bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten())
+            along.index_add_(0, places.flatten(), (slope * side).flatten().double())
+            bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten().double())
     points = -along / (bend + POINT_COUNT * CURVATURE_MIN) * PER_STEP
     return points.clamp(-POINT_LIMIT, POINT_LIMIT).round().view_as(fixed.points.table)
 
@@ -106,7 +108,7 @@ def code_whole(
     return CodedLatents(y_hat, symbols, index)
 
 
-def some(pictures: Sequence[Pixels]) -> list[Pixels]:
+def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
     """The middles of those that points and tables are fitted to."""
     return [centre(pixels) for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]]
 
@@ -125,7 +127,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
             masses[index] += count(symbols[places], len(masses[index]))
 
     twin = float_twin(fixed).requires_grad_(False).eval()
-    for pixels in some(pictures):
+    for pixels in fitted_middles(pictures):
         for q in FIT_Q:
             y, z = default_latents(twin, pixels, q)
             with torch.inference_mode():

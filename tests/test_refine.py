@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -40,7 +41,8 @@ def test_refinement_lowers_the_cost(loaded: LoadedModel) -> None:
     for rounds in (1, 4):
         refined = refine(loaded.float_model, pixels, Q, whole, rounds)
         costs.append(cost(loaded, pixels, *refined))
-    assert max(costs[1:]) < 0.97 * costs[0]
+    assert costs[2] < costs[1] < 0.98 * costs[0]
+    assert costs[2] < 0.97 * costs[0]
 
 
 def test_the_slope_of_the_distortion(loaded: LoadedModel) -> None:
@@ -68,10 +70,11 @@ def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> Non
     seen, slope, z_slope = context_slope(loaded.float_model, y, z, torch.tensor([Q]))
     _, y_hat, _ = encode_latent(loaded, y, z, Q)
     assert float(((seen - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
-    pointless = copy.deepcopy(loaded.float_model)
-    pointless.points.table.zero_()
-    plain, _, _ = context_slope(pointless, y, z, torch.tensor([Q]))
-    assert float((seen - y_hat).abs().mean()) < 0.7 * float((plain - y_hat).abs().mean())
+    pointless = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
+    pointless.model.points.table.zero_()
+    beside = y_hat - encode_latent(pointless, y, z, Q)[1]
+    seen_beside = seen - context_slope(pointless.float_model, y, z, torch.tensor([Q]))[0]
+    assert float((seen_beside - beside).abs().mean()) < 0.3 * float(beside.abs().mean())
     assert slope.shape == y.shape and z_slope.shape == z.shape
     assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
 

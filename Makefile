@@ -40,7 +40,7 @@ weights-release: $(READY)
 	$(BIN)/python -m benchmarks.speed --name kodak-size
 	$(BIN)/python -m benchmarks.speed --size 4000x3000 --repeats 1 --name 12-megapixels
 	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
-	$(BIN)/python -m benchmarks.effort $(KODAK) --count 6 --side 384 --name kodak
+	$(BIN)/python -m benchmarks.effort $(KODAK) --count 24 --side 384 --name kodak
 	$(BIN)/python -m benchmarks.multiresolution $(VALID) --side 384 --name valid
 	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
 	$(BIN)/python -m benchmarks.multiresolution.draw

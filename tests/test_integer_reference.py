@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.codec import Codec, decode_latent, encode_latent
+from aecodec.codec import Codec, decode_latent, encode_latent, hyper_parameters
 from aecodec.container import MAX_TILE, read_container
 from aecodec.model.points import PER_STEP, Points
 from aecodec.quality import q_to_quality
@@ -58,6 +58,9 @@ def compare(monkeypatch: pytest.MonkeyPatch, payload: bytes, size: tuple[int, in
     (hyper, *expected), y_r = reference().decode(payload, *size, q)
     found_hyper, found, in_steps = product_batches(monkeypatch, payload, *size, q)
     assert all(map(np.array_equal, found_hyper, (hyper.symbols, hyper.mean)))
+    like = torch.empty(1, *hyper.mean.shape)
+    _, index = hyper_parameters(codec()._encoder.model, torch.tensor([q]), like)
+    assert np.array_equal(index[0].numpy(), hyper.index)
     assert len(found) == len(expected) == 4
     coded = [step_positions(step, y_r.shape) for step in range(4)]
     for ours, theirs, chosen in zip(found, expected, coded, strict=True):

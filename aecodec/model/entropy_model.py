@@ -271,13 +271,18 @@ def put_steps(parts: Sequence[Tensor], like: Tensor) -> Tensor:
     """What belongs to the first steps, in its places of y; 0 in those of the others."""
     y = torch.zeros_like(like)
     for step, part in enumerate(parts):
-        y = put_step(part, step, y)
+        set_step(part, step, y)
     return y
 
 
 def put_step(values: Tensor, step: int, y: Tensor) -> Tensor:
     """Inverse of `take_step`: a copy of y with the latents of a step set."""
     y = y.clone()
+    set_step(values, step, y)
+    return y
+
+
+def set_step(values: Tensor, step: int, y: Tensor) -> None:
+    """The same, in y itself."""
     for channels, rows, columns in step_places(step, y.shape[1]):
         y[:, channels, rows, columns] = values[:, channels]
-    return y

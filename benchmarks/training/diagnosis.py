@@ -257,11 +257,10 @@ def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Ro
             f"filter: the best over {FILTER}x{FILTER}, told for nothing": filter_gain(loaded, each),
         }.items():
             found[name][each.q].append(gain / each.bits)
-    rows = [
+    return [
         {"what": name} | {f"q {q}": f"{fmean(values):.2%}" for q, values in by_q.items()}
         for name, by_q in found.items()
     ]
-    return rows
 
 
 def total_cost(loaded: LoadedModel, coded: Coded) -> float:

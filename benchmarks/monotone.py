@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from aecodec.bench.photos import read_folder
-from aecodec.codec import LoadedModel, encode_latent
 from aecodec.model.config import Q_COUNT
 from aecodec.picture import psnr
 from aecodec.planes import Pixels
+from aecodec.tile import LoadedModel, encode_latent
 from aecodec.training.data import centre
 from aecodec.transform import analyze, synthesize
 from aecodec.weights import find_model

@@ -22,16 +22,10 @@ from good_files import (
 from numpy.typing import NDArray
 from PIL import Image
 
-from aecodec.codec import (
-    Codec,
-    LoadedModel,
-    as_indexes,
-    as_symbols,
-    hyper_parameters,
-    quantize_latent,
-)
+from aecodec.codec import Codec
 from aecodec.entropy import SymbolEncoder
 from aecodec.quality import q_to_quality
+from aecodec.tile import LoadedModel, as_indexes, as_symbols, hyper_parameters, quantize_latent
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from aecodec.codec import Codec, LoadedModel, encode_latent
+from aecodec.codec import Codec
 from aecodec.container import read_container, write_container
 from aecodec.filter import numbers_of, write_filter
 from aecodec.metadata import Metadata
 from aecodec.picture import Picture
 from aecodec.quality import q_to_quality
+from aecodec.tile import LoadedModel, encode_latent
 
 SIGNATURE = b"\x89AEC\r\n\x1a\n"
 Pixels = NDArray[np.uint8]

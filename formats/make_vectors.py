@@ -24,11 +24,12 @@ from good_files import Valid, valid_vectors
 from numpy.typing import NDArray
 from PIL import Image
 
-from aecodec.codec import Codec, LoadedModel, decode_latent
+from aecodec.codec import Codec
 from aecodec.container import info, read_container
 from aecodec.entropy import SymbolDecoder
 from aecodec.errors import AecodecError
 from aecodec.model.points import PER_STEP
+from aecodec.tile import LoadedModel, decode_latent
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 PEAK_ERROR = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from aecodec.codec import LoadedModel, decode_latent, encode_latent
 from aecodec.planes import Pixels
+from aecodec.tile import LoadedModel, decode_latent, encode_latent
 from aecodec.transform import analyze, synthesize
 
 

@@ -14,10 +14,12 @@ from PIL import Image
 
 import aecodec
 from aecodec import codec as codec_module
-from aecodec.codec import Codec, decode_latent, encode_latent
+from aecodec import tile as tile_module
+from aecodec.codec import Codec
 from aecodec.container import read_container, write_container
 from aecodec.picture import Picture, psnr
 from aecodec.planes import to_planes
+from aecodec.tile import decode_latent, encode_latent
 from aecodec.training.export import load_for_training
 from aecodec.training.loss import rate_distortion
 from aecodec.transform import analyze, synthesize
@@ -130,7 +132,7 @@ def test_device_that_is_not_there() -> None:
 
 def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Codec()
-    monkeypatch.setattr(codec_module.LoadedModel, "load", None)
+    monkeypatch.setattr(tile_module.LoadedModel, "load", None)
     own.decode(own.encode(photo(16, 16)))
 
 
@@ -158,7 +160,7 @@ def test_bytes_and_psnr_rise_with_q() -> None:
 def test_verify_compares_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = photo(64, 48)
     assert codec().encode(pixels, verify=True) == codec().encode(pixels)
-    decode = codec_module.decode_latent
-    monkeypatch.setattr(codec_module, "decode_latent", lambda *a: decode(*a) + 1)
+    decode = tile_module.decode_latent
+    monkeypatch.setattr(tile_module, "decode_latent", lambda *a: decode(*a) + 1)
     with pytest.raises(aecodec.AecodecError, match="please report this"):
         codec().encode(pixels, verify=True)

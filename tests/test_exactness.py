@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from aecodec import transform
-from aecodec.codec import Codec, LoadedModel, decode_latent, encode_latent
+from aecodec.codec import Codec
 from aecodec.container import read_container
 from aecodec.model.fixed_point import FixedAffine
 from aecodec.planes import Pixels, to_planes
+from aecodec.tile import LoadedModel, decode_latent, encode_latent
 from aecodec.transform import analyze, synthesize
 from tests.photos import photo
 

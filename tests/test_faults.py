@@ -356,7 +356,7 @@ def test_too_little_memory_for_the_model(monkeypatch: pytest.MonkeyPatch) -> Non
             "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
         )
 
-    monkeypatch.setattr("aecodec.codec.load_weights", load)
+    monkeypatch.setattr("aecodec.tile.load_weights", load)
     with pytest.raises(AecodecError, match="memory"):
         Codec()
 

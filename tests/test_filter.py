@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from aecodec.codec import Codec, LoadedModel
+from aecodec.codec import Codec
 from aecodec.container import FILTER_SIDES, Box, read_container, write_container
 from aecodec.errors import FormatError
 from aecodec.filter import (
@@ -22,6 +22,7 @@ from aecodec.filter import (
     write_filter,
 )
 from aecodec.picture import psnr
+from aecodec.tile import LoadedModel
 from aecodec.transform import shrink
 from aecodec.weights import find_model
 from tests.integer_reference import Coder, Reference

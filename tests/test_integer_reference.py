@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.codec import Codec, decode_latent, encode_latent, hyper_parameters
+from aecodec.codec import Codec
 from aecodec.container import MAX_TILE, read_container
 from aecodec.model.points import PER_STEP, Points
 from aecodec.quality import q_to_quality
 from aecodec.quantize import dequantize
+from aecodec.tile import decode_latent, encode_latent, hyper_parameters
 from aecodec.weights import find_model
 from tests.integer_reference import Batch, Reference, step_positions
 from tests.photos import photo
@@ -48,7 +49,7 @@ def product_batches(
 
     with monkeypatch.context() as patch, torch.inference_mode():
         patch.setattr(Points, "forward", recorded)
-        patch.setattr("aecodec.codec.dequantize", recorded_first)
+        patch.setattr("aecodec.tile.dequantize", recorded_first)
         y_hat = decode_latent(codec()._encoder, payload, width, height, q)
     return hyper[0], batches, y_hat
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from aecodec.codec import Codec, LoadedModel, encode_latent, encode_tile, tile_latents
+from aecodec.codec import Codec
 from aecodec.container import Box, read_container
 from aecodec.errors import AecodecError
 from aecodec.quality import MAX_EFFORT, ROUNDS, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS
 from aecodec.refine import Field, context_slope, refine
+from aecodec.tile import LoadedModel, encode_latent, encode_tile, tile_latents
 from aecodec.transform import analyze, grow, synthesize
 from aecodec.weights import find_model
 from tests.photos import photo

@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from aecodec.codec import LoadedModel
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import SIZES, ModelConfig
 from aecodec.picture import psnr
 from aecodec.planes import to_planes
+from aecodec.tile import LoadedModel
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import code_whole, default_latents, export, load_for_training

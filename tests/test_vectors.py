@@ -16,11 +16,12 @@ from PIL import Image
 
 import aecodec
 from aecodec.cli import main
-from aecodec.codec import Codec, decode_latent
+from aecodec.codec import Codec
 from aecodec.container import info, read_container
 from aecodec.entropy import SymbolDecoder
 from aecodec.model.points import PER_STEP
 from aecodec.picture import Picture
+from aecodec.tile import decode_latent
 
 FOLDER = Path(__file__).resolve().parents[1] / "formats" / "vectors"
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text())

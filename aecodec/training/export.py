@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.codec import quantize_latent
 from aecodec.container import Box
 from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
 from aecodec.model import Model
@@ -25,6 +24,7 @@ from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
 from aecodec.quantize import SIXTEENTHS
 from aecodec.rate import gaussian_bits
 from aecodec.refine import CURVATURE_MIN, distortion_curvature, refine
+from aecodec.tile import quantize_latent
 from aecodec.training.data import centre
 from aecodec.training.loss import error_slope, rate_distortion
 from aecodec.transform import analyze

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from aecodec.codec import quantize_latent
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
 from aecodec.planes import Pixels, to_planes
+from aecodec.tile import quantize_latent
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import default_latents
 from aecodec.training.optimizer import matrices_of, muon, parameters_but

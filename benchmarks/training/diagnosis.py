@@ -29,7 +29,6 @@ from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
-from aecodec.codec import LoadedModel, tile_latents
 from aecodec.container import Box
 from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
 from aecodec.model.config import STEPS
@@ -40,6 +39,7 @@ from aecodec.planes import Pixels, to_planes
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.rate import gaussian_bits
 from aecodec.refine import distortion_curvature
+from aecodec.tile import LoadedModel, tile_latents
 from aecodec.training.data import centre
 from aecodec.training.export import code_whole
 from aecodec.training.loss import error_slope

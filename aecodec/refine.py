@@ -7,7 +7,9 @@ gradient of what its file is judged by, bits + lambda MSE, at the latents that a
 One round is a proximal step. y is what rounding aims at. At y_hat, the distortion and the bits
 that y_hat causes elsewhere as context have the gradient g, and curvature mostly that of the linear
 synthesis, c = 2/3 lambda step^2 bits a squared step; so the aim of the next round is y_hat - g / c,
-damped. A latent's own bits are left to the rate-aware rounding, which knows them.
+damped. A latent's own bits are left to the rate-aware rounding, which knows them. The gradient is
+taken at the reconstruction points, where g_s sees y_hat; the aim starts from y_hat itself, since
+rounding knows nothing of points.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ from aecodec.quantize import SIXTEENTHS
 from aecodec.rate import gaussian_bits, rounded
 from aecodec.transform import analyze, cut, every_piece, grow, whole
 
-DAMPING = 0.5
-"""Share of the way to its new aim that y goes in a round."""
+FIRST_DAMPING, LAST_DAMPING = 0.75, 0.25
+"""Share of the way to its new aim that y goes in the first and in the last round."""
 CURVATURE_MIN = 16.0
 """The curvature where the linear synthesis says less; that of an ideal quantizer is 17.3."""
-HYPER_RATE = 0.001
+HYPER_RATE = 0.003
 """Steps that z moves by, for a gradient of one bit a step."""
 LMBDA_SHARE = 1.1
 """What the gradient takes for lambda, as a share of it: a photo's latents, refined, cost less at
@@ -85,12 +87,18 @@ def descend(
     squared error of the three samples; all of the shape of y.
     """
     curvature = (LMBDA_SHARE * distortion_curvature(model, q)).clamp(min=CURVATURE_MIN)
-    for _ in range(rounds):
-        y_hat, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
-        slope = y_slope + LMBDA_SHARE * distortion_slope(y_hat)
-        y = y + DAMPING * (y_hat - slope / curvature - y)
+    for damping in dampings(rounds):
+        y_hat, points, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
+        slope = y_slope + LMBDA_SHARE * distortion_slope(y_hat + points)
+        y = y + damping * (y_hat - slope / curvature - y)
         z = z - HYPER_RATE * z_slope
     return y, z
+
+
+def dampings(rounds: int) -> list[float]:
+    """Of every round: falling, so that latents come to rest; of a single one, the middle."""
+    fall = LAST_DAMPING / FIRST_DAMPING
+    return [FIRST_DAMPING * fall ** ((n + 0.5) / rounds) for n in range(rounds)]
 
 
 def distortion_curvature(model: Model, q: Tensor) -> Tensor:
@@ -100,8 +108,8 @@ def distortion_curvature(model: Model, q: Tensor) -> Tensor:
 
 def context_slope(
     model: Model, y: Tensor, z: Tensor, q: Tensor, network_dtype: torch.dtype | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """-> y_hat as g_s would see it, and the gradients of the bits of y after y_hat and z_hat.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """-> y_hat, its points, and the gradients of the bits of y after y_hat and z_hat.
 
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
     means and scales of those that come after it.
@@ -124,7 +132,7 @@ def context_slope(
     with torch.enable_grad():
         y_hat = model.entropy(z_hat, q, code_step, network_dtype)
         *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*coded[:-1], z_hat])
-    return (y_hat + put_steps(points, y)).detach(), put_steps(slopes, y), z_slope
+    return y_hat.detach(), put_steps(points, y), put_steps(slopes, y), z_slope
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from aecodec.model.config import SIZES, ModelConfig
 from aecodec.picture import psnr
 from aecodec.planes import to_planes
 from aecodec.tile import LoadedModel
+from aecodec.training import small
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import code_whole, default_latents, export, load_for_training
@@ -26,7 +27,7 @@ from aecodec.training.initialise import best_overlap, initialise, lmbda_table
 from aecodec.training.loss import rate_distortion
 from aecodec.training.schedule import crop_at, phase_at, rate_at
 from aecodec.training.trainer import Trainer
-from aecodec.weights import load_weights
+from aecodec.weights import find_model, load_weights
 from tests.coding import decode_pixels, encode_pixels
 from tests.photos import photo
 
@@ -188,3 +189,24 @@ def test_unknown_keys_are_errors(tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text(text + "\nlearning_rat = 3\n")
     with pytest.raises(AecodecError, match="learning_rat"):
         TrainConfig.read(tmp_path / "t.toml")
+
+
+def test_the_small_network_starts_as_what_is_nearer_and_learns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"EXAMPLES": 2, "BATCH": 2, "LOG_STEPS": 10}.items():
+        monkeypatch.setattr(small, name, value)
+    model, pictures = load_weights(find_model(None).path)[0], Pictures(folder, small.CROP)
+    trained = [parameter.clone() for parameter in model.small.parameters()]
+    examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2)
+    small.start(model, examples)
+    assert all(map(torch.equal, trained, model.small.parameters()))
+    with torch.no_grad():
+        for parameter in model.small.parameters():
+            parameter.zero_()
+    small.start(model, examples)
+    assert torch.equal(model.small.stem.weight, model.synthesis.stem.weight)
+    told: list[str] = []
+    small.train(model, pictures, 40, told.append)
+    first, *_, last = (float(text.split("1/4: ")[1].split(" dB")[0]) for text in told)
+    assert last < first

@@ -1,12 +1,14 @@
 """`python -m aecodec.training.small WEIGHTS --data FOLDER`: the network for 1/4 and 1/8.
 
-Everything else is frozen. It starts as the first blocks of the whole network, and learns to make
-of latents, as files hold them, what the whole decode looks like as means of 4x4 or 8x8 samples.
+Everything else is frozen. It starts as the first blocks of the whole network or, where the weights
+that training began with had one that is still better, as that; and learns to make of latents, as
+files hold them, what the whole decode looks like as means of 4x4 or 8x8 samples.
 Its squared error counts by that of the whole decode made small, so that no rate outweighs others.
 """
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ CROP = 256
 EXAMPLES = 768
 BATCH = 16
 MUON_LR, ADAMW_LR = 1e-2, 1e-3
+STARTERS = 64
+"""Examples that the start is chosen by."""
 LOG_STEPS = 50
 SEED = 1
 
@@ -96,11 +100,24 @@ def make_examples(
     return examples
 
 
+def start(model: Model, examples: list[Example]) -> None:
+    """Leave `model.small` as it is, or make it the first blocks of the whole: what is better."""
+
+    def mean_loss() -> float:
+        with torch.no_grad():
+            return sum(float(loss(model, examples, n).mean()) for n in range(len(SMALL_SCALES)))
+
+    before, found = mean_loss(), copy.deepcopy(model.small.state_dict())
+    model.small.start_as(model.synthesis)
+    if before < mean_loss():
+        model.small.load_state_dict(found)
+
+
 def train(model: Model, pictures: Pictures, steps: int, tell: Callable[[str], None]) -> None:
-    """Train `model.small` from the first blocks of the whole network."""
+    """Train `model.small` on examples of `pictures`."""
     random = np.random.default_rng(SEED)
     examples = make_examples(model, pictures, random, EXAMPLES)
-    model.small.start_as(model.synthesis)
+    start(model, examples[:STARTERS])
     model.small.requires_grad_(True)
     parts = optimizers(model.small)
     groups = [(group, group["lr"]) for part in parts for group in part.param_groups]
@@ -130,7 +147,7 @@ def shown(added: NDArray[np.float64]) -> str:
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", required=True, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=2000, show_default=True)
 def main(weights: Path, data: Path, steps: int) -> None:
     """Train the small synthesis of WEIGHTS on the pictures of --data, and write it anew."""
     try:

@@ -44,6 +44,7 @@ weights-release: $(READY)
 	$(BIN)/python -m benchmarks.multiresolution $(VALID) --side 384 --name valid
 	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
 	$(BIN)/python -m benchmarks.multiresolution.draw
+	$(BIN)/python -m benchmarks.multiresolution.channels $(VALID)
 	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
 	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
 	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json

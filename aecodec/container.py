@@ -36,7 +36,7 @@ _CHUNK_HEAD = struct.Struct(">I4s")  # SPEC 3: length, type
 _CRC = struct.Struct(">I")
 _LENGTH = struct.Struct(">I")
 CHUNK_BYTES = _CHUNK_HEAD.size + _CRC.size  # of a chunk without data
-FILTER_SIDES = (3, 5)  # SPEC 3.7: pixels
+FILTER_CLIPS = (0, 1, 2)  # SPEC 3.7: how many times differences count limited
 TABLES = 64  # of a model
 
 _INDEX = "TIDX"
@@ -428,9 +428,9 @@ def _check_filter(header: Header, data: bytes) -> None:
     """SPEC 3.7."""
     if MODES[header.mode] != "RGB":
         raise FormatError(f"a chunk {_FILTER} in a picture of mode {MODES[header.mode]}")
-    if len(data) < 4 or data[0] not in FILTER_SIDES:
-        raise FormatError(f"the chunk {_FILTER} is not a filter of side 3 or 5")
-    if max(data[1:4]) >= TABLES:
+    if len(data) < 5 or data[0] not in FILTER_CLIPS:
+        raise FormatError(f"the chunk {_FILTER} is not a filter of 0, 1 or 2 limits")
+    if max(data[1:5]) >= TABLES:
         raise FormatError(f"the chunk {_FILTER} names a table above {TABLES - 1}")
 
 

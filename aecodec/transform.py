@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d
 
 from aecodec.container import MODEL_ID_BYTES, Box, Header
 from aecodec.entropy import Symbols
-from aecodec.filter import FilterFit, apply_filter, side_of
+from aecodec.filter import FilterFit, apply_filter
 from aecodec.model import Model
 from aecodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.model.transforms import NETWORK_STRIDE, SMALL_SCALES
@@ -112,7 +112,7 @@ def reconstruct(
     shape = (target.height, target.width)
     pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
     rate = torch.tensor([header.q], device=model.device)
-    beside = 0 if numbers is None else max(scale, side_of(numbers) // 2)
+    beside = 0 if numbers is None else scale
     with one_arithmetic(model.device):
         for box in every_piece(region):
             around = grow(box, model.config.synthesis_blocks, header.width, header.height, beside)

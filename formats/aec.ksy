@@ -115,16 +115,20 @@ types:
   filter:
     doc-ref: SPEC.md 3.7
     seq:
-      - id: side
+      - id: num_limits
         type: u1
         valid:
-          any-of: [3, 5]
-        doc: Pixels.
-      - id: neighbour_table
+          max: 2
+        doc: How many times differences count limited.
+      - id: difference_table
         type: u1
         valid:
           max: 63
-        doc: Index of the table that codes the numbers of neighbours.
+        doc: Index of the table that codes the numbers of differences.
+      - id: limited_table
+        type: u1
+        valid:
+          max: 63
       - id: sample_table
         type: u1
         valid:

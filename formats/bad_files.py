@@ -50,7 +50,7 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_lists(one, two)
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
-    yield from bad_filters(one, some_filter(codec, 3), some_filter(codec, 3, 1001))
+    yield from bad_filters(one, some_filter(codec, 1), some_filter(codec, 1, 1001))
     yield from bad_payloads(one, codec._encoder)
 
 
@@ -183,10 +183,10 @@ def bad_alphas(one: File) -> Iterator[Invalid]:
 
 def bad_filters(one: File, good: bytes, large: bytes) -> Iterator[Invalid]:
     """Section 3.7; large: with a number of 1001."""
-    form, gray = "FLTR is not a filter of side 3 or 5", "FLTR in a picture of mode gray"
+    form, gray = "FLTR is not a filter of 0, 1 or 2 limits", "FLTR in a picture of mode gray"
     for name, what, error, data, mode, found_by in (
-        ("cut", "three bytes", form, good[:3], 0, "info"),
-        ("side", "side 4", form, b"\4" + good[1:], 0, "info"),
+        ("cut", "four bytes", form, good[:4], 0, "info"),
+        ("limits", "3 limits", form, b"\3" + good[1:], 0, "info"),
         (
             "table",
             "a table 64",

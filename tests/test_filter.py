@@ -11,12 +11,13 @@ from PIL import Image
 from torch.nn import functional as F
 
 from aecodec.codec import Codec
-from aecodec.container import FILTER_SIDES, Box, read_container, write_container
+from aecodec.container import FILTER_CLIPS, Box, read_container, write_container
 from aecodec.errors import FormatError
 from aecodec.filter import (
+    CLIPS,
+    NEIGHBOURS,
     FilterFit,
     apply_filter,
-    middle,
     numbers_of,
     read_filter,
     write_filter,
@@ -28,7 +29,6 @@ from aecodec.weights import find_model
 from tests.integer_reference import Coder, Reference
 from tests.photos import photo
 
-SIDE = 3
 COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
 """Those of a camera that no training photo came from."""
 
@@ -38,46 +38,50 @@ def loaded() -> LoadedModel:
     return LoadedModel.load(find_model(None).path, torch.device("cpu"))
 
 
-def some_numbers(side: int) -> np.ndarray:
-    return np.random.default_rng(side).integers(-9, 10, (3, numbers_of(side)), dtype=np.int32)
+def some_numbers(clips: int) -> np.ndarray:
+    return np.random.default_rng(clips).integers(-9, 10, (3, numbers_of(clips)), dtype=np.int32)
 
 
-@pytest.mark.parametrize("side", FILTER_SIDES)
-def test_bytes_and_back(side: int, loaded: LoadedModel) -> None:
-    numbers = some_numbers(side)
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_bytes_and_back(clips: int, loaded: LoadedModel) -> None:
+    numbers = some_numbers(clips)
     numbers[0, 0] = 900  # far beyond the others: it escapes
-    data = write_filter(loaded.coder, numbers, side)
+    data = write_filter(loaded.coder, numbers)
     assert np.array_equal(read_filter(loaded.coder, data), numbers)
     with pytest.raises(FormatError, match="the filter's payload"):
         read_filter(loaded.coder, data + bytes(3) + b"\1")
 
 
-@pytest.mark.parametrize("side", FILTER_SIDES)
-def test_it_does_what_the_specification_says(side: int) -> None:
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_it_does_what_the_specification_says(clips: int) -> None:
     """SPEC 3.7, sample by sample, edges included."""
-    numbers, half = some_numbers(side), side // 2
-    x = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 6, 7))
+    numbers, limits = some_numbers(clips), CLIPS[clips]
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 6, 7)) * 0.2
     found = apply_filter(numbers, torch.from_numpy(x).float()[None])[0]
-    n = numbers[:, :-1].reshape(3, 3, side, side)
     for c, r, k in np.ndindex(x.shape):
-        value = x[c, r, k] + numbers[c, -1] / 8192
-        for d, i, j in np.ndindex(3, side, side):
-            row, column = np.clip(r + i - half, 0, 5), np.clip(k + j - half, 0, 6)
-            if i == j == half:
-                value += n[c, d, i, j] * x[d, r, k] / 4096
-            else:
-                value += n[c, d, i, j] / 128 * (x[d, row, column] - x[d, r, k])
+        n, m = numbers[c, :24].reshape(3, 8), numbers[c, 24:-4].reshape(clips, 3, 8)
+        value = x[c, r, k] + numbers[c, -1] / 8192 + numbers[c, -4:-1] @ x[:, r, k] / 4096
+        for d, p in np.ndindex(3, 8):
+            down, right = NEIGHBOURS[p]
+            there = x[d, np.clip(r + down, 0, 5), np.clip(k + right, 0, 6)]
+            difference = there - x[d, r, k]
+            value += n[d, p] * difference / 64
+            for number, limit in zip(m[:, d, p], limits, strict=True):
+                value += number * min(max(difference, -limit), limit) / 64
         assert float(found[c, r, k]) == pytest.approx(value, abs=1e-5)
 
 
 @pytest.mark.parametrize("scale", [4, 8])
-@pytest.mark.parametrize("side", FILTER_SIDES)
-def test_a_parabola_is_filtered_alike_at_every_scale(side: int, scale: int) -> None:
-    numbers, n = some_numbers(side), torch.arange(5.0 * scale) / (5 * scale)
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_a_parabola_is_filtered_alike_at_every_scale(clips: int, scale: int) -> None:
+    """As long as no difference is limited and none counts half."""
+    numbers, n = some_numbers(clips), torch.arange(5.0 * scale) / (5 * scale)
     rows, columns = 0.3 * n.square() - 0.2 * n, 0.1 * n - 0.4 * n.square()
-    x_hat = (rows[:, None] + columns) * torch.tensor([1.0, -0.5, 2.0])[:, None, None]
-    whole = F.avg_pool2d(apply_filter(numbers, x_hat[None]), scale)
+    x_hat = (rows[:, None] + columns) * torch.tensor([1.0, -0.5, 2.0])[:, None, None] * 0.1
+    numbers[:, 24:-4] *= 2
     small = apply_filter(numbers, F.avg_pool2d(x_hat[None], scale), scale)
+    numbers[:, 24:-4] //= 2
+    whole = F.avg_pool2d(apply_filter(numbers, x_hat[None]), scale)
     torch.testing.assert_close(small[:, :, 1:-1, 1:-1], whole[:, :, 1:-1, 1:-1])
 
 
@@ -85,8 +89,8 @@ def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
     """What was filtered away comes back, as far as whole numbers allow."""
     pixels = photo(96, 80)
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - 0.5
-    numbers = np.zeros((3, numbers_of(SIDE)), np.int32)
-    numbers[0, 1], numbers[1, middle(SIDE)[0]], numbers[2, -1] = 6, 90, 50
+    numbers = np.zeros((3, numbers_of(1)), np.int32)
+    numbers[0, 1], numbers[1, 30], numbers[1, -4], numbers[2, -1] = 6, 9, 90, 50
     x_hat = apply_filter(-numbers, x)
     fit = FilterFit()
     fit.add(x_hat, pixels)
@@ -138,19 +142,18 @@ def test_too_small_tiles_go_without() -> None:
 
 def test_the_numbers_as_plain_integers_read_them(loaded: LoadedModel) -> None:
     """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
-    numbers = some_numbers(5)
-    data = write_filter(loaded.coder, numbers, 5)
-    table = np.array([data[1]] * 76)
-    table[[12, 37, 62]], table[75] = data[2], data[3]
-    coder = Coder(data[4:], Reference(find_model(None).path).tables)
+    numbers = some_numbers(2)
+    data = write_filter(loaded.coder, numbers)
+    table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
+    coder = Coder(data[5:], Reference(find_model(None).path).tables)
     assert coder.symbols(np.tile(table, 3)).tolist() == numbers.flatten().tolist()
 
 
 def test_a_number_too_large_is_refused(loaded: LoadedModel) -> None:
-    numbers = some_numbers(3)
+    numbers = some_numbers(1)
     numbers[1, 5] = -1001
     with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
-        read_filter(loaded.coder, write_filter(loaded.coder, numbers, 3))
+        read_filter(loaded.coder, write_filter(loaded.coder, numbers))
 
 
 def without_filter(data: bytes) -> bytes:

@@ -45,8 +45,8 @@ def test_the_description_reads_what_aecodec_reads(path: Path) -> None:
     assert bodies.get("ALPH") == container.alpha
     if container.filter is not None:
         body = bodies["FLTR"]
-        tables = [body.neighbour_table, body.sample_table, body.offset_table]
-        assert bytes([body.side, *tables, *body.payload]) == container.filter
+        tables = [body.difference_table, body.limited_table, body.sample_table, body.offset_table]
+        assert bytes([body.num_limits, *tables, *body.payload]) == container.filter
     payloads = [chunk.data for chunk in read.chunks if chunk.type == "TILE"]
     assert payloads == list(container.payloads)
     assert len(payloads) == read.header.rows * read.header.columns

@@ -29,13 +29,14 @@ from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
-from aecodec.container import Box
+from aecodec.container import CHUNK_BYTES, Box
 from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
+from aecodec.filter import FilterFit, apply_filter, read_filter
 from aecodec.model.config import STEPS
 from aecodec.model.entropy_model import SCALE_COUNT, take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
-from aecodec.planes import Pixels, to_planes
+from aecodec.planes import Pixels, from_planes, to_planes
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.rate import gaussian_bits
 from aecodec.refine import distortion_curvature
@@ -55,7 +56,8 @@ BANDS = (1.5, 4.0, 8.0, 32.0)
 SHIFTS = range(-6, 7)
 """Of a table's index: an octave each way."""
 FILTER = 5
-"""The side of the filter after decoding."""
+"""The side of a linear filter after decoding."""
+LINEAR = f"filter: the best linear one over {FILTER}x{FILTER}, told for nothing"
 Rows = list[dict[str, Any]]
 
 
@@ -254,7 +256,8 @@ def gains(loaded: LoadedModel, pictures: list[Pixels], coded: list[Coded]) -> Ro
             "gains: a better factor for every channel of y_hat of a photo": factor_gain(
                 loaded, each
             ),
-            f"filter: the best over {FILTER}x{FILTER}, told for nothing": filter_gain(loaded, each),
+            LINEAR: linear_filter_gain(loaded, each),
+            "filter: that of the codec, its bytes counted": filter_gain(loaded, each),
         }.items():
             found[name][each.q].append(gain / each.bits)
     return [
@@ -298,7 +301,7 @@ def factor_gain(loaded: LoadedModel, coded: Coded) -> float:
     return moved_gain(loaded, coded, coded.y_hat * factor)
 
 
-def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
+def linear_filter_gain(loaded: LoadedModel, coded: Coded) -> float:
     """lambda SE that least squares over the neighbourhood of each sample, all colours, saves."""
     patches = F.unfold(coded.x_hat, FILTER, padding=FILTER // 2)[0].T.double()
     error = (coded.x - coded.x_hat).flatten(2)[0].T.double()
@@ -306,6 +309,21 @@ def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
     fitted = torch.linalg.lstsq(inputs, error).solution
     saved = error.square().sum() - (error - inputs @ fitted).square().sum()
     return float(loaded.model.lmbda[coded.q] * saved / 3)
+
+
+@torch.inference_mode()
+def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
+    """lambda SE that the filter saves which the encoder would send, less its bits."""
+    x_hat = loaded.model.g_s(coded.y_hat, torch.tensor([coded.q]))
+    height, width = coded.x.shape[2:]
+    fit, lmbda = FilterFit(), float(loaded.model.lmbda[coded.q])
+    fit.add(x_hat, from_planes(coded.x, width, height, gray=False))
+    data = fit.best(loaded.coder, lmbda / 3)
+    if data is None:
+        return 0.0
+    filtered = apply_filter(read_filter(loaded.coder, data), x_hat)
+    saved = (coded.x - x_hat).square().sum() - (coded.x - filtered).square().sum()
+    return lmbda * float(saved) / 3 - 8 * (CHUNK_BYTES + len(data))
 
 
 def by_photo(photos: list[Photo], side: int) -> Rows:

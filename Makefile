@@ -39,8 +39,6 @@ weights-release: $(READY)
 	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
 	$(BIN)/python -m benchmarks.speed --name kodak-size
 	$(BIN)/python -m benchmarks.speed --size 4000x3000 --repeats 1 --name 12-megapixels
-	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
-	$(BIN)/python -m benchmarks.effort $(KODAK) --count 24 --side 384 --name kodak
 	$(BIN)/python -m benchmarks.multiresolution $(VALID) --side 384 --name valid
 	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
 	$(BIN)/python -m benchmarks.multiresolution.draw
@@ -48,4 +46,6 @@ weights-release: $(READY)
 	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
 	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
 	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
+	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
+	$(BIN)/python -m benchmarks.effort $(KODAK) --count 24 --side 384 --name kodak
 	$(BIN)/python benchmarks/publish.py

@@ -120,7 +120,7 @@ def bad_chunks(one: File) -> Iterator[Invalid]:
 def bad_lists(one: File, two: File) -> Iterator[Invalid]:
     """Sections 3.3 and 3.4: chunks together."""
     for kind in (b"iccp", b"exif", b"xmpx", b"FLTR", b"ALPH"):
-        name, some = kind.decode(), chunk(kind, bytes([3, 0, 0, 0]))
+        name, some = kind.decode(), chunk(kind, bytes(5))
         data = replace(one, chunks=(some, some, *one.chunks)).data()
         yield Invalid(f"3.3-two-{name}", f"{name} twice", f"a second chunk {name}", data)
     data = replace(two, chunks=(two.chunks[0], *two.chunks)).data()

@@ -33,7 +33,7 @@ FULL = Container(
     icc=b"profile",
     exif=b"II*\0",
     xmp=b"<x/>",
-    filter=b"\3\x20\x20\x20words",
+    filter=b"\1\x20\x20\x20\x20words",
     alpha=b"PNG",
 )
 TILED = Container(replace(HEADER, tile=512), payloads=(b"left", b"right side"))
@@ -83,7 +83,7 @@ def test_the_bytes_of_a_file_with_metadata() -> None:
         chunk(b"iccp", b"profile"),
         chunk(b"exif", b"II*\0"),
         chunk(b"xmpx", b"<x/>"),
-        chunk(b"FLTR", b"\3\x20\x20\x20words"),
+        chunk(b"FLTR", b"\1\x20\x20\x20\x20words"),
         chunk(b"ALPH", b"PNG"),
         chunk(b"TILE", b"payload"),
     )
@@ -195,14 +195,14 @@ def test_info_tells_what_the_command_prints() -> None:
             {"type": "iccp", "bytes": 7},
             {"type": "exif", "bytes": 4},
             {"type": "xmpx", "bytes": 4},
-            {"type": "FLTR", "bytes": 9},
+            {"type": "FLTR", "bytes": 10},
             {"type": "ALPH", "bytes": 3},
             {"type": "TILE", "bytes": 7},
         ),
         "icc": 7,
         "exif": 4,
         "xmp": 4,
-        "filter": 9,
+        "filter": 10,
         "alpha": 3,
     }
 
@@ -249,10 +249,16 @@ BAD_FILES = {
     "iccp twice": (file_of(chunk(b"iccp"), chunk(b"iccp"), TILE), "a second chunk iccp"),
     "exif twice": (file_of(chunk(b"exif"), chunk(b"exif"), TILE), "a second chunk exif"),
     "xmpx twice": (file_of(chunk(b"xmpx"), chunk(b"xmpx"), TILE), "a second chunk xmpx"),
-    "FLTR, cut": (file_of(chunk(b"FLTR", b"\3\0\0"), TILE), "not a filter of side 3 or 5"),
-    "FLTR, side": (file_of(chunk(b"FLTR", b"\4\0\0\0"), TILE), "not a filter of side 3 or 5"),
-    "FLTR, table": (file_of(chunk(b"FLTR", b"\3\0\x40\0"), TILE), "names a table above 63"),
-    "FLTR, gray": (file_of(chunk(b"FLTR", b"\3\0\0\0"), TILE, mode=1), "FLTR in a picture of mode"),
+    "FLTR, cut": (file_of(chunk(b"FLTR", b"\1\0\0\0"), TILE), "not a filter of 0, 1 or 2"),
+    "FLTR, limits": (
+        file_of(chunk(b"FLTR", b"\3\0\0\0\0"), TILE),
+        "not a filter of 0, 1 or 2",
+    ),
+    "FLTR, table": (file_of(chunk(b"FLTR", b"\1\0\x40\0\0"), TILE), "names a table above 63"),
+    "FLTR, gray": (
+        file_of(chunk(b"FLTR", b"\1\0\0\0\0"), TILE, mode=1),
+        "FLTR in a picture of",
+    ),
     "ALPH twice": (file_of(chunk(b"ALPH"), chunk(b"ALPH"), TILE), "a second chunk ALPH"),
     "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "the chunk TIDX is not the tile"),
     "TILE twice": (file_of(TILE, TILE), "14 bytes left over after the last tile"),

@@ -147,7 +147,7 @@ def shown(added: NDArray[np.float64]) -> str:
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", required=True, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--steps", type=click.IntRange(1), default=2000, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
 def main(weights: Path, data: Path, steps: int) -> None:
     """Train the small synthesis of WEIGHTS on the pictures of --data, and write it anew."""
     try:

@@ -149,7 +149,7 @@ def test_bytes_and_psnr_rise_with_q() -> None:
     loaded = Codec()._encoder
     for pixels in (photo(128, 128), photo(520, 380)[-128:, -128:]):
         sizes, quality = [], []
-        for q in (0, 1, *range(7, 62, 8), 62, 63):
+        for q in (0, *range(7, 62, 8), 62, 63):
             payload = encode_pixels(loaded, pixels, q)
             sizes.append(len(payload))
             quality.append(psnr(pixels, decode_pixels(loaded, payload, 128, 128, q)))

@@ -44,7 +44,7 @@ PRODUCT = (6144, 256, 256)
 PRODUCTS = 50
 PARTS = {
     "matrix products": {"mm", "addmm", "bmm", "baddbmm"},
-    "convolutions of the transforms, and the filter": {"mkldnn_convolution", "slow_conv2d"},
+    "convolutions of the transforms": {"mkldnn_convolution", "slow_conv2d"},
     "depthwise convolutions of the entropy side": {"addcmul_"},
     "activations and rounding": {"hardswish", "hardswish_", "clamp_", "clamp", "floor_", "mul_"},
     "copies and layout": {"copy_", "cat", "clone", "contiguous", "fill_", "index", "index_put_"},

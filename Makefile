@@ -47,5 +47,5 @@ weights-release: $(READY)
 	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
 	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
 	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
-	$(BIN)/python -m benchmarks.effort $(KODAK) --count 24 --side 384 --name kodak
+	$(BIN)/python -m benchmarks.effort $(KODAK) --count 12 --side 384 --name kodak
 	$(BIN)/python benchmarks/publish.py

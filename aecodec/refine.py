@@ -30,7 +30,7 @@ from aecodec.rate import gaussian_bits, rounded
 from aecodec.transform import analyze, cut, every_piece, grow, whole
 
 FIRST_DAMPING, LAST_DAMPING = 0.75, 0.25
-"""Share of the way to its new aim that y goes in the first and in the last round."""
+"""Share of the way to its new aim that y goes, at the beginning and at the end of all rounds."""
 CURVATURE_MIN = 16.0
 """The curvature where the linear synthesis says less; that of an ideal quantizer is 17.3."""
 HYPER_RATE = 0.003

@@ -249,15 +249,15 @@ BAD_FILES = {
     "iccp twice": (file_of(chunk(b"iccp"), chunk(b"iccp"), TILE), "a second chunk iccp"),
     "exif twice": (file_of(chunk(b"exif"), chunk(b"exif"), TILE), "a second chunk exif"),
     "xmpx twice": (file_of(chunk(b"xmpx"), chunk(b"xmpx"), TILE), "a second chunk xmpx"),
-    "FLTR, cut": (file_of(chunk(b"FLTR", b"\1\0\0\0"), TILE), "not a filter of 0, 1 or 2"),
+    "FLTR, cut": (file_of(chunk(b"FLTR", b"\1\0\0\0"), TILE), "not a filter of 0, 1 or 2 limits"),
     "FLTR, limits": (
         file_of(chunk(b"FLTR", b"\3\0\0\0\0"), TILE),
-        "not a filter of 0, 1 or 2",
+        "not a filter of 0, 1 or 2 limits",
     ),
     "FLTR, table": (file_of(chunk(b"FLTR", b"\1\0\x40\0\0"), TILE), "names a table above 63"),
     "FLTR, gray": (
         file_of(chunk(b"FLTR", b"\1\0\0\0\0"), TILE, mode=1),
-        "FLTR in a picture of",
+        "FLTR in a picture of mode",
     ),
     "ALPH twice": (file_of(chunk(b"ALPH"), chunk(b"ALPH"), TILE), "a second chunk ALPH"),
     "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "the chunk TIDX is not the tile"),

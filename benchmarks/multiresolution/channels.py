@@ -38,11 +38,12 @@ def main() -> None:
     for q in Q:
         coded = [code(loaded, picture, q, effort=0) for picture in pictures]
         order = by_weight(loaded.model, coded)
+        whole = fmean(decibels(loaded, each) for each in coded)
+        bits = [y_bits(loaded, each).sum(dim=(0, 2, 3)) for each in coded]
         cells = []
         for count in COUNTS:
             kept = order[:count]
-            below = fmean(decibels(loaded, each) - decibels(loaded, each, kept) for each in coded)
-            bits = [y_bits(loaded, each).sum(dim=(0, 2, 3)) for each in coded]
+            below = whole - fmean(decibels(loaded, each, kept) for each in coded)
             share = fmean(float(part[kept].sum() / part.sum()) for part in bits)
             cells.append(f"{below:.2f} dB below, {share:.0%} of the bits")
         rows.append([str(q), *cells])

@@ -21,8 +21,8 @@ from aecodec.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-    from aecodec.entropy import Tables
     from aecodec.model import Model
+    from aecodec.tables import Tables
 
 DEFAULT_MODEL = "s1"
 FILE_NAME = "model.safetensors"
@@ -111,7 +111,7 @@ def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
     from safetensors.torch import save_file
 
     tensors = {
-        key: tensor.half() if tensor.is_floating_point() and _halved(key) else tensor
+        key: tensor.half() if tensor.is_floating_point() and halved(key) else tensor
         for key, tensor in model.state_dict().items()
     }
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies)
@@ -140,9 +140,9 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from aecodec.entropy import Tables
     from aecodec.model.config import ModelConfig
     from aecodec.model.entropy_model import SCALE_COUNT
+    from aecodec.tables import Tables
 
     facts = read_metadata(path)
     try:
@@ -188,5 +188,6 @@ def check_tensors(
             raise ModelError(f"{path}: {name} is not {like.dtype} {list(like.shape)}, finite")
 
 
-def _halved(name: str) -> bool:
+def halved(name: str) -> bool:
+    """Whether a weights file holds this tensor in 16 bits."""
     return not name.startswith(FULL_PRECISION)

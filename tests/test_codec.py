@@ -20,8 +20,8 @@ from aecodec.container import read_container, write_container
 from aecodec.picture import Picture, psnr
 from aecodec.planes import to_planes
 from aecodec.tile import decode_latent, encode_latent
-from aecodec.training.export import load_for_training
 from aecodec.training.loss import rate_distortion
+from aecodec.training.start import load_for_training
 from aecodec.transform import analyze, synthesize
 from aecodec.weights import find_model
 from tests.coding import decode_pixels, encode_pixels

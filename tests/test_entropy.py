@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aecodec.entropy import (
-    TOTAL,
-    EntropyCoder,
-    SymbolDecoder,
-    SymbolEncoder,
-    Tables,
-    gaussian_mass,
-    make_tables,
-)
+from aecodec.entropy import EntropyCoder, SymbolDecoder, SymbolEncoder
 from aecodec.errors import FormatError, ModelError
 from aecodec.quantize import SYMBOL_LIMIT
+from aecodec.tables import TOTAL, Tables, gaussian_mass, make_tables
 
 CODER = EntropyCoder(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
 

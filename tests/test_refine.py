@@ -11,10 +11,11 @@ import torch
 
 from aecodec.codec import Codec
 from aecodec.container import Box, read_container
+from aecodec.descent import context_slope
 from aecodec.errors import AecodecError
 from aecodec.quality import MAX_EFFORT, ROUNDS, effort_to_rounds, quality_to_q
 from aecodec.quantize import SIXTEENTHS
-from aecodec.refine import Field, context_slope, refine
+from aecodec.refine import Field, refine
 from aecodec.tile import LoadedModel, encode_latent, encode_tile, tile_latents
 from aecodec.transform import analyze, grow, synthesize
 from aecodec.weights import find_model

@@ -21,11 +21,12 @@ from aecodec.planes import to_planes
 from aecodec.tile import LoadedModel
 from aecodec.training import small
 from aecodec.training.config import TrainConfig
-from aecodec.training.data import Pictures, random_crop
-from aecodec.training.export import code_whole, default_latents, export, load_for_training
+from aecodec.training.data import Pictures, Tiles, random_crop
+from aecodec.training.export import code_whole, export, refined_latents
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
-from aecodec.training.loss import rate_distortion
-from aecodec.training.schedule import crop_at, phase_at, rate_at
+from aecodec.training.loss import code
+from aecodec.training.schedule import annealing, crop_at, phase_at, rate_at
+from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 from aecodec.weights import find_model, load_weights
 from tests.coding import decode_pixels, encode_pixels
@@ -113,7 +114,7 @@ def test_what_points_were_fitted_to_is_nearer_with_them(tmp_path: Path) -> None:
     export(model, "new", tmp_path / "model.safetensors", [pixels])
     fixed = load_weights(tmp_path / "model.safetensors")[0]
     twin = load_for_training(tmp_path / "model.safetensors").requires_grad_(False)
-    latents = {q: default_latents(twin, pixels, q) for q in (10, 31, 52)}
+    latents = {q: refined_latents(twin, pixels, q, 2) for q in (10, 31, 52)}
 
     def distortion() -> float:
         total = 0.0
@@ -143,6 +144,13 @@ def test_schedule() -> None:
     assert rate_at(CONFIG, 0.2, 0) == 0.5
     assert rate_at(CONFIG, 0.2, 9) == 1.0
     assert rate_at(CONFIG, 1.0, 9) == pytest.approx(0.02)
+    assert [annealing(CONFIG, share) for share in (0.4, 0.41)] == [False, True]
+
+
+def test_with_no_share_to_decay_over_rates_stay() -> None:
+    steady = dataclasses.replace(CONFIG, decay_share=0.0)
+    assert [rate_at(steady, share, 9) for share in (0, 0.5, 1)] == [1, 1, 1]
+    assert not annealing(steady, 1.0)
 
 
 def test_every_third_batch_of_the_last_phase_is_not_refined(
@@ -152,10 +160,10 @@ def test_every_third_batch_of_the_last_phase_is_not_refined(
 
     def recorded(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
         rounds.append(arguments[-1])
-        return rate_distortion(*arguments)
+        return code(*arguments)
 
     monkeypatch.setitem(SIZES, "S", TINY)
-    monkeypatch.setattr("aecodec.training.trainer.rate_distortion", recorded)
+    monkeypatch.setattr("aecodec.training.trainer.code", recorded)
     trainer = Trainer(CONFIG, folder, None, tmp_path, 100.0, "cpu")
     trainer.elapsed = 99.0
     for _ in range(6):
@@ -165,13 +173,15 @@ def test_every_third_batch_of_the_last_phase_is_not_refined(
 
 def test_new_files_are_found_while_training(folder: Path, tmp_path: Path) -> None:
     Image.fromarray(photo(80, 80)).save(tmp_path / "a.png")
-    pictures = Pictures(tmp_path, 64)
+    tiles = Tiles(tmp_path, 64, torch.device("cpu"))
     (tmp_path / "half.tar").write_bytes((folder / "more" / "b.tar").read_bytes()[:700])
-    pictures.rescan()
-    assert len(pictures.items) == 1  # what has arrived of the tar is not a picture yet
+    tiles.rescan()
+    assert len(tiles.tiles) == 1  # what has arrived of the tar is not a picture yet
     (tmp_path / "half.tar").write_bytes((folder / "more" / "b.tar").read_bytes())
-    pictures.rescan()
-    assert len(pictures.items) == 2
+    tiles.rescan()
+    assert len(tiles.tiles) == 1 + 4 * 4  # of 280x300, tiles of 80
+    tiles.rescan()
+    assert len(tiles.tiles) == 1 + 4 * 4
 
 
 def test_crops_have_their_size() -> None:
@@ -198,7 +208,7 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
         monkeypatch.setattr(small, name, value)
     model, pictures = load_weights(find_model(None).path)[0], Pictures(folder, small.CROP)
     trained = [parameter.clone() for parameter in model.small.parameters()]
-    examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2)
+    examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2, 2)
     small.start(model, examples)
     assert all(map(torch.equal, trained, model.small.parameters()))
     with torch.no_grad():
@@ -207,6 +217,6 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
     small.start(model, examples)
     assert torch.equal(model.small.stem.weight, model.synthesis.stem.weight)
     told: list[str] = []
-    small.train(model, pictures, 40, told.append)
+    small.train(model, pictures, 40, 2, told.append)
     first, *_, last = (float(text.split("1/4: ")[1].split(" dB")[0]) for text in told)
     assert last < first

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aecodec.errors import AecodecError
 from aecodec.training.config import TrainConfig
+from aecodec.training.replay import WAYS
 from aecodec.training.schedule import read_budget
+
+if TYPE_CHECKING:
+    from aecodec.training.trainer import Trainer
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -22,18 +27,20 @@ def line(values: dict[str, Any]) -> str:
     """One entry of the log for people."""
     head = "{elapsed:8.0f} s  {share:6.1%}  step {step:6d}  {phase}".format(**values)
     if "valid" in values:
-        points = "  ".join("{bpp:.3f}/{psnr:.2f}".format(**p) for p in values["valid"]["points"])
-        return f"{head}  valid loss {values['valid']['loss']:.4f}  bpp/dB {points}"
+        form = "{bpp:.3f}/{psnr:.2f}/{ssimulacra2:.1f}"
+        points = "  ".join(form.format(**point) for point in values["valid"]["points"])
+        return f"{head}  valid loss {values['valid']['loss']:.4f}  bpp/dB/SSIMULACRA2 {points}"
     if "fixed_point_cost" in values:
         return f"{head}  model {values['id']}, fixed point costs {values['fixed_point_cost']:.4%}"
-    loss, bpp, mse = values["train"]
-    return f"{head}  loss {loss:.4f}  bpp {bpp:.3f}  mse {mse:.2e}  {values['steps']} steps"
+    loss, bpp, mse, *error = values["train"]
+    shown = "".join(f"  raw error {value:.2f}" for value in error)
+    return f"{head}  loss {loss:.4f}  bpp {bpp:.3f}  mse {mse:.2e}{shown}  {values['steps']} steps"
 
 
 @contextmanager
 def reporting() -> Iterator[Callable[[dict[str, Any]], None]]:
     """A progress bar on a terminal, log lines elsewhere."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or find_spec("rich") is None:
         yield lambda values: click.echo(line(values), err=True)
         return
     from rich.console import Console
@@ -54,47 +61,74 @@ def reporting() -> Iterator[Callable[[dict[str, Any]], None]]:
 @click.option("--data", required=True, type=FOLDER, help="pictures, or tars of pictures")
 @click.option("--valid", type=FOLDER, help="pictures to validate on")
 @click.option("--out", required=True, type=FOLDER, help="log, checkpoint and weights")
-@click.option("--budget", required=True, callback=read_budget, help="wall-clock time, e.g. 25m")
-@click.option("--start", type=FILE, help="weights file to go on from")
+@click.option("--budget", callback=read_budget, help="wall-clock time, e.g. 25m")
+@click.option("--until", type=float, help="instead: Unix time by which all is written")
+@click.option("--start", type=FILE, help="weights or carry.pt to go on from, perhaps smaller ones")
 @click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--way", type=click.Choice(WAYS), default="graph", show_default=True, help="of taking steps"
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all)")
 def main(
     config: Path,
     data: Path,
     valid: Path | None,
     out: Path,
-    budget: float,
+    budget: float | None,
+    until: float | None,
     start: Path | None,
     device: str,
+    way: str,
     threads: int | None,
 ) -> None:
-    """Train the model of CONFIG (a TOML file) on the pictures of --data for --budget.
+    """Train the model of CONFIG (a TOML file) on the pictures of --data.
 
-    An interrupted run goes on from the checkpoint in --out; a finished one, given a larger
-    budget, warms up to its rates again. Ends with OUT/model.safetensors.
+    For --budget, which does not count time in which the process is stopped: an interrupted run goes
+    on from the checkpoint in --out; a finished one, given a larger budget, from the weights before
+    the anneal. Ends with OUT/model.safetensors and OUT/before-anneal.safetensors.
+
+    With --until all time counts, start-up too, and there is no export: the run ends with
+    OUT/carry.pt, which is small. As OUT/checkpoint.pt of another run that has no time left it is
+    exported; as --start it goes on at full rates. (With both, --budget is left unused.)
     """
     import torch
 
-    from aecodec.training.export import export, fixed_point_cost, load_for_training
+    from aecodec.training.start import load_for_training
     from aecodec.training.trainer import Trainer
-    from aecodec.training.validate import VALID_PICTURES
 
+    if budget is None and until is None:
+        raise click.UsageError("one of --budget and --until is needed")
     if threads:
         torch.set_num_threads(threads)
     try:
         recipe = TrainConfig.read(config)
         model = load_for_training(start) if start else None
-        trainer = Trainer(recipe, data, valid, out, budget, device, model)
+        trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
         with reporting() as report:
             trainer.run(report)
-            path = out / "model.safetensors"
-            identity = export(trainer.ema, recipe.name, path, trainer.pictures.items)
-            held_out = (trainer.valid or trainer.pictures).items[:VALID_PICTURES]
-            cost = fixed_point_cost(trainer.ema, held_out)
-            trainer.log({"id": identity, "fixed_point_cost": cost}, report)
+            if until is None:
+                write(trainer, report)
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)
+
+
+def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
+    """The average of a run's weights as a weights file, and what goes on at full rates."""
+    from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
+    from aecodec.training.export import FIT_PICTURES, export, fixed_point_cost
+    from aecodec.training.start import save_full_rate
+    from aecodec.training.validate import VALID_PICTURES
+
+    config, out = trainer.config, trainer.out
+    rounds = 0 if config.visual else effort_to_rounds(DEFAULT_EFFORT)
+    path = out / "model.safetensors"
+    identity = export(trainer.ema, config.name, path, trainer.tiles.some(FIT_PICTURES), rounds)
+    full_rate = trainer.full_rate or trainer.model.state_dict()
+    save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, trainer.model.config)
+    held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)
+    cost = fixed_point_cost(trainer.ema, held_out[:VALID_PICTURES])
+    trainer.log({"id": identity, "fixed_point_cost": cost}, report)
 
 
 if __name__ == "__main__":

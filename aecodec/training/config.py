@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from aecodec.errors import AecodecError
 from aecodec.model.config import HYPER_STRIDE, SIZES
@@ -13,6 +14,20 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+TUNES = ("psnr", "visual")
+
+
+@dataclass(frozen=True)
+class VisualConfig:
+    """The mix of `tune = "visual"`: (1 - share) lambda MSE + share nu s."""
+
+    share_low: float
+    share_high: float
+    """of SSIMULACRA2's raw error s at q = 0 and q = 63; linear between"""
+    nu_min: float
+    nu_max: float
+    """bits a pixel that a unit of s is worth at q = 0 and q = 63; log-spaced between"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,8 @@ class TrainConfig:
     """model name: the folder under weights/"""
     size: str
     """XS, S, M or L"""
+    tune: str
+    """what is trained for beside the rate: "psnr", or "visual", a mix with SSIMULACRA2"""
     seed: int
     batch: int
     """crops a step, a multiple of 8: every batch holds q from every eighth of the range"""
@@ -50,19 +67,25 @@ class TrainConfig:
     entropy_share: float
     """first share of the budget: entropy model and gains alone, on the linear transform"""
     decay_share: float
-    """last share of the budget, over which rates fall to 2 %"""
+    """last share of the budget, over which rates fall to 2 %; 0: they stay"""
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
     refined_share: float
     """last share of the budget: as before, of latents refined for each crop (aecodec.refine), but
     for every third batch"""
     refined_rounds: int
+    visual: VisualConfig | None = None
+    """the table [visual] of the file, there if tune is "visual" and only then"""
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
             raise AecodecError(f"training configuration: size {self.size!r} is not {list(SIZES)}")
         if self.batch % 8 or self.crop % HYPER_STRIDE or self.last_crop % HYPER_STRIDE:
             raise AecodecError("training configuration: batch must be a multiple of 8, crops of 64")
+        if self.tune not in TUNES:
+            raise AecodecError(f"training configuration: tune {self.tune!r} is not {list(TUNES)}")
+        if (self.tune == "visual") != (self.visual is not None):
+            raise AecodecError("training configuration: a table [visual] goes with tune = 'visual'")
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:
@@ -71,8 +94,19 @@ class TrainConfig:
             values = tomllib.loads(path.read_text())
         except (OSError, tomllib.TOMLDecodeError) as error:
             raise AecodecError(f"{path}: {error}") from error
-        known = {field.name for field in fields(cls)}
-        if set(values) != known:
-            wrong = ", ".join(sorted(set(values) ^ known))
-            raise AecodecError(f"{path}: unknown or missing keys: {wrong}")
+        visual = values.pop("visual", None)
+        check_keys(path, cls, values, optional=frozenset({"visual"}))
+        if visual is not None:
+            check_keys(path, VisualConfig, visual)
+            values["visual"] = VisualConfig(**visual)
         return cls(**values)
+
+
+def check_keys(
+    path: Path, kind: type[Any], values: dict[str, Any], optional: frozenset[str] = frozenset()
+) -> None:
+    """Raises AecodecError unless the values are those that a dataclass of this kind wants."""
+    known = {field.name for field in fields(kind)} - optional
+    if set(values) != known:
+        wrong = ", ".join(sorted(set(values) ^ known))
+        raise AecodecError(f"{path}: unknown or missing keys: {wrong}")

@@ -1,12 +1,15 @@
-"""Training data: random crops of a folder of pictures or of tars of pictures, kept in memory."""
+"""Training data: pictures and tars of pictures in a folder, and random crops of them.
+
+Crops are made where training happens: all tiles lie in the memory of the device, and drawing a
+batch asks nothing of the host.
+"""
 
 from __future__ import annotations
 
 import io
-import queue
 import tarfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,32 +22,99 @@ from aecodec.planes import Pixels
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".ppm"}
 RESCAN_SECONDS = 20.0
+LARGEST_WINDOW = 2
+"""A crop shows a window of up to twice its side, scaled down."""
 
 
-class Pictures:
-    """All pictures under `folder`, decoded, uint8 [H, W, 3]; `rescan` takes in new files."""
+class PictureFiles:
+    """Pictures and tars of pictures under a folder, which may still be arriving."""
 
     def __init__(self, folder: Path, smallest: int) -> None:
-        """Raises AecodecError when there is no picture of at least `smallest` pixels each way."""
+        """smallest: pixels; pictures that are smaller each way are passed over."""
         self.folder, self.smallest = folder, smallest
-        self.items: list[Pixels] = []
-        self._files: dict[Path, tuple[int, list[Pixels]]] = {}  # size in bytes, pictures
-        self.rescan()
-        if not self.items:
-            raise AecodecError(f"{folder}: no pictures of at least {smallest} pixels to train on")
+        self.sizes: dict[Path, int] = {}  # in bytes
 
-    def rescan(self) -> None:
-        """Read the files that are new, or whose size has changed since they were read."""
+    def changed(self) -> Iterator[tuple[Path, list[Pixels]]]:
+        """The pictures, uint8 [H, W, 3], of the files that are new or have another size."""
         for path in sorted(self.folder.rglob("*")):
             if path.suffix.lower() not in SUFFIXES | {".tar"}:
                 continue
             size = path.stat().st_size
-            if path not in self._files or self._files[path][0] != size:
-                found = [
-                    item for item in read_pictures(path) if min(item.shape[:2]) >= self.smallest
-                ]
-                self._files[path] = size, found
-        self.items = [item for _, found in self._files.values() for item in found]
+            if self.sizes.get(path) != size:
+                self.sizes[path] = size
+                yield path, [p for p in read_pictures(path) if min(p.shape[:2]) >= self.smallest]
+
+    def nothing(self) -> AecodecError:
+        """The error of a folder without pictures."""
+        return AecodecError(f"{self.folder}: no pictures of at least {self.smallest} pixels")
+
+
+class Pictures:
+    """All pictures under `folder`, decoded, uint8 [H, W, 3]."""
+
+    def __init__(self, folder: Path, smallest: int) -> None:
+        """Raises AecodecError when there is no picture of at least `smallest` pixels each way."""
+        files = PictureFiles(folder, smallest)
+        self.items = [item for _, found in files.changed() for item in found]
+        if not self.items:
+            raise files.nothing()
+
+
+class Tiles:
+    """Square tiles of all pictures under a folder, in the memory of a device."""
+
+    def __init__(self, folder: Path, crop: int, device: torch.device) -> None:
+        """crop: the largest to be drawn; smaller pictures are passed over.
+
+        Tiles are twice as large, or as large as the smallest picture. Raises AecodecError when
+        there is no picture.
+        """
+        self.files, self.device = PictureFiles(folder, crop), device
+        found = dict(self.files.changed())
+        if not any(found.values()):
+            raise self.files.nothing()
+        sides = [side for pictures in found.values() for p in pictures for side in p.shape[:2]]
+        self.side = self.files.smallest = min(LARGEST_WINDOW * crop, *sides)
+        self.precision = torch.float16 if device.type == "cuda" else torch.float32
+        self.parts: dict[Path, Tensor] = {}
+        self.tiles = torch.empty(0, dtype=torch.uint8)
+        self._take(found)
+
+    def rescan(self) -> None:
+        """Take in files that are new, or have grown."""
+        if found := dict(self.files.changed()):
+            self._take(found)
+
+    def _take(self, found: dict[Path, list[Pixels]]) -> None:
+        for path, pictures in found.items():
+            pieces = [piece for pixels in pictures for piece in whole_pieces(pixels, self.side)]
+            if pieces:
+                tiles = torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2)
+                self.parts[path] = tiles.contiguous().to(self.device)
+        counts = [len(part) for part in self.parts.values()]
+        self.tiles = torch.cat(list(self.parts.values()))  # [N, 3, side, side]
+        self.parts = dict(zip(self.parts, self.tiles.split(counts), strict=True))  # views
+
+    def some(self, count: int) -> list[Pixels]:
+        """About so many tiles, or all, uint8 [side, side, 3], on the host."""
+        chosen = self.tiles[:: max(1, len(self.tiles) // count)]
+        return list(chosen.permute(0, 2, 3, 1).cpu().numpy())
+
+    def draw(self, batch: int, crop: int) -> Tensor:
+        """Random crops, turned, mirrored, and half of them scaled down -> uint8 [B, 3, crop, crop].
+
+        Does not wait for the device. A crop is A X B^T: the rows of A and B say which samples of
+        the tile X a sample is the mean of, and in which order. float16 holds 8-bit samples exactly.
+        """
+        count, device = len(self.tiles), self.device
+        x = self.tiles[torch.randint(count, (batch,), device=device)].to(self.precision)
+        scaled = torch.rand(batch, device=device) < 0.5
+        largest = min(LARGEST_WINDOW, self.side / crop)
+        window = (crop * (1 + scaled * torch.rand(batch, device=device) * (largest - 1))).floor()
+        down, across = (window_means(window, self.side, crop).to(self.precision) for _ in range(2))
+        x = down[:, None] @ x @ across[:, None].mT
+        turned = torch.rand(batch, 1, 1, 1, device=device) < 0.5
+        return torch.where(turned, x.mT, x).round().to(torch.uint8)
 
 
 def read_pictures(path: Path) -> list[Pixels]:
@@ -52,8 +122,8 @@ def read_pictures(path: Path) -> list[Pixels]:
     try:
         if path.suffix.lower() != ".tar":
             return decode(path.read_bytes())
-        with tarfile.open(path) as tar:
-            return [item for data in read_members(tar) for item in decode(data)]
+        with tarfile.open(path) as tar, ThreadPoolExecutor() as pool:
+            return [item for found in pool.map(decode, read_members(tar)) for item in found]
     except (OSError, tarfile.TarError):
         return []
 
@@ -85,7 +155,7 @@ def centre(pixels: Pixels, size: int = 256) -> Pixels:
 
 def random_crop(pixels: Pixels, crop: int, random: np.random.Generator) -> Pixels:
     """A flipped, turned, cut-out and area-downscaled (by 0.5 to 1) piece [crop, crop, 3]."""
-    largest = min(2.0, min(pixels.shape[:2]) / crop)
+    largest = min(float(LARGEST_WINDOW), min(pixels.shape[:2]) / crop)
     size = int(crop * random.uniform(1.0, largest)) if random.random() < 0.5 else crop
     top, left = (int(random.integers(0, n - size + 1)) for n in pixels.shape[:2])
     piece = pixels[top : top + size, left : left + size]
@@ -96,25 +166,25 @@ def random_crop(pixels: Pixels, crop: int, random: np.random.Generator) -> Pixel
     return piece[:, ::-1] if random.random() < 0.5 else piece
 
 
-def batches(
-    pictures: Pictures, batch: int, crop_now: Callable[[], int], seed: int
-) -> Iterator[Tensor]:
-    """Endless uint8 batches [B, 3, crop, crop], prepared in the background."""
-    ready: queue.Queue[Tensor | Exception] = queue.Queue(maxsize=4)
+def whole_pieces(pixels: Pixels, side: int) -> list[Pixels]:
+    """The fewest pieces [side, side, 3] that a picture can be covered with, the last ones over
+    those before."""
+    tops, lefts = ([*range(0, length - side, side), length - side] for length in pixels.shape[:2])
+    return [pixels[top : top + side, left : left + side] for top in tops for left in lefts]
 
-    def work(random: np.random.Generator) -> None:
-        try:
-            while True:
-                crop, items = crop_now(), pictures.items
-                picks = random.integers(0, len(items), batch)
-                crops = np.stack([random_crop(items[i], crop, random) for i in picks])
-                ready.put(torch.from_numpy(crops).permute(0, 3, 1, 2))
-        except Exception as error:
-            ready.put(error)
 
-    threading.Thread(target=work, args=(np.random.default_rng(seed),), daemon=True).start()
-    while True:
-        item = ready.get()
-        if isinstance(item, Exception):
-            raise item
-        yield item
+def window_means(size: Tensor, side: int, crop: int) -> Tensor:
+    """-> [B, crop, side]: means that shrink a random window of `size` [B] samples to `crop`.
+
+    Half of them in reverse order.
+    """
+    batch, device = len(size), size.device
+    start = (torch.rand(batch, device=device) * (side - size + 1)).floor()
+    order = torch.arange(crop, device=device).expand(batch, crop)
+    mirrored = torch.rand(batch, 1, device=device) < 0.5
+    order = torch.where(mirrored, crop - 1 - order, order)
+    scale = (size / crop)[:, None, None]
+    first = start[:, None, None] + order[:, :, None] * scale
+    sample = torch.arange(side, device=device)
+    overlap = torch.minimum(first + scale, sample + 1) - torch.maximum(first, sample)
+    return overlap.clamp(min=0) / scale

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aecodec.container import Box
-from aecodec.entropy import Indexes, Symbols, Tables, by_table, gaussian_mass, make_tables
+from aecodec.descent import CURVATURE_MIN, distortion_curvature
+from aecodec.entropy import Indexes, Symbols, by_table
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT, put_steps
@@ -23,7 +24,8 @@ from aecodec.planes import Pixels, to_planes
 from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
 from aecodec.quantize import SIXTEENTHS
 from aecodec.rate import gaussian_bits
-from aecodec.refine import CURVATURE_MIN, distortion_curvature, refine
+from aecodec.refine import refine
+from aecodec.tables import Tables, gaussian_mass, make_tables
 from aecodec.tile import quantize_latent
 from aecodec.training.data import centre
 from aecodec.training.loss import error_slope, rate_distortion
@@ -40,21 +42,27 @@ POINT_LIMIT = 127
 """Of a point, in 1/256 steps: less than half a step."""
 
 
-def export(model: Model, name: str, path: Path, pictures: Sequence[Pixels]) -> str:
+def export(
+    model: Model,
+    name: str,
+    path: Path,
+    pictures: Sequence[Pixels],
+    rounds: int = effort_to_rounds(DEFAULT_EFFORT),
+) -> str:
     """Write `model` (floating point) as a weights file and check that it loads; -> its id.
 
-    Points and tables are fitted to the symbols of `pictures` (training pictures). Raises
-    ModelError when the fixed-point bounds do not hold.
+    Points and tables are fitted to the symbols of `pictures` (training pictures), after so many
+    rounds of refinement. Raises ModelError when the fixed-point bounds do not hold.
     """
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
     fixed.points.table.zero_()
-    fixed.points.table.copy_(fit_points(fixed, pictures))
-    save_weights(path, name, fixed, fit_tables(fixed, pictures))
+    fixed.points.table.copy_(fit_points(fixed, pictures, rounds))
+    save_weights(path, name, fixed, fit_tables(fixed, pictures, rounds))
     return load_weights(path)[2]
 
 
-def fit_points(fixed: Model, pictures: Sequence[Pixels]) -> Tensor:
-    """The table of `fixed.points`, all 0 so far, as the default effort's latents want it.
+def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
+    """The table of `fixed.points`, all 0 so far, as latents want it after rounds of refinement.
 
     A Newton step down lambda SE, with the curvature of the linear synthesis; each place of the
     table is held back as if POINT_COUNT latents wanted to stay.
@@ -65,7 +73,7 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels]) -> Tensor:
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
             rate = torch.tensor([q])
-            coded = code_whole(fixed, default_latents(twin, pixels, q), q)
+            coded = code_whole(fixed, refined_latents(twin, pixels, q, rounds), q)
             slope = error_slope(twin, to_planes(pixels), rate, None, coded.y_hat)
             mean = (coded.y_hat - coded.symbols) * SIXTEENTHS
             places, side = point_places(coded.symbols, mean, coded.index)
@@ -113,11 +121,11 @@ def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
     return [centre(pixels) for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]]
 
 
-def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
+def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
     """Tables with the frequencies that symbols really have, the Gaussians where there are few.
 
     Photos have longer tails than Gaussians, and rate-aware rounding more zeros. The symbols are
-    those of the default effort.
+    those after so many rounds of refinement.
     """
     scales = log2_scale(torch.arange(SCALE_COUNT)).exp2().tolist()
     masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
@@ -129,16 +137,15 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels]) -> Tables:
     twin = float_twin(fixed).requires_grad_(False).eval()
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
-            y, z = default_latents(twin, pixels, q)
+            y, z = refined_latents(twin, pixels, q, rounds)
             with torch.inference_mode():
                 quantize_latent(fixed, y, z, q, put)
     return make_tables(masses)
 
 
-def default_latents(twin: Model, pixels: Pixels, q: int) -> tuple[Tensor, Tensor]:
-    """y and z of a whole photo as the default effort has them; twin: `float_twin` of the model."""
-    everything = Box(0, 0, *pixels.shape[:2])
-    return refine(twin, pixels, q, everything, effort_to_rounds(DEFAULT_EFFORT))
+def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> tuple[Tensor, Tensor]:
+    """y and z of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
+    return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
 
 
 @torch.inference_mode()
@@ -172,10 +179,3 @@ def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
     counts = np.bincount(entries, minlength=size).astype(np.float64)
     counts[:-1] = (counts[:-1] + counts[-2::-1]) / 2
     return counts
-
-
-def load_for_training(path: Path) -> Model:
-    """A weights file as a floating-point model to train on: the inverse of `export`."""
-    model = float_twin(load_weights(path)[0])
-    model.points.table.zero_()
-    return model

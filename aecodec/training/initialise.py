@@ -14,6 +14,9 @@ from aecodec.model.layers import space_to_depth
 from aecodec.model.transforms import BLOCK, mix_edges
 from aecodec.planes import Pixels
 
+INITIAL_TILES = 400
+"""Pictures that suffice for the linear start."""
+
 
 def lmbda_table(lmbda_min: float, lmbda_max: float) -> Tensor:
     """lambda of every q, on MSE of RGB in [0, 1]: log-spaced, [64]."""
@@ -46,7 +49,7 @@ def principal_components(pictures: list[Pixels], overlap: Tensor) -> tuple[Tenso
     """-> variances [768], descending, and components [768, 768] (rows) of the lapped blocks."""
     total = torch.zeros(3 * BLOCK**2, 3 * BLOCK**2, dtype=torch.float64)
     count = 0
-    for pixels in pictures[:: max(1, len(pictures) // 400)]:
+    for pixels in pictures[:: max(1, len(pictures) // INITIAL_TILES)]:
         h, w = (n // BLOCK * BLOCK for n in pixels.shape[:2])
         x = torch.from_numpy(pixels[:h, :w].copy()).permute(2, 0, 1)[None] / 255
         blocks = space_to_depth(mix_edges(x - 0.5, overlap), BLOCK).flatten(2)[0].double()

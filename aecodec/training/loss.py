@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from aecodec.descent import descend
 from aecodec.model import Model
 from aecodec.model.entropy_model import take_step
 from aecodec.rate import gaussian_bits, rounded
-from aecodec.refine import descend
 
 FROZEN = ("decoder", "refined")
 """Phases in which g_a and h_a do not learn."""
@@ -55,7 +55,25 @@ def rate_distortion(
     network_dtype: torch.dtype | None,
     rounds: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """-> bits per pixel [B], MSE over RGB in [0, 1] [B].
+    """-> bits per pixel [B], MSE over RGB in [0, 1] [B]; as for `code`."""
+    bpp, x_hat = code(model, x, q, phase, network_dtype, rounds)
+    return bpp, mean_squares(x, x_hat)
+
+
+def mean_squares(x: Tensor, x_hat: Tensor) -> Tensor:
+    """Planes [B, 3, H, W] -> MSE [B]."""
+    return (x - x_hat).square().mean(dim=(1, 2, 3))
+
+
+def code(
+    model: Model,
+    x: Tensor,
+    q: Tensor,
+    phase: str,
+    network_dtype: torch.dtype | None,
+    rounds: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """-> bits per pixel [B], x_hat [B, 3, H, W].
 
     x [B, 3, H, W] planes, q int64 [B]. Mixed quantization (Minnen and Singh 2020, section 4.2):
     noise for the rate, rounding for distortion and context. phase "entropy": the networks of g_a
@@ -91,4 +109,4 @@ def rate_distortion(
         x_hat = model.g_s(y_hat, q, network_dtype)
     bits = bits + sum(bits_of(*part).sum(dim=(1, 2, 3)) for part in coded)
     bpp = bits / (x.shape[2] * x.shape[3])
-    return bpp, (x - x_hat).square().mean(dim=(1, 2, 3))
+    return bpp, x_hat

@@ -6,11 +6,13 @@ for LLM Training (arXiv 2502.16982), section 2.2.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aecodec.model import Model
 from aecodec.model.layers import Pointwise
@@ -28,13 +30,61 @@ def parameters_but(network: nn.Module, others: Iterable[nn.Parameter]) -> list[n
     return [parameter for parameter in network.parameters() if id(parameter) not in left_out]
 
 
-def muon(matrices: list[nn.Parameter], rate: float, decay: float = 0.0) -> torch.optim.Optimizer:
-    """Muon at AdamW's rates."""
-    return torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+class Muon(torch.optim.Muon):
+    """torch.optim.Muon at AdamW's rates, all matrices of one shape at once: a sixth of the kernels.
+
+    As in the fused AdamW, the rate may be a tensor, and where `found_inf` is 1 a step does nothing.
+    """
+
+    found_inf: Tensor | None = None
+
+    def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float = 0.0) -> None:
+        super().__init__(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    alike[parameter.shape].append(parameter)
+            for matrices in alike.values():
+                self.step_alike(matrices, group)
+
+    def step_alike(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
+        """One step of matrices of one shape."""
+        for matrix in matrices:
+            if "momentum_buffer" not in self.state[matrix]:
+                self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
+        buffers = [self.state[matrix]["momentum_buffer"] for matrix in matrices]
+        before = torch.stack(buffers)
+        slope = torch.stack([matrix.grad for matrix in matrices])  # type: ignore[misc]
+        after = before.lerp(slope, 1 - group["momentum"])
+        change = orthogonal(slope.lerp(after, group["momentum"]), group).float()
+        change = change * (group["lr"] * 0.2 * math.sqrt(max(change.shape[1:])))
+        if group["weight_decay"]:
+            change = change + torch.stack(matrices) * (group["lr"] * group["weight_decay"])
+        if self.found_inf is not None:
+            absurd = self.found_inf.bool()
+            after, change = torch.where(absurd, before, after), torch.where(absurd, 0.0, change)
+        torch._foreach_copy_(buffers, after.unbind())
+        torch._foreach_sub_(matrices, change.unbind())
+
+
+def orthogonal(x: Tensor, group: dict[str, Any]) -> Tensor:
+    """[n, rows, columns] -> about the nearest orthogonal matrices, by Newton and Schulz."""
+    a, b, c = group["ns_coefficients"]
+    tall = x.shape[1] > x.shape[2]
+    x = (x.mT if tall else x).bfloat16()
+    x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=group["eps"])
+    for _ in range(group["ns_steps"]):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x
 
 
 class Optimizers:
-    """The optimizers of one phase as one: `step(share)` uses `share` of the full rates."""
+    """The optimizers of one phase as one."""
 
     def __init__(self, model: Model, config: TrainConfig, phase: str) -> None:
         entropy = phase == "entropy"
@@ -42,33 +92,41 @@ class Optimizers:
         matrices = matrices_of(model)
         rest = parameters_but(model, [*matrices, model.skip.basis])
         skip: dict[str, Any] = {"params": [model.skip.basis], "lr": rate * config.skip_lr_share}
-        self.parts: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW([{"params": rest, "lr": rate}, skip], lr=rate, weight_decay=0.0)
-        ]
+        adamw = torch.optim.AdamW(
+            [{"params": rest, "lr": rate}, skip],
+            lr=rate,
+            weight_decay=0.0,
+            fused=True,
+            capturable=True,
+        )
+        self.parts: list[torch.optim.Optimizer] = [adamw]
         if config.muon_lr > 0 and not entropy:
-            self.parts.append(muon(matrices, config.muon_lr, config.weight_decay))
+            self.parts.append(Muon(matrices, config.muon_lr, config.weight_decay))
         else:
-            self.parts[0].add_param_group({"params": matrices})
+            adamw.add_param_group({"params": matrices})
+        self.full_lr = [float(group["lr"]) for group in self.groups()]
         for group in self.groups():
-            group["full_lr"] = group["lr"]
+            group["lr"] = torch.tensor(group["lr"], device=model.device)
 
     def groups(self) -> list[dict[str, Any]]:
         return [group for part in self.parts for group in part.param_groups]
 
-    def step(self, share: float) -> None:
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = group["full_lr"] * share
-            part.step()
-            part.zero_grad(set_to_none=True)
+    def step(self, share: Tensor, absurd: Tensor) -> None:
+        """Use `share` of the full rates; nothing but the gradients changes where `absurd` is 1.
 
-    def drop_gradients(self) -> None:
+        Both float []: nothing waits for the device.
+        """
+        for group, full in zip(self.groups(), self.full_lr, strict=True):
+            group["lr"].copy_(share * full)
         for part in self.parts:
+            part.found_inf = absurd  # type: ignore[attr-defined]
+            part.step()
             part.zero_grad(set_to_none=True)
 
     def state_dict(self) -> list[dict[str, Any]]:
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Their state alone: rates and other settings are those of now."""
         for part, state in zip(self.parts, states, strict=True):
-            part.load_state_dict(state)
+            part.load_state_dict(state | {"param_groups": part.state_dict()["param_groups"]})

@@ -15,8 +15,10 @@ LAST_RATE = 0.02
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def read_budget(context: click.Context, option: click.Parameter, value: str) -> float:
+def read_budget(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
     """'90s', '25m' or '1.5h' -> seconds; a click callback."""
+    if value is None:
+        return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value)
     if not match:
         raise click.BadParameter(f"{value!r} is not a time such as 90s, 25m or 1.5h")
@@ -36,8 +38,13 @@ def crop_at(config: TrainConfig, share: float) -> int:
     return config.last_crop if share >= 1 - config.last_crop_share else config.crop
 
 
+def annealing(config: TrainConfig, share: float) -> bool:
+    """Whether learning rates fall; never with decay_share = 0."""
+    return share > 1 - config.decay_share
+
+
 def rate_at(config: TrainConfig, share: float, steps: int) -> float:
     """Learning rate as a share of the full one: warm-up by steps, linear decay by the clock."""
-    decay = min(1.0, max(0.0, (1 - share) / config.decay_share))
+    decay = max(0.0, (1 - share) / config.decay_share) if annealing(config, share) else 1.0
     warm = min(1.0, (steps + 1) / config.warmup_steps)
     return warm * (LAST_RATE + (1 - LAST_RATE) * decay)

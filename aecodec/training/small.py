@@ -27,10 +27,11 @@ from aecodec.model.config import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
 from aecodec.planes import Pixels, to_planes
+from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.tile import quantize_latent
 from aecodec.training.data import Pictures, random_crop
-from aecodec.training.export import default_latents
-from aecodec.training.optimizer import matrices_of, muon, parameters_but
+from aecodec.training.export import refined_latents
+from aecodec.training.optimizer import Muon, matrices_of, parameters_but
 from aecodec.weights import load_weights, read_metadata, save_weights
 
 CROP = 256
@@ -45,7 +46,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Example:
-    """A crop as a file of the default effort holds it."""
+    """A crop as a file holds it."""
 
     y_hat: Tensor
     """in steps [1, M, 16, 16], binary16"""
@@ -56,9 +57,9 @@ class Example:
     """for every small scale: MSE of that against the original made small"""
 
 
-def make_example(model: Model, twin: Model, pixels: Pixels, q: int) -> Example:
-    """pixels: uint8 [256, 256, 3], coded with the default effort; twin: `float_twin` of model."""
-    return example_of(model, default_latents(twin, pixels, q), pixels, q)
+def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int) -> Example:
+    """pixels: uint8 [256, 256, 3], coded after some rounds; twin: `float_twin` of model."""
+    return example_of(model, refined_latents(twin, pixels, q, rounds), pixels, q)
 
 
 @torch.inference_mode()
@@ -85,18 +86,18 @@ def optimizers(network: SmallSynthesis) -> list[torch.optim.Optimizer]:
     """Muon for matrices, AdamW for the rest."""
     matrices = matrices_of(network)
     rest = parameters_but(network, matrices)
-    return [muon(matrices, MUON_LR), torch.optim.AdamW(rest, ADAMW_LR, weight_decay=0.0)]
+    return [Muon(matrices, MUON_LR), torch.optim.AdamW(rest, ADAMW_LR, weight_decay=0.0)]
 
 
 def make_examples(
-    model: Model, pictures: Pictures, random: np.random.Generator, count: int
+    model: Model, pictures: Pictures, random: np.random.Generator, count: int, rounds: int
 ) -> list[Example]:
     """Of random crops, at random rates."""
     examples, twin = [], float_twin(model).requires_grad_(False).eval()
     for _ in range(count):
         picture = pictures.items[random.integers(len(pictures.items))]
         crop = np.ascontiguousarray(random_crop(picture, CROP, random))
-        examples.append(make_example(model, twin, crop, int(random.integers(Q_COUNT))))
+        examples.append(make_example(model, twin, crop, int(random.integers(Q_COUNT)), rounds))
     return examples
 
 
@@ -113,10 +114,12 @@ def start(model: Model, examples: list[Example]) -> None:
         model.small.load_state_dict(found)
 
 
-def train(model: Model, pictures: Pictures, steps: int, tell: Callable[[str], None]) -> None:
-    """Train `model.small` on examples of `pictures`."""
+def train(
+    model: Model, pictures: Pictures, steps: int, rounds: int, tell: Callable[[str], None]
+) -> None:
+    """Train `model.small` on examples of `pictures`, coded after rounds of refinement."""
     random = np.random.default_rng(SEED)
-    examples = make_examples(model, pictures, random, EXAMPLES)
+    examples = make_examples(model, pictures, random, EXAMPLES, rounds)
     start(model, examples[:STARTERS])
     model.small.requires_grad_(True)
     parts = optimizers(model.small)
@@ -148,11 +151,19 @@ def shown(added: NDArray[np.float64]) -> str:
 @click.argument("weights", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
-def main(weights: Path, data: Path, steps: int) -> None:
+@click.option(
+    "--effort",
+    type=click.IntRange(0, MAX_EFFORT),
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    help="of the files it learns from; 0 for models that are tuned for the eye",
+)
+def main(weights: Path, data: Path, steps: int, effort: int) -> None:
     """Train the small synthesis of WEIGHTS on the pictures of --data, and write it anew."""
     try:
         model, tables, _ = load_weights(weights)
-        train(model, Pictures(data, CROP), steps, lambda text: click.echo(text, err=True))
+        rounds = effort_to_rounds(effort)
+        train(model, Pictures(data, CROP), steps, rounds, lambda text: click.echo(text, err=True))
         click.echo(save_weights(weights, read_metadata(weights)["name"], model, tables))
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)

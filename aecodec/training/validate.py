@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,42 +13,55 @@ from torch import Tensor
 from aecodec.model import Model
 from aecodec.planes import Pixels
 from aecodec.training.data import centre
-from aecodec.training.loss import rate_distortion
+from aecodec.training.loss import code
+from aecodec.training.objective import Objective
+from aecodec.training.ssimulacra2 import score
 
 VALID_Q = (5, 20, 35, 50, 62)
 VALID_CROP = 256
-LMBDA_UNIT = 600.0
-"""A loss is divided by sqrt(lambda / 600), so that all q weigh alike."""
 VALID_PICTURES = 16
+BATCH = 4
 
 
 @torch.no_grad()
 def validate(
-    model: Model, pictures: list[Pixels], lmbda: Tensor, rounds: int = 0
+    model: Model, pictures: list[Pixels], objective: Objective, rounds: int = 0
 ) -> dict[str, Any]:
-    """-> {"loss": mean over q, "rounds", "points": [{"q", "bpp", "psnr"}]} on centre crops.
+    """-> {"loss": mean over q, "rounds", "points": [{"q", "bpp", "psnr", ...}]} on centre crops.
 
-    Of latents after so many rounds of refinement.
+    Of latents after so many rounds of refinement. PSNR is a mean of decibels; beside it
+    "ssimulacra2" and, where pytorch-msssim is installed, "ms_ssim", which is never trained for.
     """
-    device = lmbda.device
-    points, losses = [], []
+    device = objective.lmbda.device
     centres = np.stack([centre(pixels, VALID_CROP) for pixels in pictures[:VALID_PICTURES]])
     crops = torch.from_numpy(centres).permute(0, 3, 1, 2).to(device)
+    points, losses = [], []
     for index in VALID_Q:
-        rates, distortions = [], []
-        for x in crops.split(4):
-            q = torch.full((len(x),), index, device=device)
-            bpp, mse = rate_distortion(
-                model, x.float() / 255 - 0.5, q, "decoder", torch.bfloat16, rounds
-            )
-            rates.append(bpp)
-            distortions.append(mse)
-        bpp, mse = torch.cat(rates), torch.cat(distortions)
-        loss = (bpp + lmbda[index] * mse).mean() / (lmbda[index] / LMBDA_UNIT).sqrt()
-        psnr = (-10 * mse.log10()).mean()
-        points.append(
-            {"q": index, "bpp": round(float(bpp.mean()), 4), "psnr": round(float(psnr), 3)}
-        )
-        losses.append(float(loss))
-    mean = round(math.fsum(losses) / len(losses), 4)
-    return {"loss": mean, "rounds": rounds, "points": points}
+        rows: dict[str, list[Tensor]] = defaultdict(list)
+        for part in crops.split(BATCH):
+            x, q = part.float() / 255 - 0.5, torch.full((len(part),), index, device=device)
+            bpp, x_hat = code(model, x, q, "decoder", torch.bfloat16, rounds)
+            judged = objective(bpp, x, x_hat, q)
+            seen = as_seen(x_hat)
+            rows["loss"].append(judged.loss)
+            rows["bpp"].append(bpp)
+            rows["psnr"].append(-10 * judged.mse.log10())
+            rows["ssimulacra2"].append(score(objective.raw_error(x, seen)))
+            if find_spec("pytorch_msssim"):
+                rows["ms_ssim"].append(ms_ssim(x, seen))
+        means = {name: float(torch.cat(values).mean()) for name, values in rows.items()}
+        losses.append(means.pop("loss"))
+        points.append({"q": index} | {name: round(value, 4) for name, value in means.items()})
+    return {"loss": round(sum(losses) / len(losses), 4), "rounds": rounds, "points": points}
+
+
+def as_seen(x_hat: Tensor) -> Tensor:
+    """Planes, clamped and rounded to 8 bits."""
+    return ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
+
+
+def ms_ssim(x: Tensor, x_hat: Tensor) -> Tensor:
+    """MS-SSIM of every picture [B]."""
+    import pytorch_msssim  # type: ignore[import-untyped]
+
+    return pytorch_msssim.ms_ssim(x + 0.5, x_hat + 0.5, data_range=1, size_average=False)

@@ -30,6 +30,7 @@ from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
 from aecodec.container import CHUNK_BYTES, Box
+from aecodec.descent import distortion_curvature
 from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
 from aecodec.filter import FilterFit, apply_filter, read_filter
 from aecodec.model.config import STEPS
@@ -39,7 +40,6 @@ from aecodec.model.transforms import BLOCK
 from aecodec.planes import Pixels, from_planes, to_planes
 from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.rate import gaussian_bits
-from aecodec.refine import distortion_curvature
 from aecodec.tile import LoadedModel, tile_latents
 from aecodec.training.data import centre
 from aecodec.training.export import code_whole

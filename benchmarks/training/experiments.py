@@ -61,10 +61,12 @@ class Soap(Optimizers):
 
         super().__init__(model, replace(config, muon_lr=0.0), phase)
         matrices = self.parts[0].param_groups.pop()["params"]
+        self.full_lr.pop()
         rate = config.entropy_lr if phase == "entropy" else config.adamw_lr
         soap = SOAP(matrices, lr=rate, weight_decay=0.0, precondition_frequency=20)
         for group in soap.param_groups:
-            group["full_lr"] = group["lr"]
+            self.full_lr.append(group["lr"])
+            group["lr"] = torch.tensor(group["lr"])
         self.parts.append(soap)
 
 
@@ -122,8 +124,9 @@ class WithoutMagnitude(Pointwise):
 
 def weigh(run: Trainer, power: float) -> None:
     """Loss of every q times lambda^-power, with the same mean."""
-    weight = run.lmbda**-power
-    run.weight = weight / weight.mean() * run.weight.mean()
+    objective = run.objective
+    weight = objective.lmbda**-power
+    objective.weight = weight / weight.mean() * objective.weight.mean()
 
 
 def split_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor) -> Tensor:

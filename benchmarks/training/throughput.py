@@ -1,10 +1,13 @@
 """How fast one training step is, where its time goes, and what share of the machine it uses.
 
     python benchmarks/training/throughput.py weights/s1/train.toml --data PICTURES [--device cuda]
+    python benchmarks/training/throughput.py weights/s1/train.toml --data PICTURES --against FOLDER
 
 Runs the trainer's own steps of the joint phase and times their parts. Multiply-adds are those that
 PyTorch counts in forward, backward and optimizer; the peak is what bfloat16 matrix products of the
 size of the networks' own reach on the same machine in the same run. Writes throughput.json.
+With --against, the trainer of another checkout runs beside this one's, on one thread each, for
+--seconds; that goes to throughput-against.json.
 """
 
 from __future__ import annotations
@@ -12,22 +15,27 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from aecodec.training.config import TrainConfig
-from aecodec.training.data import batches
-from aecodec.training.loss import rate_distortion
+from aecodec.training.loss import code
+from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 WARM_UP, STEPS = 3, 12
-PARTS = ("data", "forward", "backward", "optimizer", "clip, average")
+PARTS = ("data", "forward", "loss", "backward", "optimizer", "clip, average")
 PRODUCT = (8192, 768, 768)
 
 
@@ -37,10 +45,17 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--start", type=Path, help="weights")
+    parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--seconds", type=float, default=150.0)
     options = parser.parse_args()
+    if options.against:
+        show("throughput-against.json", compare(options))
+        return
     config = TrainConfig.read(options.config)
     with tempfile.TemporaryDirectory() as folder:
-        run = Trainer(config, options.data, None, Path(folder), 1.0, options.device)
+        start = load_for_training(options.start) if options.start else None
+        run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, start)
     run.entropy_done, run.phase = True, "joint"
     seconds, macs = measure(run)
     step = sum(seconds.values())
@@ -59,34 +74,40 @@ def main() -> None:
         "peak_gflops": round(2 * peak / 1e9, 1),
         "share_of_peak": round(macs / step / peak, 3),
     }
-    (HERE / "throughput.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    show("throughput.json", result)
+
+
+def show(name: str, result: dict[str, Any]) -> None:
+    text = json.dumps(result, indent=1) + "\n"
+    (HERE / name).write_text(text)
+    print(text)
 
 
 def measure(run: Trainer) -> tuple[dict[str, float], int]:
     """-> median seconds of every part of a step, and the multiply-adds of a whole one."""
-    data = batches(run.pictures, run.config.batch, lambda: run.config.crop, 0)
+    config, model = run.config, run.model
     times: dict[str, list[float]] = {name: [] for name in PARTS}
     for step in range(WARM_UP + STEPS):
         marks = [now(run.device)]
-        batch = next(data)
+        batch = run.tiles.draw(config.batch, config.crop)
         marks.append(now(run.device))
-        x, q = batch.to(run.device).float() / 255 - 0.5, run.random_q(len(batch))
-        bpp, mse = rate_distortion(run.model, x, q, "joint", torch.bfloat16)
-        loss = ((bpp + run.lmbda[q] * mse) * run.weight[q]).mean()
+        x, q = batch.float() / 255 - 0.5, run.random_q(len(batch))
+        bpp, x_hat = code(model, x, q, "joint", torch.bfloat16)
+        marks.append(now(run.device))
+        loss = run.objective(bpp, x, x_hat, q).loss.mean()
         marks.append(now(run.device))
         loss.backward()
         marks.append(now(run.device))
         inside = timed_optimizer(run)
-        run.update(0.0)
+        run.update()
         marks.append(now(run.device))
         parts = [b - a for a, b in zip(marks, marks[1:], strict=False)]
         if step >= WARM_UP:
             for name, value in zip(
-                PARTS, [*parts[:3], inside[0], parts[3] - inside[0]], strict=True
+                PARTS, [*parts[:4], inside[0], parts[4] - inside[0]], strict=True
             ):
                 times[name].append(value)
-    batch = next(data)
+    batch = run.tiles.draw(config.batch, config.crop)
     with FlopCounterMode(display=False) as counter:
         run.train_step(batch)
     return {name: statistics.median(values) for name, values in times.items()}, int(
@@ -98,13 +119,52 @@ def timed_optimizer(run: Trainer) -> list[float]:
     """Wrap the next `optimizers.step`; -> a list that will hold its seconds."""
     step, seconds = type(run.optimizers).step, [0.0]
 
-    def wrapped(share: float) -> None:
+    def wrapped(share: Tensor, absurd: Tensor) -> None:
         start = now(run.device)
-        step(run.optimizers, share)
+        step(run.optimizers, share, absurd)
         seconds[0] = now(run.device) - start
 
     run.optimizers.step = wrapped  # type: ignore[method-assign]
     return seconds
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Train with this checkout and another at once, on one thread each -> their speeds.
+
+    The configuration is that of the same path in either checkout: it has the keys it knows.
+    """
+    folders = {"this": ROOT, "other": options.against.resolve()}
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "aecodec.training", str(options.config), "--threads", "1"]
+        command += ["--data", str(options.data.resolve()), "--budget", "1h"]
+        if options.start:
+            command += ["--start", str(options.start.resolve())]
+        runs = [
+            subprocess.Popen(
+                [*command, "--out", f"{out}/{name}"], cwd=folder, stderr=subprocess.DEVNULL
+            )
+            for name, folder in folders.items()
+        ]
+        try:
+            time.sleep(options.seconds)
+        finally:
+            for process in runs:
+                process.terminate()
+                process.wait()
+        rates = {name: steps_a_second(Path(out, name, "log.jsonl")) for name in folders}
+    return {"config": str(options.config), "steps_per_second": rates} | {
+        "this_over_other": round(rates["this"] / rates["other"], 3)
+    }
+
+
+def steps_a_second(log: Path) -> float:
+    """From the first entry that tells of steps to the last: without the start."""
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    entries = [entry for entry in entries if "train" in entry]
+    if len(entries) < 3:
+        raise SystemExit(f"{log}: more --seconds are needed")
+    steps = entries[-1]["step"] - entries[0]["step"]
+    return round(steps / (entries[-1]["elapsed"] - entries[0]["elapsed"]), 4)
 
 
 def peak_rate(device: torch.device) -> float:

@@ -1,0 +1,172 @@
+"""SSIMULACRA2's raw error, differentiable: what `tune = "visual"` trains for.
+
+The original and the reconstruction are compared in XYB, a colour space near to what the eye's cones
+see, at six scales; at each, in every component, a map of lost structure (SSIM) and two maps of
+edges, those that were added and those that were lost, become their mean and their 4-norm; 108
+published weights sum them to the raw error s. The score that people know, 100 for identical
+pictures, is a polynomial and a power of s; its slope is infinite at 0, so training takes s itself.
+Source: Sneyers, SSIMULACRA 2 (libjxl, tools/ssimulacra2.cc, 2022; BSD-3-Clause).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SIDE_MIN = 8
+"""Scales whose height or width would be smaller are left out."""
+SIGMA, RADIUS = 1.5, 5
+"""of the Gaussian window, in samples: 11 taps"""
+C2 = 0.0009
+NORM_FLOOR = 1e-20
+"""of a mean fourth power, whose root has an infinite slope at 0"""
+ABSORBANCE = (
+    (0.30, 0.622, 0.078),
+    (0.23, 0.692, 0.078),
+    (0.24342268924547819, 0.20476744424496821, 0.55180986650955360),
+)
+"""Linear RGB to the absorbance of long, middle and short cones; each plus OPSIN_BIAS."""
+OPSIN_BIAS = 0.0037930732552754493
+
+Norms = tuple[float, float]
+"""Weights of a map's mean and of its 4-norm."""
+Kinds = tuple[Norms, Norms, Norms]
+"""Of the maps of lost structure, of added edges and of lost edges."""
+WEIGHTS: tuple[dict[str, Kinds], ...] = (
+    {
+        "Y": ((0.0, 7.466890328078848), (0.0, 0.0), (0.0, 17.445833984131262)),
+    },
+    {
+        "X": ((0.0, 1.1041726426657346), (0.0, 0.0), (0.0, 0.0)),
+        "Y": ((0.0, 6.683678146179332), (0.0, 0.0), (0.0, 1.027889937768264)),
+    },
+    {
+        "X": ((0.0, 1.8422455520539298), (0.0, 11.441172603757666), (0.0, 0.0)),
+        "Y": ((225.20515300849274, 19.213238186143016), (0.0, 0.0), (0.0, 0.0)),
+    },
+    {
+        "X": ((0.0, 1.8787594979546387), (0.0, 10.94906990605142), (0.0, 0.0)),
+        "Y": ((176.39317598450694, 24.43300999870476), (0.0, 0.28520802612117757), (0.0, 0.0)),
+        "B": ((0.0, 8.826982764996862), (0.0, 23.19243343998926), (0.0, 0.0)),
+    },
+    {
+        "X": ((0.0, 0.0), (0.9677937080626833, 0.9981766977854967), (0.0, 0.0)),
+        "Y": ((0.0, 34.77906344483772), (0.0, 44.835625328877896), (0.0, 0.0)),
+        "B": (
+            (95.1080498811086, 0.0),
+            (0.9863978034400682, 171.2667255897307),
+            (0.9834382792465353, 0.9807858872435379),
+        ),
+    },
+)
+"""Of every scale and component of XYB. Those below 0.01, 0.02 in all and among them the whole
+sixth scale, are left out: they move no score by a tenth of a point."""
+UNIT = 0.9562382616834844
+"""of the weighted sum"""
+
+
+class RawError(nn.Module):
+    """s of pictures of one size. Float32 throughout; its windows are made on `device`."""
+
+    def __init__(self, height: int, width: int, device: torch.device) -> None:
+        super().__init__()
+        self.windows: list[tuple[Tensor, Tensor]] = []
+        while len(self.windows) < len(WEIGHTS) and min(height, width) >= SIDE_MIN:
+            self.windows.append((window(height, True, device), window(width, False, device)))
+            height, width = -(-height // 2), -(-width // 2)
+
+    def forward(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Planes in [-0.5, 0.5], [B, 3, H, W] -> s [B], 0 for identical pictures."""
+        a, b = linear(x), linear(x_hat)
+        total = torch.zeros_like(a[:, 0, 0, 0])
+        for number, (windows, weights) in enumerate(zip(self.windows, WEIGHTS, strict=False)):
+            if number:
+                a, b = halved(a), halved(b)
+            total = total + scale_error(xyb(a, weights), xyb(b, weights), weights, windows)
+        return UNIT * total
+
+
+def score(s: Tensor) -> Tensor:
+    """Raw error -> SSIMULACRA2: 100 identical, 90 hard to tell apart, 70 good, 30 poor."""
+    error = 2.326765642916932 * s - 0.020884521182843837 * s**2 + 6.248496625763138e-05 * s**3
+    return 100 - 10 * error.clamp(min=0) ** 0.6276336467831387
+
+
+def scale_error(
+    a: Tensor, b: Tensor, weights: dict[str, Kinds], windows: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Components [B, C, h, w] of the original and of the other -> what a scale adds to s [B]."""
+
+    def blurred(x: Tensor) -> Tensor:
+        return windows[0] @ x @ windows[1]
+
+    with torch.no_grad():
+        a_mean, a_square = blurred(a), blurred(a * a)
+    b_mean, b_square, product = blurred(b), blurred(b * b), blurred(a * b)
+    luminance = 1 - (a_mean - b_mean).square()
+    covariance = 2 * (product - a_mean * b_mean) + C2
+    variances = (a_square - a_mean.square()) + (b_square - b_mean.square()) + C2
+    structure = (1 - luminance * covariance / variances).clamp(min=0)
+    edges = (1 + (b - b_mean).abs()) / (1 + (a - a_mean).abs()) - 1
+    maps = structure, edges.clamp(min=0), (-edges).clamp(min=0)
+    total = torch.zeros_like(a[:, 0, 0, 0])
+    for number, kinds in enumerate(weights.values()):
+        for error, (mean, norm) in zip(maps, kinds, strict=True):
+            if mean:
+                total = total + mean * error[:, number].mean(dim=(1, 2))
+            if norm:
+                fourth = error[:, number].square().square().mean(dim=(1, 2))
+                total = total + norm * fourth.clamp(min=NORM_FLOOR) ** 0.25
+    return total
+
+
+def linear(x: Tensor) -> Tensor:
+    """sRGB planes in [-0.5, 0.5] -> linear light in [0, 1] (IEC 61966-2-1)."""
+    level = (x + 0.5).clamp(0, 1)
+    bright = ((level.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
+    return torch.where(level <= 0.04045, level / 12.92, bright)
+
+
+def halved(x: Tensor) -> Tensor:
+    """Means of 2x2 samples; of fewer at odd ends."""
+    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+
+
+def xyb(rgb: Tensor, wanted: Iterable[str]) -> Tensor:
+    """Linear light [B, 3, h, w] -> the wanted ones of X, Y and B, made positive, [B, C, h, w]."""
+    red, green, blue = rgb.unbind(dim=1)
+    long, middle, short = (
+        (r * red + g * green + b * blue + OPSIN_BIAS) ** (1 / 3) - OPSIN_BIAS ** (1 / 3)
+        for r, g, b in ABSORBANCE
+    )
+    planes = {
+        "X": 7 * (long - middle) + 0.42,
+        "Y": 0.5 * (long + middle) + 0.01,
+        "B": short - 0.5 * (long + middle) + 0.55,
+    }
+    return torch.stack([planes[name] for name in wanted], dim=1)
+
+
+def window(side: int, mirrored: bool, device: torch.device) -> Tensor:
+    """-> [side, side], symmetric: what every sample of a row gets from every other, or itself.
+
+    The Gaussian window as a band matrix: two products are several times as fast as convolutions.
+    Outside of the picture there is its mirror image, or 0: the package `ssimulacra2` has the one
+    above and below, the other on the left and right (the authors' program has 0 all around).
+    """
+    places = torch.arange(side, device=device)
+
+    def taps(beside: Tensor) -> Tensor:
+        apart = (places[:, None] - beside[None, :]).double().square()
+        return torch.exp(apart / (-2 * SIGMA**2)) * (apart <= RADIUS**2)
+
+    total = taps(places)
+    if mirrored:
+        total = total + taps(-1 - places) + taps(2 * side - 1 - places)
+    return (
+        total / sum(math.exp(-n * n / (2 * SIGMA**2)) for n in range(-RADIUS, RADIUS + 1))
+    ).float()

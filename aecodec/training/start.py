@@ -1,0 +1,94 @@
+"""What training starts from: weights files and checkpoints, as floating-point models."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aecodec.errors import AecodecError, ModelError
+from aecodec.model import Model
+from aecodec.model.config import ModelConfig
+from aecodec.model.fixed_point import float_twin
+from aecodec.weights import check_tensors, halved, load_weights, read_metadata
+
+FULL_RATE = "floating point, before the anneal"
+"""`state` in the metadata of a weights file that is for training alone."""
+
+
+def load_for_training(path: Path) -> Model:
+    """A weights file or a checkpoint -> a floating-point model to train on.
+
+    Of a run that has annealed, the weights from before the anneal, where it kept them: they learn
+    on at full rates, which annealed ones do not without losing what the anneal gained. Raises
+    AecodecError for a file that is neither.
+    """
+    if path.suffix == ".pt":
+        return model_of(read_checkpoint(path))
+    if read_metadata(path).get("state") == FULL_RATE:
+        return load_full_rate(path)
+    model = float_twin(load_weights(path)[0])
+    model.points.table.zero_()
+    return model
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Raises AecodecError for a file that is not a checkpoint."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        missing = {"config", "model_config", "model", "ema", "step"} - set(state)
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise AecodecError(f"{path}: not a checkpoint ({error})") from error
+    if missing:
+        raise AecodecError(f"{path}: not a checkpoint (no {', '.join(sorted(missing))} in it)")
+    return state
+
+
+def model_of(state: dict[str, Any], averaged: bool = False) -> Model:
+    """The model of a checkpoint, at full rates if it has that, or the average of its weights."""
+    model = Model(ModelConfig.from_dict(state["model_config"]))
+    model.load_state_dict(state["ema"] if averaged else state.get("full_rate") or state["model"])
+    return model
+
+
+def halves(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A copy on the host in 16 bits, but for what weights files hold in 32."""
+    return {
+        name: (value.half() if value.is_floating_point() and halved(name) else value).cpu().clone()
+        for name, value in state.items()
+    }
+
+
+def save_full_rate(path: Path, name: str, state: dict[str, Tensor], config: ModelConfig) -> None:
+    """Write the weights of a floating-point model, which `load_for_training` reads, in 16 bits."""
+    from safetensors.torch import save_file
+
+    facts = {"name": name, "size": config.size, "state": FULL_RATE, "model_id": "none"}
+    facts["config"] = json.dumps(config.to_dict(), sort_keys=True)
+    save_file({k: v.contiguous() for k, v in halves(state).items()}, path, metadata=facts)
+
+
+def load_full_rate(path: Path) -> Model:
+    """Inverse of `save_full_rate`. Raises ModelError for a file that is not what it says."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model = Model(ModelConfig.from_dict(json.loads(read_metadata(path)["config"])))
+        tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: not a weights file ({error})") from error
+    check_tensors(path, tensors, model.state_dict())
+    model.load_state_dict(tensors)
+    return model

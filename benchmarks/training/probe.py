@@ -1,0 +1,115 @@
+"""Which way of taking a step is fastest on this device, and whether they all take the same step.
+
+    python -m benchmarks.training.probe CONFIG --data PICTURES --device cuda --seconds 40
+
+Every way starts from the same seed and takes the same steps: each kernel by itself, as a CUDA
+graph, as a CUDA graph of compiled blocks. Losses must agree. Writes the name of the fastest one to
+the file --choice, from the beginning on. After one that fails, and after --seconds, no more are
+tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from aecodec.training.config import TrainConfig
+from aecodec.training.replay import WAYS
+from aecodec.training.schedule import crop_at
+from aecodec.training.start import load_for_training
+from aecodec.training.trainer import Trainer
+
+COMPARED, TIMED = 6, 30
+SHARES = (0.1, 0.95)
+"""of a run: full rates, and the last phase"""
+AGREEMENT = 0.02
+"""How far the losses of two ways may be apart: their sums round differently."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was seen of one way."""
+
+    losses: list[float]
+    """of the first steps"""
+    pixels: dict[str, float]
+    """a second, by phase"""
+
+
+def main() -> None:
+    """Try, print, choose."""
+    parser = argparse.ArgumentParser(description="Time the ways of taking a step.")
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="weights")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--timed", type=int, default=TIMED)
+    parser.add_argument("--choice", type=Path)
+    options = parser.parse_args()
+    end = time.monotonic() + options.seconds
+    fastest, first = 0.0, None
+    for way in WAYS:
+        if time.monotonic() > end and first:
+            break
+        began = time.monotonic()
+        try:
+            found = attempt(options, way)
+        except Exception as error:
+            print(f"{way:10s} failed: {type(error).__name__}: {error}", flush=True)
+            break
+        first = first or found
+        apart = max(abs(a / b - 1) for a, b in zip(found.losses, first.losses, strict=True))
+        shown = ", ".join(f"{phase} {rate / 1e6:.2f} Mpx/s" for phase, rate in found.pixels.items())
+        spent = time.monotonic() - began
+        print(f"{way:10s} {shown}, losses {apart:.1e} apart, {spent:.0f} s in all", flush=True)
+        speed = next(iter(found.pixels.values()))
+        if apart < AGREEMENT and speed > fastest:
+            fastest = speed
+            if options.choice:
+                options.choice.write_text(way)
+
+
+def attempt(options: argparse.Namespace, way: str) -> Attempt:
+    """Some steps of every share, compared and timed."""
+    config = TrainConfig.read(options.config)
+    weights = load_for_training(options.start) if options.start else None
+    with tempfile.TemporaryDirectory() as folder:
+        run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, weights, way)
+    run.entropy_done, run.phase = True, "joint"
+    found = Attempt([], {})
+    for share in SHARES:
+        run.elapsed, crop = share, crop_at(config, share)
+
+        def step() -> float:
+            return float(run.train_step(run.tiles.draw(config.batch, crop))[0])  # noqa: B023
+
+        torch.manual_seed(1)
+        found.losses.extend(step() for _ in range(COMPARED))
+        for _ in range(COMPARED):  # so that both kinds of the phase `refined` are captured
+            step()
+        start = time.perf_counter()
+        for _ in range(options.timed):
+            run.train_step(run.tiles.draw(config.batch, crop))
+        wait(run)
+        spent = time.perf_counter() - start
+        found.pixels[run.phase] = options.timed * config.batch * crop**2 / spent
+    if run.device.type == "cuda":
+        print(f"    {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        torch.cuda.reset_peak_memory_stats()
+    return found
+
+
+def wait(run: Trainer) -> None:
+    """Until the device has done what was asked."""
+    if run.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What a GPU does in training, on the CPU: crops, steps that wait for nothing, larger sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aecodec.errors import AecodecError
+from aecodec.model import Model
+from aecodec.model.config import SIZES, ModelConfig
+from aecodec.planes import Pixels, to_planes
+from aecodec.training.config import TrainConfig
+from aecodec.training.data import Tiles, window_means
+from aecodec.training.grow import grow
+from aecodec.training.initialise import initialise, lmbda_table
+from aecodec.training.loss import rate_distortion
+from aecodec.training.optimizer import Muon
+from aecodec.training.trainer import Trainer
+from tests.photos import photo
+
+TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
+WIDER = ModelConfig("XS", 32, 12, 24, 2, 32, 3, 20, 24, 2, 32, 2)
+CPU = torch.device("cpu")
+
+
+def save(folder: Path, *pictures: Pixels) -> Path:
+    for number, pixels in enumerate(pictures):
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def test_crops_of_the_device_are_pieces_of_the_tiles(tmp_path: Path) -> None:
+    tiles = Tiles(save(tmp_path, photo(128, 96), photo(200, 100)), 64, CPU)
+    assert tiles.tiles.shape == (2 + 6, 3, 96, 96)
+    assert [pixels.shape for pixels in tiles.some(4)] == [(96, 96, 3)] * 4
+    pieces = tiles.tiles.unfold(2, 64, 1).unfold(3, 64, 1).float().mean(dim=(4, 5))
+    for crop in tiles.draw(20, 96):  # cannot be scaled: a tile, turned and mirrored
+        sums = crop.float().sum(dim=(1, 2))
+        assert (sums == tiles.tiles.float().sum(dim=(2, 3))).all(dim=1).any()
+    means = tiles.draw(20, 64).float().mean(dim=(2, 3))
+    assert pieces.amin() - 1 < means.min() and means.max() < pieces.amax() + 1
+
+
+def test_every_sample_of_a_window_counts_the_same() -> None:
+    torch.manual_seed(0)
+    means = window_means(torch.tensor([64.0, 77.0, 128.0]), 128, 64)
+    assert torch.allclose(means.sum(dim=2), torch.ones(3, 64))
+    for window, size in zip(means.sum(dim=1), (64, 77, 128), strict=True):
+        assert torch.allclose(window[window > 0], torch.full((size,), 64 / size), atol=1e-5)
+
+
+@pytest.mark.parametrize("decay", (0.0, 0.1))
+def test_muon_of_many_matrices_is_muon_of_each(decay: float) -> None:
+    torch.manual_seed(0)
+    shapes = [(32, 16), (32, 16), (16, 32), (24, 24), (32, 16)]
+    start = [torch.randn(shape) for shape in shapes]
+    ours, theirs = ([torch.nn.Parameter(value.clone()) for value in start] for _ in range(2))
+    steps = (
+        Muon(ours, 1e-2, decay),
+        torch.optim.Muon(theirs, 1e-2, decay, adjust_lr_fn="match_rms_adamw"),
+    )
+    for _ in range(5):
+        for a, b in zip(ours, theirs, strict=True):
+            a.grad = torch.randn_like(a)
+            b.grad = a.grad.clone()
+        for optimizer in steps:
+            optimizer.step()
+    for a, b, value in zip(ours, theirs, start, strict=True):
+        assert (a - b).norm() < 0.01 * (b - value).norm()
+
+
+@pytest.mark.parametrize("value", (float("nan"), 1e9))
+def test_an_absurd_gradient_changes_nothing(
+    value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "S", TINY)
+    config = TrainConfig.read(Path("weights/s1/train.toml"))
+    config = dataclasses.replace(config, crop=64, last_crop=64)
+    trainer = Trainer(config, save(tmp_path, photo(64, 64)), None, tmp_path, 100.0, "cpu")
+    batch = torch.randint(0, 256, (8, 3, 64, 64), dtype=torch.uint8)
+    trainer.train_step(batch)
+
+    def state() -> list[torch.Tensor]:
+        parts = [part.state[p] for part in trainer.optimizers.parts for p in part.state]
+        moments = [moment for part in parts for moment in part.values()]
+        weights = [*trainer.model.parameters(), *trainer.ema.parameters()]
+        return [tensor.detach().clone() for tensor in (*weights, *moments)]
+
+    for part in trainer.optimizers.parts:
+        for parameter in part.state:
+            parameter.grad = torch.full_like(parameter, value)
+    before = state()
+    trainer.update()
+    assert all(map(torch.equal, before, state())) and trainer.skipped == 1
+    trainer.train_step(batch)
+    assert not all(map(torch.equal, before, state())) and trainer.skipped == 1
+
+
+def test_a_larger_model_begins_as_the_smaller_one() -> None:
+    torch.manual_seed(0)
+    model = Model(TINY)
+    model.lmbda.copy_(lmbda_table(50, 12000))
+    initialise(model, [photo(256, 256)], model.lmbda)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        larger = grow(model, WIDER)
+        x, q = to_planes(np.ascontiguousarray(photo(128, 128))), torch.tensor([30])
+        bpp, mse = rate_distortion(model, x, q, "decoder", None)
+        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder", None)
+    assert torch.allclose(mse, larger_mse, rtol=1e-3)
+    assert 0 <= larger_bpp - bpp < 0.001
+    with pytest.raises(AecodecError, match="do not grow"):
+        grow(larger, TINY)

@@ -15,11 +15,12 @@ from aecodec.model import Model
 from aecodec.model.config import SIZES, ModelConfig
 from aecodec.planes import Pixels, to_planes
 from aecodec.training.config import TrainConfig
-from aecodec.training.data import Tiles, window_means
+from aecodec.training.data import Tiles, random_taps
 from aecodec.training.grow import grow
 from aecodec.training.initialise import initialise, lmbda_table
 from aecodec.training.loss import rate_distortion
 from aecodec.training.optimizer import Muon
+from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
 
@@ -48,10 +49,13 @@ def test_crops_of_the_device_are_pieces_of_the_tiles(tmp_path: Path) -> None:
 
 def test_every_sample_of_a_window_counts_the_same() -> None:
     torch.manual_seed(0)
-    means = window_means(torch.tensor([64.0, 77.0, 128.0]), 128, 64)
-    assert torch.allclose(means.sum(dim=2), torch.ones(3, 64))
-    for window, size in zip(means.sum(dim=1), (64, 77, 128), strict=True):
-        assert torch.allclose(window[window > 0], torch.full((size,), 64 / size), atol=1e-5)
+    sizes = (64, 77, 128)
+    counts = torch.zeros(3, 128)
+    for place, weight in random_taps(torch.tensor(sizes).float(), 128, 64):
+        counts.scatter_add_(1, place, weight)
+    for window, size in zip(counts, sizes, strict=True):
+        expected = torch.full((size,), 64 / size)
+        assert torch.allclose(window[window > 1e-3], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("decay", (0.0, 0.1))
@@ -99,6 +103,24 @@ def test_an_absurd_gradient_changes_nothing(
     assert all(map(torch.equal, before, state())) and trainer.skipped == 1
     trainer.train_step(batch)
     assert not all(map(torch.equal, before, state())) and trainer.skipped == 1
+
+
+def test_s1_grows_to_m_with_the_same_pictures_and_rate() -> None:
+    """And all that is new can learn: every weight has a slope."""
+    model = load_for_training(Path("weights/s1/model.safetensors"))
+    larger = grow(model, SIZES["M"])
+    x, q = to_planes(np.ascontiguousarray(photo(128, 128))), torch.tensor([40])
+    with torch.no_grad():
+        bpp, mse = rate_distortion(model, x, q, "decoder", None)
+        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder", None)
+    decibels = [float(-10 * value.log10()) for value in (mse, larger_mse)]
+    assert decibels[0] == pytest.approx(decibels[1], abs=0.002)
+    assert 0 <= float(larger_bpp - bpp) < 0.001
+    bpp, mse = rate_distortion(larger, x, q, "joint", None)
+    (bpp + larger.lmbda[q] * mse).sum().backward()
+    for name, parameter in larger.named_parameters():
+        if not name.startswith("small."):
+            assert parameter.grad is not None and parameter.grad.any(), name
 
 
 def test_a_larger_model_begins_as_the_smaller_one() -> None:

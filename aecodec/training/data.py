@@ -75,7 +75,6 @@ class Tiles:
             raise self.files.nothing()
         sides = [side for pictures in found.values() for p in pictures for side in p.shape[:2]]
         self.side = self.files.smallest = min(LARGEST_WINDOW * crop, *sides)
-        self.precision = torch.float16 if device.type == "cuda" else torch.float32
         self.parts: dict[Path, Tensor] = {}
         self.tiles = torch.empty(0, dtype=torch.uint8)
         self._take(found)
@@ -103,18 +102,25 @@ class Tiles:
     def draw(self, batch: int, crop: int) -> Tensor:
         """Random crops, turned, mirrored, and half of them scaled down -> uint8 [B, 3, crop, crop].
 
-        Does not wait for the device. A crop is A X B^T: the rows of A and B say which samples of
-        the tile X a sample is the mean of, and in which order. float16 holds 8-bit samples exactly.
+        Does not wait for the device.
         """
-        count, device = len(self.tiles), self.device
-        x = self.tiles[torch.randint(count, (batch,), device=device)].to(self.precision)
-        scaled = torch.rand(batch, device=device) < 0.5
+        pick = torch.randint(len(self.tiles), (batch, 1, 1), device=self.device)
+        channel = torch.arange(3, device=self.device)[:, None]
+        scaled = torch.rand(batch, device=self.device) < 0.5
         largest = min(LARGEST_WINDOW, self.side / crop)
-        window = (crop * (1 + scaled * torch.rand(batch, device=device) * (largest - 1))).floor()
-        down, across = (window_means(window, self.side, crop).to(self.precision) for _ in range(2))
-        x = down[:, None] @ x @ across[:, None].mT
-        turned = torch.rand(batch, 1, 1, 1, device=device) < 0.5
-        return torch.where(turned, x.mT, x).round().to(torch.uint8)
+        grown = scaled * torch.rand(batch, device=self.device) * (largest - 1)
+        window = (crop * (1 + grown)).floor()
+        rows = random_taps(window, self.side, crop)
+        x = torch.zeros(batch, 3, crop, self.side, device=self.device)
+        for place, weight in rows:
+            x.addcmul_(self.tiles[pick, channel, place[:, None]].float(), weight[:, None, :, None])
+        columns, x = random_taps(window, self.side, crop), x.mT.contiguous()
+        pick = torch.arange(batch, device=self.device)[:, None, None]
+        y = torch.zeros(batch, 3, crop, crop, device=self.device)
+        for place, weight in columns:
+            y.addcmul_(x[pick, channel, place[:, None]], weight[:, None, :, None])
+        turned = torch.rand(batch, 1, 1, 1, device=self.device) < 0.5
+        return torch.where(turned, y.mT, y).round_().to(torch.uint8)
 
 
 def read_pictures(path: Path) -> list[Pixels]:
@@ -173,18 +179,22 @@ def whole_pieces(pixels: Pixels, side: int) -> list[Pixels]:
     return [pixels[top : top + side, left : left + side] for top in tops for left in lefts]
 
 
-def window_means(size: Tensor, side: int, crop: int) -> Tensor:
-    """-> [B, crop, side]: means that shrink a random window of `size` [B] samples to `crop`.
+def random_taps(size: Tensor, side: int, crop: int) -> list[tuple[Tensor, Tensor]]:
+    """How a random window of `size` [B] of `side` samples becomes `crop` of them, their area means.
 
-    Half of them in reverse order.
+    -> for each of the samples that one may be made of: its place, int64 [B, crop], and its weight.
+    Half of the windows are mirrored.
     """
     batch, device = len(size), size.device
-    start = (torch.rand(batch, device=device) * (side - size + 1)).floor()
+    start = (torch.rand(batch, 1, device=device) * (side - size[:, None] + 1)).floor()
     order = torch.arange(crop, device=device).expand(batch, crop)
     mirrored = torch.rand(batch, 1, device=device) < 0.5
     order = torch.where(mirrored, crop - 1 - order, order)
-    scale = (size / crop)[:, None, None]
-    first = start[:, None, None] + order[:, :, None] * scale
-    sample = torch.arange(side, device=device)
-    overlap = torch.minimum(first + scale, sample + 1) - torch.maximum(first, sample)
-    return overlap.clamp(min=0) / scale
+    scale = size[:, None] / crop
+    first = start + order * scale
+    taps = []
+    for tap in range(LARGEST_WINDOW + 1):
+        place = first.floor() + tap
+        overlap = torch.minimum(first + scale, place + 1) - torch.maximum(first, place)
+        taps.append((place.long().clamp(max=side - 1), overlap.clamp(min=0) / scale))
+    return taps

@@ -45,9 +45,9 @@ class Muon(torch.optim.Muon):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    alike[parameter.shape].append(parameter)
+            for matrix in group["params"]:
+                if matrix.grad is not None:
+                    alike[matrix.shape].append(matrix)
             for matrices in alike.values():
                 self.step_alike(matrices, group)
 
@@ -57,17 +57,17 @@ class Muon(torch.optim.Muon):
             if "momentum_buffer" not in self.state[matrix]:
                 self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
         buffers = [self.state[matrix]["momentum_buffer"] for matrix in matrices]
-        before = torch.stack(buffers)
         slope = torch.stack([matrix.grad for matrix in matrices])  # type: ignore[misc]
-        after = before.lerp(slope, 1 - group["momentum"])
-        change = orthogonal(slope.lerp(after, group["momentum"]), group).float()
-        change = change * (group["lr"] * 0.2 * math.sqrt(max(change.shape[1:])))
-        if group["weight_decay"]:
-            change = change + torch.stack(matrices) * (group["lr"] * group["weight_decay"])
+        rate, learnt = group["lr"], 1 - group["momentum"]
         if self.found_inf is not None:
-            absurd = self.found_inf.bool()
-            after, change = torch.where(absurd, before, after), torch.where(absurd, 0.0, change)
-        torch._foreach_copy_(buffers, after.unbind())
+            slope.masked_fill_(self.found_inf.bool(), 0.0)
+            rate, learnt = rate * (1 - self.found_inf), learnt * (1 - self.found_inf)
+        average = torch.stack(buffers).lerp_(slope, learnt)
+        torch._foreach_copy_(buffers, average.unbind())
+        direction = orthogonal(slope.lerp_(average, group["momentum"]), group)
+        change = direction.mul_(rate * 0.2 * math.sqrt(max(slope.shape[1:])))
+        if group["weight_decay"]:
+            change.add_(torch.stack(matrices).mul_(rate * group["weight_decay"]))
         torch._foreach_sub_(matrices, change.unbind())
 
 
@@ -75,12 +75,12 @@ def orthogonal(x: Tensor, group: dict[str, Any]) -> Tensor:
     """[n, rows, columns] -> about the nearest orthogonal matrices, by Newton and Schulz."""
     a, b, c = group["ns_coefficients"]
     tall = x.shape[1] > x.shape[2]
-    x = (x.mT if tall else x).bfloat16()
-    x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=group["eps"])
+    y = (x.mT if tall else x).bfloat16()
+    y = y / torch.linalg.vector_norm(y, dim=(1, 2), keepdim=True).clamp(min=group["eps"])
     for _ in range(group["ns_steps"]):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+        gram = y @ y.mT
+        y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
+    return (y.mT if tall else y).to(x.dtype)
 
 
 class Optimizers:

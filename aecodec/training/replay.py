@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-EAGER_CALLS = 3
-"""Calls before a function is captured: libraries choose their algorithms in them."""
 WAYS = ("eager", "graph", "compiled")
-"""How a GPU takes steps: every kernel by itself; as CUDA graphs; as those of compiled blocks."""
+"""How a GPU takes steps: every kernel by itself; as CUDA graphs; as those of compiled blocks. On a
+CPU there are no graphs; all but "eager" may compile SSIMULACRA2."""
+EAGER_CALLS = 3
+"""Calls before a function is recorded: libraries choose their algorithms in them."""
 AHEAD = 2
 """Calls that may wait in the queue of a GPU, so that the clock of the host means something."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A graph, and where it takes its input from and leaves its output."""
+
+    graph: torch.cuda.CUDAGraph
+    input: Tensor
+    output: Tensor
 
 
 class Replay:
     """A function from tensor to tensor, on a GPU from its fourth call on as a CUDA graph.
 
     It must take all else from tensors that stay where they are, and ask nothing of the device.
-    What it returns is overwritten by the next call. Capturing that fails leaves the generator of
+    What it returns is overwritten by the next call. A recording that fails leaves the generator of
     random numbers unusable, so that only another process can go on without.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], eager: float = EAGER_CALLS) -> None:
+        """eager: calls before it is recorded; math.inf for never."""
         self.function, self.eager = function, eager
         self.calls = 0
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.input = self.output = torch.empty(0)
+        self.recording: Recording | None = None
         self.queue: deque[torch.cuda.Event] = deque()
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -38,20 +49,19 @@ class Replay:
         if self.calls <= self.eager:
             output = self.function(x)
         else:
-            if self.graph is None:
-                self.graph = self.capture(x)
-            self.input.copy_(x)
-            self.graph.replay()
-            output = self.output
+            self.recording = self.recording or self.record(x)
+            self.recording.input.copy_(x)
+            self.recording.graph.replay()
+            output = self.recording.output
         self.wait()
         return output
 
-    def capture(self, x: Tensor) -> torch.cuda.CUDAGraph:
-        """Record the function; nothing of it is carried out."""
-        self.input, graph = x.clone(), torch.cuda.CUDAGraph()
+    def record(self, x: Tensor) -> Recording:
+        """Note what the function does; nothing of it is carried out."""
+        held, graph = x.clone(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
-            self.output = self.function(self.input)
-        return graph
+            output = self.function(held)
+        return Recording(graph, held, output)
 
     def wait(self) -> None:
         """Until no more than AHEAD calls are in the queue."""

@@ -55,10 +55,10 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     return state
 
 
-def model_of(state: dict[str, Any], averaged: bool = False) -> Model:
-    """The model of a checkpoint, at full rates if it has that, or the average of its weights."""
+def model_of(state: dict[str, Any]) -> Model:
+    """The model of a checkpoint, from before the anneal where there was one."""
     model = Model(ModelConfig.from_dict(state["model_config"]))
-    model.load_state_dict(state["ema"] if averaged else state.get("full_rate") or state["model"])
+    model.load_state_dict(state["ema"] | (state.get("full_rate") or state["model"]))
     return model
 
 

@@ -44,8 +44,12 @@ ABSURD_NORM = 20.0
 """A step whose gradient norm is this many times the running mean is skipped."""
 PLAIN_EVERY = 3
 """In the phase `refined`, every third batch is not refined: what effort 0 codes is learnt too."""
+WORTH_COMPILING = 600.0
+"""Seconds from which on a CPU wins back the time that compiling SSIMULACRA2 takes."""
 RESERVE_SHARE, RESERVE_SECONDS = 1.5, 1.0
 """How much longer the end of a run may take than the same took before."""
+UNTRAINED = "small."
+"""The network that `aecodec.training.small` is for."""
 STATE = ("elapsed", "step", "phase", "warm_from", "entropy_done", "reserve")
 COUNTS = ("norm", "skipped")
 """What a checkpoint holds beside configuration, weights and optimizers; these are on the device."""
@@ -73,6 +77,8 @@ class Trainer:
         """
         self.config, self.budget, self.device, self.out = config, budget, torch.device(device), out
         self.until, self.way = until, way
+        if until:
+            self.budget = max(0.0, until - time.time())
         torch.manual_seed(config.seed)
         out.mkdir(parents=True, exist_ok=True)
         if self.device.type == "cuda":
@@ -89,8 +95,9 @@ class Trainer:
         self.model.to(self.device)
         self.full_rate: dict[str, Tensor] | None = None
         """weights from just before the anneal, on the host, in 16 bits"""
-        compiled = way == "compiled" or (way != "eager" and self.device.type == "cpu")
-        self.objective = Objective(config, self.model.lmbda, compiled and can_compile())
+        on_cpu = self.device.type == "cpu" and way != "eager" and self.budget > WORTH_COMPILING
+        compiled = can_compile() and (way == "compiled" or on_cpu)
+        self.objective = Objective(config, self.model.lmbda, compiled)
         self.judge = Objective(config, self.model.lmbda)  # of validation
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
         self.elapsed, self.step, self.warm_from = 0.0, 0, 0
@@ -124,11 +131,13 @@ class Trainer:
     def carry(self) -> None:
         """Write carry.pt: a checkpoint and a start in the fewest bytes, 16 bits, no optimizer.
 
-        `model` is from before the anneal where there was one, `ema` what is to be shipped.
+        `ema` is what is to be shipped, `model` from before the anneal where there was one; what is
+        not trained here is in `ema` alone.
         """
         state = self.state() | {"optimizers": None, "full_rate": None}
-        weights = {"model": self.full_rate or halves(state["model"]), "ema": halves(state["ema"])}
-        write_state(self.out / "carry.pt", state | weights)
+        full_rate = self.full_rate or halves(state["model"])
+        trained = {k: v for k, v in full_rate.items() if not k.startswith(UNTRAINED)}
+        write_state(self.out / "carry.pt", state | {"model": trained, "ema": halves(state["ema"])})
 
     def state(self) -> dict[str, Any]:
         return {
@@ -148,7 +157,7 @@ class Trainer:
         mine = asdict(self.config)
         if other := [key for key in mine if state["config"].get(key) != mine[key]]:
             raise AecodecError(f"{self.checkpoint}: from another configuration: {', '.join(other)}")
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["ema"] | state["model"])
         self.ema.load_state_dict(state["ema"])
         self.full_rate = state["full_rate"]
         for name in STATE:
@@ -226,7 +235,9 @@ class Trainer:
         self, means: Tensor, steps: int, report: Callable[[dict[str, Any]], None]
     ) -> None:
         values = means.tolist() if self.config.visual else means.tolist()[:3]
-        self.log({"train": values, "steps": steps, "skipped": int(self.skipped)}, report)
+        facts = {"rate": round(float(self.rate), 4), "tiles": len(self.tiles.tiles)}
+        facts |= {"steps": steps, "skipped": int(self.skipped)}
+        self.log({"train": values} | facts, report)
 
     def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         facts = {"elapsed": round(self.elapsed, 1), "share": self.share(), "step": self.step}

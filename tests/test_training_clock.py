@@ -1,0 +1,165 @@
+"""The time of a run: what counts, and that one with a moment to end by keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from aecodec.errors import AecodecError, ModelError
+from aecodec.model.config import SIZES, ModelConfig
+from aecodec.training import clock as clock_module
+from aecodec.training.clock import Clock
+from aecodec.training.config import TrainConfig
+from aecodec.training.start import load_for_training, read_checkpoint, save_full_rate
+from aecodec.training.trainer import Trainer
+from aecodec.weights import halved, load_weights
+from tests.photos import photo
+
+TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
+CONFIG = dataclasses.replace(
+    TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64, warmup_steps=2
+)
+
+
+class Time:
+    """A monotonic clock that goes as it is told."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> Time:
+    hands = Time()
+    monkeypatch.setattr(clock_module, "time", hands)
+    return hands
+
+
+def test_a_stop_is_left_out(hands: Time) -> None:
+    clock = Clock(elapsed=7.0)
+    hands.pass_by(3)
+    assert clock.elapsed() == 10
+    hands.pass_by(3600)  # between two beats: nothing in this process ran
+    assert clock.elapsed() == 10 + clock_module.PAUSE_SECONDS
+
+
+def test_with_a_moment_to_end_by_everything_counts(hands: Time) -> None:
+    clock = Clock(until=1.0)
+    hands.pass_by(3600)
+    assert clock.elapsed() == 3600
+
+
+def test_a_long_step_is_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(clock_module, "PAUSE_SECONDS", 0.2)
+    clock = Clock()
+    with clock.beating():
+        time.sleep(0.6)
+        assert clock.elapsed() > 0.55
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setitem(SIZES, "S", TINY)
+    Image.fromarray(photo(256, 256)).save(tmp_path / "a.png")
+    return tmp_path
+
+
+def run_until(folder: Path, seconds: float, **changes: Any) -> tuple[Trainer, list[dict[str, Any]]]:
+    """Train for so many seconds, start-up included."""
+    end = time.time() + seconds
+    config = dataclasses.replace(CONFIG, **changes)
+    run = Trainer(config, folder, folder, folder / "out", 0.0, "cpu", until=end)
+    entries: list[dict[str, Any]] = []
+    run.run(entries.append)
+    assert time.time() < end
+    return run, entries
+
+
+def test_a_run_ends_annealed_and_written_before_its_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it starts slowly, and something stalls it on its way."""
+    plain, calls = Trainer.learn, []
+
+    def slow(self: Trainer, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
+        calls.append(phase)
+        time.sleep(1.0 if len(calls) == 5 else 0.0)
+        return plain(self, batch, phase, rounds)
+
+    monkeypatch.setattr(Trainer, "learn", slow)
+    monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.5)
+    run, entries = run_until(folder, 10.0)
+    last = [entry for entry in entries if "train" in entry][-1]
+    assert last["share"] == 1 and last["rate"] < 0.1
+    assert "valid" in entries[-1]
+    carried = read_checkpoint(folder / "out" / "carry.pt")
+    assert carried["step"] == run.step and carried["share"] == 1
+
+
+def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> None:
+    run, _ = run_until(folder, 6.0, decay_share=0.5)
+    carry = folder / "out" / "carry.pt"
+    values = {**run.model.state_dict(), **run.ema.state_dict()}
+    bytes_each = [v.numel() * (2 if halved(name) else 4) for name, v in values.items()]
+    assert carry.stat().st_size < 2 * sum(bytes_each) + 100_000
+    assert run.full_rate is not None
+    again = load_for_training(carry).state_dict()
+    for name, value in run.full_rate.items():
+        assert torch.equal(again[name], value.to(again[name])), name
+    moved = [torch.equal(again[name], value) for name, value in run.model.named_parameters()]
+    assert not all(moved)  # what annealed since
+
+    run.budget, run.until = 1.0, None
+    (folder / "next").mkdir()
+    (folder / "next" / "checkpoint.pt").write_bytes(carry.read_bytes())
+    config = dataclasses.replace(CONFIG, decay_share=0.5)
+    finished = Trainer(config, folder, None, folder / "next", 1.0, "cpu")
+    finished.run(lambda values: pytest.fail("a finished run takes no step"))
+    for name, value in run.ema.state_dict().items():
+        assert torch.allclose(finished.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3), name
+    longer = Trainer(config, folder, None, folder / "next", 100.0, "cpu")
+    for name, value in again.items():
+        assert torch.equal(longer.model.state_dict()[name], value), name
+
+
+def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
+    run, entries = run_until(folder, 5.0, decay_share=0.0)
+    assert run.full_rate is None
+    assert [entry["rate"] for entry in entries if "train" in entry][-1] == 1
+
+
+def test_weights_from_before_the_anneal_come_back(tmp_path: Path) -> None:
+    model = load_for_training(Path("weights/s1/model.safetensors"))
+    path = tmp_path / "before-anneal.safetensors"
+    save_full_rate(path, "s1", model.state_dict(), model.config)
+    assert path.stat().st_size < 16e6
+    again = load_for_training(path)
+    for name, value in model.state_dict().items():
+        assert torch.allclose(again.state_dict()[name], value, rtol=1e-3, atol=1e-6), name
+    with pytest.raises(ModelError):
+        load_weights(path)  # it cannot code
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ModelError, match=r"before-anneal\.safetensors: not a weights file"):
+        load_for_training(path)
+
+
+@pytest.mark.parametrize("data", (b"", b"no checkpoint"))
+def test_what_is_no_checkpoint_is_an_error(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(data)
+    with pytest.raises(AecodecError, match=r"a\.pt: not a checkpoint"):
+        load_for_training(tmp_path / "a.pt")
+    torch.save({"model": 1}, tmp_path / "a.pt")
+    with pytest.raises(AecodecError, match="no config, ema, model_config, step in it"):
+        load_for_training(tmp_path / "a.pt")

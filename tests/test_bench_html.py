@@ -103,6 +103,7 @@ def test_bd_rates_against_any_anchor_by_either_metric(page: Any, folder: Path) -
     for anchor, metric, key in (
         ("jpeg", "psnr", "bd_rate"),
         ("webp", "ms_ssim", "bd_rate_ms_ssim"),
+        ("webp", "ssimulacra2", "bd_rate_ssimulacra2"),
         ("vtm", "psnr", "bd_rate"),
     ):
         page.select_option("#anchor", anchor)

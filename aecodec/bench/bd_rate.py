@@ -27,7 +27,7 @@ def bd_rate(anchor: Curve, test: Curve) -> float | None:
 
 
 def overlap(anchor: Curve, test: Curve) -> tuple[float, float] | None:
-    """The range of quality in dB that both curves cover; None if there is none."""
+    """The range of quality that both curves cover; None if there is none."""
     ranges = [[quality for _, quality in rising(curve)] for curve in (anchor, test)]
     if any(len(values) < 2 for values in ranges):
         return None
@@ -49,6 +49,6 @@ def rising(curve: Curve) -> list[tuple[float, float]]:
 
 
 def _log_rate_area(curve: Curve, low: float, high: float) -> float:
-    """The integral of ln(bpp) over quality from `low` to `high` dB."""
+    """The integral of ln(bpp) over quality from `low` to `high`."""
     bpp, quality = np.array(rising(curve)).T  # [points], [points]
     return float(PchipInterpolator(quality, np.log(bpp)).integrate(low, high))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Metric = Literal["psnr", "ms_ssim"]
-METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim")
+Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
+METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim", "ssimulacra2")
 """What BD-rates are by."""
-Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality in dB), in any order
+Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality), in any order
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class RDPoint:
 @dataclass(frozen=True)
 class BdRate:
     """A BD-rate in percent of the mean curves, the range of quality in dB that it was computed
-    over, and the BD-rate of every photo that has one."""
+    over, and the BD-rate of every photo that has one. SSIMULACRA2 has points instead of dB."""
 
     percent: float
     low: float
@@ -85,6 +85,7 @@ class CodecResult:
     peak_mib: float | None = None
     bd_rates: BdRates = field(default_factory=dict)
     bd_rates_ms_ssim: BdRates = field(default_factory=dict)
+    bd_rates_ssimulacra2: BdRates = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -133,11 +134,12 @@ class Report:
 
 
 def curve(rows: Sequence[RDPoint | Measurement], metric: Metric) -> list[tuple[float, float]]:
-    """(bpp, quality in dB) of the rows that have it; MS-SSIM as -10 log10(1 - MS-SSIM)."""
-    if metric == "psnr":
-        return [(row.bpp, row.psnr) for row in rows]
-    values = [(row.bpp, row.ms_ssim) for row in rows]
-    return [(bpp, -10 * math.log10(1 - each)) for bpp, each in values if each and each < 1]
+    """(bpp, quality) of the rows that have it; MS-SSIM in dB: -10 log10(1 - MS-SSIM)."""
+    if metric == "ms_ssim":
+        values = [(row.bpp, row.ms_ssim) for row in rows]
+        return [(bpp, -10 * math.log10(1 - each)) for bpp, each in values if each and each < 1]
+    found = [(row.bpp, row.psnr if metric == "psnr" else row.ssimulacra2) for row in rows]
+    return [(bpp, value) for bpp, value in found if value is not None]
 
 
 def mean_point(rows: Sequence[Measurement]) -> RDPoint:
@@ -176,6 +178,7 @@ def _codec_json(codec: CodecResult) -> dict[str, Any]:
         "failures": [asdict(failure) for failure in codec.failures],
         **_bd_json("", codec.bd_rates),
         **_bd_json("_ms_ssim", codec.bd_rates_ms_ssim),
+        **_bd_json("_ssimulacra2", codec.bd_rates_ssimulacra2),
     }
 
 

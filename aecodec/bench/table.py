@@ -1,6 +1,7 @@
 """The report as tables: aligned text for a terminal, markdown for a file."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from aecodec.bench.report import BdRates, CodecResult, RDPoint, Report
 
@@ -8,6 +9,8 @@ Rows = list[list[str]]  # the first row holds the headings
 
 ANCHORS = ("jpeg", "jpeg2000", "bpg", "vtm")
 """The columns of BD-rate; report.json and report.html have all others."""
+EYE_ANCHORS = ("jpeg", "avif", "jxl")
+"""The same where quality is what the eye sees."""
 EXPLANATION = (
     "BD-rate: rate at equal PSNR against the anchor, in percent; negative is smaller files. "
     "In brackets the PSNR range (dB) it was computed over."
@@ -23,13 +26,16 @@ def text_table(report: Report) -> str:
 
 
 def markdown_table(report: Report) -> str:
-    """The same as markdown, then BD-rates by MS-SSIM, every RD point and what each codec was."""
+    """The same as markdown, then BD-rates by MS-SSIM and SSIMULACRA2, every RD point and what each
+    codec was."""
     lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
     lines += markdown(codec_rows(report))
     lines += ["", EXPLANATION, ""]
     lines += [f"* {note}" for note in report.notes]
     lines += ["", "### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
-    lines += markdown(ms_ssim_rows(report))
+    lines += markdown(eye_rows(report, "ms_ssim"))
+    lines += ["", "### BD-rate by SSIMULACRA2", "", "Ranges: points, 100 is identical.", ""]
+    lines += markdown(eye_rows(report, "ssimulacra2"))
     for codec in report.codecs:
         version = f"{codec.version}: " if codec.version else ""
         lines += ["", f"### {codec.label}", "", f"{version}{codec.settings}", ""]
@@ -39,20 +45,21 @@ def markdown_table(report: Report) -> str:
 
 def codec_rows(report: Report) -> Rows:
     """One row a codec: ranges, BD-rates, speeds, peak memory, failures."""
-    anchors = _anchors(report)
+    anchors = _anchors(report, ANCHORS)
     header = ["codec", "status", "bpp", "PSNR dB", *(f"BD-rate vs {name}" for name in anchors)]
     header += ["encode MP/s", "decode MP/s", "peak MiB", "failures"]
     return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
 
 
-def ms_ssim_rows(report: Report) -> Rows:
-    """One row a codec that has MS-SSIM: its BD-rates by that."""
-    anchors = _anchors(report)
-    rows = [
-        [codec.label, *(_bd_rate_cell(codec, codec.bd_rates_ms_ssim, name) for name in anchors)]
-        for codec in report.codecs
-        if any(point.ms_ssim for point in codec.points)
-    ]
+def eye_rows(report: Report, metric: Literal["ms_ssim", "ssimulacra2"]) -> Rows:
+    """One row a codec that has the metric: its BD-rates by that."""
+    anchors = _anchors(report, EYE_ANCHORS)
+    rows = []
+    for codec in report.codecs:
+        rates = codec.bd_rates_ms_ssim if metric == "ms_ssim" else codec.bd_rates_ssimulacra2
+        if any(getattr(point, metric) for point in codec.points):
+            cells = [_bd_rate_cell(codec, rates, name) for name in anchors]
+            rows.append([codec.label, *cells])
     return [["codec", *(f"BD-rate vs {name}" for name in anchors)], *rows]
 
 
@@ -62,9 +69,9 @@ def point_rows(codec: CodecResult) -> Rows:
     return [header, *(_point_row(point) for point in codec.points)]
 
 
-def _anchors(report: Report) -> list[str]:
+def _anchors(report: Report, wanted: Sequence[str]) -> list[str]:
     names = [codec.name for codec in report.codecs]
-    return [name for name in ANCHORS if name in names and len(names) > 1]
+    return [name for name in wanted if name in names and len(names) > 1]
 
 
 def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:

@@ -1,12 +1,14 @@
-"""Write the numbers of README.md and of a model card from the files that commands left.
+"""Write the numbers of README.md and of the model cards from the files that commands left.
 
     aecodec bench KODAK -o benchmarks/results/1.0.0
     python -m benchmarks.speed --name kodak-size
+    aecodec bench KODAK --codecs aec:effort=0,aec:effort=0,model=v1,avif -o benchmarks/results/v1
+    aecodec bench VALID --codecs aec:effort=0,aec:effort=0,model=v1 -o benchmarks/results/v1-valid
     python benchmarks/publish.py
 
-Reads table.md in benchmarks/results/<version> and benchmarks/speed/kodak-size.json; of
-weights/<model> the log of the last training run, log.jsonl, and the hours and steps of those
-before, earlier.json.
+Reads table.md in benchmarks/results/<version> and benchmarks/speed/kodak-size.json, for models that
+are not the default benchmarks/results/<model> and <model>-valid; of weights/<model> the log of the
+last training run, log.jsonl, and the hours and steps of those before, earlier.json.
 Rewrites what stands between the markers in README.md, weights/<model>/card.md and its plot.
 Nothing in those places is written by hand.
 """
@@ -22,14 +24,16 @@ from typing import Any
 
 from aecodec import __version__
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.weights import InstalledModel, find_model, load_weights
+from aecodec.training.config import TrainConfig
+from aecodec.weights import InstalledModel, installed_models, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / __version__
+UNITS = {False: "bpp/dB", True: "bpp/dB/SSIMULACRA2"}
 
 
 def main() -> None:
-    """Rewrite README.md's tables and the default model's card."""
+    """Rewrite README.md's tables and the models' cards."""
     kodak, *codecs = (RESULTS / "table.md").read_text().split("\n### ")
     aec = next(section for section in codecs if section.startswith("aec\n"))
     speed = json.loads((ROOT / "benchmarks" / "speed" / "kodak-size.json").read_text())
@@ -38,10 +42,18 @@ def main() -> None:
     text = between(text, "kodak", kodak)
     text = between(text, "speed", speed_table(speed))
     readme.write_text(text)
-    model = find_model(None)
-    folder = ROOT / "weights" / model.name
-    plot_loss(validations(read_log(folder)), folder / "loss.svg")
-    (folder / "card.md").write_text(card(model, folder, kodak + aec.removeprefix("aec\n"), speed))
+    for model in installed_models():
+        folder = ROOT / "weights" / model.name
+        plot_loss(validations(read_log(folder)), folder / "loss.svg")
+        if model.default:
+            found = kodak + aec.removeprefix("aec\n")
+            results = f"## Kodak, real files\n\n{found}\n## Speed\n\n{speed_table(speed)}"
+        else:
+            results = "\n".join(
+                f"## {title}, real files\n\n{(RESULTS.parent / name / 'table.md').read_text()}"
+                for title, name in (("Kodak", model.name), ("Validation", f"{model.name}-valid"))
+            )
+        (folder / "card.md").write_text(card(model, folder, results))
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -71,7 +83,7 @@ def speed_table(speed: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def card(model: InstalledModel, folder: Path, kodak: str, speed: dict[str, Any]) -> str:
+def card(model: InstalledModel, folder: Path, results: str) -> str:
     """The model card: one page of markdown."""
     log = read_log(folder)
     network = load_weights(model.path)[0]
@@ -79,8 +91,14 @@ def card(model: InstalledModel, folder: Path, kodak: str, speed: dict[str, Any])
     notes = (folder / "notes.md").read_text().strip()
     recipe = (folder / "train.toml").read_text().strip()
     rounds = validations(log)[-1]["valid"]["rounds"]
-    if model.model_id not in kodak:
-        raise SystemExit(f"{RESULTS / 'table.md'} is not of model {model.model_id}")
+    visual = TrainConfig.read(folder / "train.toml").tune == "visual"
+    aim = (
+        "the eye: MSE of RGB mixed with SSIMULACRA2"
+        if visual
+        else "PSNR of RGB (mean squared error)"
+    )
+    if model.model_id not in results:
+        raise SystemExit(f"the results of {model.name} are not of model {model.model_id}")
     return f"""# Model {model.name}
 
 Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
@@ -90,7 +108,7 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 | id | `{model.model_id}` |
 | size | {model.size}, {numbers / 1e6:.1f} million numbers, {model.bytes / 1e6:.1f} MB |
 | configuration | `{json.dumps(network.config.to_dict())}` |
-| tuned for | PSNR of RGB (mean squared error) |
+| tuned for | {aim} |
 | rates | 64, q 0 to 63 |
 
 {notes}
@@ -106,23 +124,18 @@ Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.
 
 ## Compute and what more of it would bring
 
-{compute(log, json.loads((folder / "earlier.json").read_text()))}
+{compute(log, json.loads((folder / "earlier.json").read_text()), visual)}
 ## Loss over time
 
-Estimated rate and PSNR of 16 validation crops of 256x256, after {rounds} rounds of refinement: the
-loss, a mean over five q, and bpp/dB at q 5, 20, 35, 50 and 62. The last row is the model's curve on
-validation pictures.
+Estimated rate and quality of 16 validation crops of 256x256, after {rounds} rounds of refinement:
+the loss, a mean over five q, and {UNITS[visual]} at q 5, 20, 35, 50 and 62. The last row is
+the model's curve on validation pictures.
 
 ![Loss over time](loss.svg)
 
-{loss_table(validations(log))}
+{loss_table(validations(log), visual)}
 
-## Kodak, real files
-
-{kodak}
-## Speed
-
-{speed_table(speed)}"""
+{results}"""
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
@@ -135,38 +148,48 @@ def validations(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for each in found if each["valid"]["rounds"] == found[-1]["valid"]["rounds"]]
 
 
-def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> str:
-    """Hours and steps, and what the run's own ends say of the next doubling.
-
-    The run started from annealed weights and ended annealed. Between these two points loss and
-    rate are taken as powers of the total time spent.
-    """
+def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]], visual: bool) -> str:
+    """Hours and steps, and what the run's own ends say of the next doubling."""
     start, end = validations(log)[0], validations(log)[-1]
-    before = sum(run["hours"] for run in earlier)
-    after = before + end["elapsed"] / 3600
-    doublings = math.log2(after / before)
-    loss = (end["valid"]["loss"] / start["valid"]["loss"]) ** (1 / doublings) - 1
-    rate = bd_rate(*(curve(entry) for entry in (start, end)))
-    assert rate is not None
-    each = (1 + rate / 100) ** (1 / doublings) - 1
+    after = sum(run["hours"] for run in earlier) + end["elapsed"] / 3600
     cost = next(entry["fixed_point_cost"] for entry in log if "fixed_point_cost" in entry)
     lines = ["| run | hours | steps |", "|---|---|---|"]
     lines += [f"| {run['what']} | {run['hours']:.2f} | {run['steps']} |" for run in earlier]
-    lines += [f"| `train.toml` | {after - before:.2f} | {end['step']} |"]
+    lines += [f"| `train.toml` | {end['elapsed'] / 3600:.2f} | {end['step']} |"]
     told = [
         f"{after:.1f} hours in all. The last run lowered the validation loss (of latents after "
-        f"{end['valid']['rounds']} rounds of refinement) from "
-        f"{start['valid']['loss']:.4f} to {end['valid']['loss']:.4f} and the rate at equal PSNR by "
-        f"{-rate:.1f} %, in {doublings:.2f} doublings of the time. Extrapolated as powers of the "
-        f"time, the next doubling would bring {loss:+.1%} of loss and {each:+.1%} of rate.",
+        f"{end['valid']['rounds']} rounds of refinement) from {start['valid']['loss']:.4f} to "
+        f"{end['valid']['loss']:.4f}" + gain(log, after, visual),
         f"The integer entropy side costs {cost:+.3%} of rate against the floating-point network "
         "it was rounded from (ideal code lengths on the validation crops, measured by the export).",
     ]
     return "\n".join(lines) + "\n\n" + "\n\n".join(textwrap.fill(text, 100) for text in told) + "\n"
 
 
-def curve(entry: dict[str, Any]) -> list[tuple[float, float]]:
-    return [(point["bpp"], point["psnr"]) for point in entry["valid"]["points"]]
+def gain(log: list[dict[str, Any]], hours: float, visual: bool) -> str:
+    """The end of a sentence: by how much the rate fell, and what the next doubling would bring.
+
+    A run started from annealed weights and ended annealed. Between these two points loss and
+    rate are taken as powers of the total time spent; where the aim has changed, nothing is.
+    """
+    start, end = validations(log)[0], validations(log)[-1]
+    metric, name = ("ssimulacra2", "SSIMULACRA2") if visual else ("psnr", "PSNR")
+    rate = bd_rate(*(curve(entry, metric) for entry in (start, end)))
+    assert rate is not None
+    fell = f", and the rate at equal {name} by {-rate:.1f} %"
+    if visual:
+        return fell + "."
+    doublings = math.log2(hours / (hours - end["elapsed"] / 3600))
+    loss = (end["valid"]["loss"] / start["valid"]["loss"]) ** (1 / doublings) - 1
+    each = (1 + rate / 100) ** (1 / doublings) - 1
+    return (
+        f"{fell}, in {doublings:.2f} doublings of the time. Extrapolated as powers of the "
+        f"time, the next doubling would bring {loss:+.1%} of loss and {each:+.1%} of rate."
+    )
+
+
+def curve(entry: dict[str, Any], metric: str) -> list[tuple[float, float]]:
+    return [(point["bpp"], point[metric]) for point in entry["valid"]["points"]]
 
 
 def plot_loss(entries: list[dict[str, Any]], path: Path) -> None:
@@ -189,14 +212,18 @@ def plot_loss(entries: list[dict[str, Any]], path: Path) -> None:
     pyplot.close(figure)
 
 
-def loss_table(log: list[dict[str, Any]]) -> str:
+def loss_table(log: list[dict[str, Any]], visual: bool) -> str:
     """One row a validation."""
-    lines = ["| seconds | step | phase | loss | bpp / dB |", "|---|---|---|---|---|"]
+    head = f"| seconds | step | phase | loss | {UNITS[visual].replace('/', ' / ')} |"
+    lines = [head, "|---|---|---|---|---|"]
     for entry in log:
-        points = ", ".join(f"{p['bpp']:.3f}/{p['psnr']:.2f}" for p in entry["valid"]["points"])
+        cells = [f"{p['bpp']:.3f}/{p['psnr']:.2f}" for p in entry["valid"]["points"]]
+        if visual:
+            scores = [point["ssimulacra2"] for point in entry["valid"]["points"]]
+            cells = [f"{cell}/{score:.1f}" for cell, score in zip(cells, scores, strict=True)]
         lines.append(
             f"| {entry['elapsed']:.0f} | {entry['step']} | {entry['phase']} "
-            f"| {entry['valid']['loss']:.4f} | {points} |"
+            f"| {entry['valid']['loss']:.4f} | {', '.join(cells)} |"
         )
     return "\n".join(lines)
 

@@ -220,3 +220,11 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
     small.train(model, pictures, 40, 2, told.append)
     first, *_, last = (float(text.split("1/4: ")[1].split(" dB")[0]) for text in told)
     assert last < first
+
+
+RECIPES = [*sorted(Path("weights").glob("*/train.toml")), Path("benchmarks/training/recipe.toml")]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=str)
+def test_recipes_can_be_read(path: Path) -> None:
+    assert TrainConfig.read(path).size in SIZES

@@ -115,15 +115,13 @@ def main(
 
 def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
     """The average of a run's weights as a weights file, and what goes on at full rates."""
-    from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
     from aecodec.training.export import FIT_PICTURES, export, fixed_point_cost
     from aecodec.training.start import save_full_rate
     from aecodec.training.validate import VALID_PICTURES
 
     config, out = trainer.config, trainer.out
-    rounds = 0 if config.visual else effort_to_rounds(DEFAULT_EFFORT)
-    path = out / "model.safetensors"
-    identity = export(trainer.ema, config.name, path, trainer.tiles.some(FIT_PICTURES), rounds)
+    path, fitted = out / "model.safetensors", trainer.tiles.some(FIT_PICTURES)
+    identity = export(trainer.ema, config.name, path, fitted, config.tune == "visual")
     full_rate = trainer.full_rate or trainer.model.state_dict()
     save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, trainer.model.config)
     held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)

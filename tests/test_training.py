@@ -15,7 +15,7 @@ from PIL import Image
 
 from aecodec.errors import AecodecError
 from aecodec.model import Model
-from aecodec.model.config import SIZES, ModelConfig
+from aecodec.model.config import SIZES
 from aecodec.picture import psnr
 from aecodec.planes import to_planes
 from aecodec.tile import LoadedModel
@@ -31,15 +31,15 @@ from aecodec.training.trainer import Trainer
 from aecodec.weights import find_model, load_weights
 from tests.coding import decode_pixels, encode_pixels
 from tests.photos import photo
+from tests.tiny import TINY
 
-TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
 CONFIG = dataclasses.replace(
     TrainConfig.read(Path("weights/s1/train.toml")),
     crop=64,
     last_crop=128,
     last_crop_share=0.2,
     warmup_steps=2,
-    entropy_share=0.13,
+    entropy_share=0.3,
     decay_share=0.6,
     decoder_share=0.4,
     refined_share=0.2,

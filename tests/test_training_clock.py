@@ -12,16 +12,17 @@ import torch
 from PIL import Image
 
 from aecodec.errors import AecodecError, ModelError
-from aecodec.model.config import SIZES, ModelConfig
+from aecodec.model.config import SIZES
 from aecodec.training import clock as clock_module
 from aecodec.training.clock import Clock
 from aecodec.training.config import TrainConfig
+from aecodec.training.data import Tiles
 from aecodec.training.start import load_for_training, read_checkpoint, save_full_rate
 from aecodec.training.trainer import Trainer
 from aecodec.weights import halved, load_weights
 from tests.photos import photo
+from tests.tiny import TINY
 
-TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
 CONFIG = dataclasses.replace(
     TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64, warmup_steps=2
 )
@@ -121,7 +122,6 @@ def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> Non
     moved = [torch.equal(again[name], value) for name, value in run.model.named_parameters()]
     assert not all(moved)  # what annealed since
 
-    run.budget, run.until = 1.0, None
     (folder / "next").mkdir()
     (folder / "next" / "checkpoint.pt").write_bytes(carry.read_bytes())
     config = dataclasses.replace(CONFIG, decay_share=0.5)
@@ -129,9 +129,65 @@ def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> Non
     finished.run(lambda values: pytest.fail("a finished run takes no step"))
     for name, value in run.ema.state_dict().items():
         assert torch.allclose(finished.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3), name
-    longer = Trainer(config, folder, None, folder / "next", 100.0, "cpu")
-    for name, value in again.items():
-        assert torch.equal(longer.model.state_dict()[name], value), name
+    for seconds, until in ((100.0, None), (0.0, time.time() + 100)):
+        longer = Trainer(config, folder, None, folder / "next", seconds, "cpu", until=until)
+        assert longer.full_rate is None and longer.share() < 1
+        for name, value in again.items():
+            assert torch.equal(longer.model.state_dict()[name], value), name
+
+    (folder / "start.safetensors").write_bytes(carry.read_bytes())  # whatever its name
+    assert load_for_training(folder / "start.safetensors").config == TINY
+
+
+def test_a_run_that_fails_goes_on_in_another_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its last checkpoint, to the same end."""
+    end, plain = time.time() + 14.0, Trainer.learn
+    monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 1.0)
+    monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
+
+    def failing(self: Trainer, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
+        if self.full_rate is not None and time.time() > end - 8:
+            raise RuntimeError("CUDA error: operation failed due to a previous error")
+        return plain(self, batch, phase, rounds)
+
+    monkeypatch.setattr(Trainer, "learn", failing)
+    config = dataclasses.replace(CONFIG, decay_share=0.9)
+    entries: list[dict[str, Any]] = []
+    with pytest.raises(RuntimeError):
+        Trainer(config, folder, folder, folder / "out", 0.0, "cpu", until=end).run(entries.append)
+    monkeypatch.setattr(Trainer, "learn", plain)
+    again = Trainer(config, folder, folder, folder / "out", 0.0, "cpu", way="eager", until=end)
+    assert again.step > 0 and again.full_rate is not None
+    again.run(entries.append)
+    assert time.time() < end
+    shares = [entry["share"] for entry in entries if "train" in entry]
+    assert shares[-1] == 1 and min(b - a for a, b in zip(shares, shares[1:], strict=False)) > -0.2
+    assert read_checkpoint(folder / "out" / "carry.pt")["step"] == again.step
+
+
+def test_what_takes_long_near_the_end_does_not_take_the_end_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard is read when hardly any time is left: the last steps are still written."""
+    monkeypatch.setattr("aecodec.training.trainer.RESCAN_SECONDS", 2.0)
+    monkeypatch.setattr(Tiles, "rescan", lambda tiles: time.sleep(2.0))
+    run = Trainer(CONFIG, folder, folder, folder / "out", 5.0, "cpu")
+    entries: list[dict[str, Any]] = []
+    run.run(entries.append)
+    last = [entry for entry in entries if "train" in entry][-1]
+    assert last["share"] == 1 and last["step"] == run.step
+    assert read_checkpoint(folder / "out" / "checkpoint.pt")["step"] == run.step
+
+
+def test_a_run_that_learns_nothing_stops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
+    run = Trainer(CONFIG, folder, None, folder / "out", 60.0, "cpu")
+    with torch.no_grad():
+        run.model.skip.basis.fill_(float("nan"))
+    with pytest.raises(AecodecError, match="nothing is learnt"):
+        run.run(lambda values: None)
 
 
 def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
@@ -161,5 +217,5 @@ def test_what_is_no_checkpoint_is_an_error(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(AecodecError, match=r"a\.pt: not a checkpoint"):
         load_for_training(tmp_path / "a.pt")
     torch.save({"model": 1}, tmp_path / "a.pt")
-    with pytest.raises(AecodecError, match="no config, ema, model_config, step in it"):
+    with pytest.raises(AecodecError, match="no config, elapsed, ema"):
         load_for_training(tmp_path / "a.pt")

@@ -23,8 +23,8 @@ from aecodec.training.optimizer import Muon
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
+from tests.tiny import TINY
 
-TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
 WIDER = ModelConfig("XS", 32, 12, 24, 2, 32, 3, 20, 24, 2, 32, 2)
 CPU = torch.device("cpu")
 

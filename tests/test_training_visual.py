@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from aecodec.errors import AecodecError
-from aecodec.model.config import SIZES, ModelConfig
+from aecodec.model.config import SIZES
 from aecodec.planes import to_planes
 from aecodec.training import validate as validation
 from aecodec.training.config import TrainConfig, VisualConfig
@@ -19,10 +19,16 @@ from aecodec.training.objective import Objective, can_compile
 from aecodec.training.ssimulacra2 import RawError
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
+from tests.tiny import TINY
 
-TINY = ModelConfig("XS", 32, 8, 16, 1, 16, 1, 16, 16, 1, 16, 1)
 PSNR = dataclasses.replace(TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64)
 MIX = VisualConfig(share_low=0.6, share_high=0.2, nu_min=0.0016, nu_max=2.8)
+TABLE = """refined_rounds = 2
+[visual]
+share_low = {}
+share_high = 0.5
+nu_min = {}
+nu_max = 2.0"""
 VISUAL = dataclasses.replace(PSNR, tune="visual", visual=MIX)
 
 
@@ -81,6 +87,8 @@ def test_training_for_the_eye_reports_what_the_eye_sees(
         ('tune = "psnr"', 'tune = "ears"', "ears"),
         ('tune = "psnr"', "", "tune"),
         ("refined_rounds = 2", "refined_rounds = 2\n[visual]\nshare = 1", "share, share_high"),
+        ("refined_rounds = 2", TABLE.format(1.2, 0.001), "shares"),
+        ("refined_rounds = 2", TABLE.format(0.5, 0), "nu"),
     ),
 )
 def test_a_wrong_aim_is_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ from aecodec.model import Model
 from aecodec.model.config import SIZES
 from aecodec.training import trainer
 from aecodec.training.config import TrainConfig, VisualConfig
-from aecodec.training.replay import Replay
+from aecodec.training.replay import Queue, Replay
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
 
-GPU = torch.device("meta")
+GPU, CUDA = torch.device("meta"), torch.device("cuda")
 VISUAL = VisualConfig(0.6, 0.4, 0.0016, 2.8)
 
 
@@ -98,6 +98,53 @@ def test_a_step_stays_on_the_device(
         assert (run.phase, out.device, out.shape) == (phase, GPU, (4,))
         assert host.count > 1000 and not host.seen, host.seen
     assert len(calls) == 4 and len(set(calls)) == 3  # joint; refined or not
+
+
+class Pretended:
+    """What a Replay asks of a tensor on a GPU."""
+
+    device = CUDA
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def clone(self) -> Pretended:
+        return Pretended(self.value)
+
+    def copy_(self, other: Pretended) -> None:
+        self.value = other.value
+
+
+def test_a_function_is_recorded_once_then_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With new input in the same place, and never more than two calls ahead of the device."""
+    done: list[str] = []
+
+    class Graph:
+        def replay(self) -> None:
+            done.append("replay")
+
+    class Event:
+        def record(self) -> None:
+            done.append("event")
+
+        def synchronize(self) -> None:
+            done.append("wait")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+    seen: list[float] = []
+
+    def function(x: Any) -> Any:
+        seen.append(x.value)
+        return x
+
+    replay = Replay(function, Queue(), eager=2)
+    results: list[Any] = [replay(Pretended(n)) for n in range(5)]  # type: ignore[arg-type]
+    assert seen == [0, 1, 2] and done.count("replay") == 3
+    assert results[2] is results[4] and results[4].value == 4
+    assert done.count("event") == 5 and done.count("wait") == 3
 
 
 @pytest.mark.parametrize("wait", (float, bool, Tensor.tolist, Tensor.cpu))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ import click
 from aecodec.errors import AecodecError
 from aecodec.training.config import TrainConfig
 from aecodec.training.replay import WAYS
-from aecodec.training.schedule import read_budget
 
 if TYPE_CHECKING:
     from aecodec.training.trainer import Trainer
@@ -54,6 +54,19 @@ def reporting() -> Iterator[Callable[[dict[str, Any]], None]]:
             progress.console.print(line(values), highlight=False)
 
         yield report
+
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def read_budget(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """'90s', '25m' or '1.5h' -> seconds; a click callback."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value)
+    if not match:
+        raise click.BadParameter(f"{value!r} is not a time such as 90s, 25m or 1.5h")
+    return float(match[1]) * UNITS[match[2]]
 
 
 @click.command()
@@ -104,9 +117,12 @@ def main(
         recipe = TrainConfig.read(config)
         model = load_for_training(start) if start else None
         trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
+        before = trainer.step
         with reporting() as report:
             trainer.run(report)
             if until is None:
+                if trainer.step == before:  # on another machine there was less to validate with
+                    trainer.validate(report)
                 write(trainer, report)
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +24,7 @@ class Clock:
 
     def __init__(self, elapsed: float = 0.0, until: float | None = None) -> None:
         """until: Unix time."""
+        self.until = until
         self._elapsed, self._last = elapsed, time.monotonic()
         self._longest = math.inf if until else PAUSE_SECONDS
         self._lock, self._over = threading.Lock(), threading.Event()
@@ -48,3 +51,23 @@ class Clock:
             self._elapsed += min(now - self._last, self._longest)
             self._last = now
             return self._elapsed
+
+    def budget(self, reserve: float) -> float:
+        """-> seconds on this clock at which only `reserve` is left of the time to end by."""
+        assert self.until is not None
+        return self.elapsed() + max(0.0, self.until - reserve - time.time())
+
+
+class StepTimes:
+    """How long the last steps took."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+        self.gaps: deque[float] = deque(maxlen=9)
+
+    def usual(self) -> float:
+        """-> their median in seconds, that of the one that ends now included."""
+        now = time.monotonic()
+        self.gaps.append(now - self.last)
+        self.last = now
+        return statistics.median(self.gaps)

@@ -29,6 +29,12 @@ class VisualConfig:
     nu_max: float
     """bits a pixel that a unit of s is worth at q = 0 and q = 63; log-spaced between"""
 
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.share_low, self.share_high)):
+            raise AecodecError("training configuration: shares of [visual] must be in 0 to 1")
+        if not (self.nu_min > 0 and self.nu_max > 0):
+            raise AecodecError("training configuration: nu of [visual] must be above 0")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -71,7 +77,7 @@ class TrainConfig:
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
     refined_share: float
-    """last share of the budget: as before, of latents refined for each crop (aecodec.refine), but
+    """last share of the budget: as before, of latents refined for each crop (aecodec.descent), but
     for every third batch"""
     refined_rounds: int
     visual: VisualConfig | None = None

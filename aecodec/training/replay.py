@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,21 @@ class Recording:
     output: Tensor
 
 
+class Queue:
+    """What was asked of a GPU and is not done yet."""
+
+    def __init__(self) -> None:
+        self.events: deque[torch.cuda.Event] = deque()
+
+    def wait(self) -> None:
+        """Note what was just asked; wait until no more than AHEAD of such are left."""
+        event = torch.cuda.Event()
+        event.record()
+        self.events.append(event)
+        if len(self.events) > AHEAD:
+            self.events.popleft().synchronize()
+
+
 class Replay:
     """A function from tensor to tensor, on a GPU from its fourth call on as a CUDA graph.
 
@@ -35,12 +51,13 @@ class Replay:
     random numbers unusable, so that only another process can go on without.
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor], eager: float = EAGER_CALLS) -> None:
+    def __init__(
+        self, function: Callable[[Tensor], Tensor], queue: Queue, eager: float = EAGER_CALLS
+    ) -> None:
         """eager: calls before it is recorded; math.inf for never."""
-        self.function, self.eager = function, eager
+        self.function, self.queue, self.eager = function, queue, eager
         self.calls = 0
         self.recording: Recording | None = None
-        self.queue: deque[torch.cuda.Event] = deque()
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.device.type != "cuda":
@@ -53,20 +70,13 @@ class Replay:
             self.recording.input.copy_(x)
             self.recording.graph.replay()
             output = self.recording.output
-        self.wait()
+        self.queue.wait()
         return output
 
     def record(self, x: Tensor) -> Recording:
         """Note what the function does; nothing of it is carried out."""
+        gc.collect()  # what is freed while recording would spoil it
         held, graph = x.clone(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             output = self.function(held)
         return Recording(graph, held, output)
-
-    def wait(self) -> None:
-        """Until no more than AHEAD calls are in the queue."""
-        event = torch.cuda.Event()
-        event.record()
-        self.queue.append(event)
-        if len(self.queue) > AHEAD:
-            self.queue.popleft().synchronize()

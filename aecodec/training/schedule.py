@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-import click
-
 from aecodec.training.config import TrainConfig
 
 LAST_RATE = 0.02
 """Learning rate at the end, as a share of the full one."""
-
-
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def read_budget(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
-    """'90s', '25m' or '1.5h' -> seconds; a click callback."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value)
-    if not match:
-        raise click.BadParameter(f"{value!r} is not a time such as 90s, 25m or 1.5h")
-    return float(match[1]) * UNITS[match[2]]
 
 
 def phase_at(config: TrainConfig, share: float) -> str:

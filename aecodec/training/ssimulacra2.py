@@ -104,8 +104,7 @@ def scale_error(
     def blurred(x: Tensor) -> Tensor:
         return windows[0] @ x @ windows[1]
 
-    with torch.no_grad():
-        a_mean, a_square = blurred(a), blurred(a * a)
+    a_mean, a_square = blurred(a), blurred(a * a)
     b_mean, b_square, product = blurred(b), blurred(b * b), blurred(a * b)
     luminance = 1 - (a_mean - b_mean).square()
     covariance = 2 * (product - a_mean * b_mean) + C2

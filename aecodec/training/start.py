@@ -16,6 +16,14 @@ from aecodec.model.config import ModelConfig
 from aecodec.model.fixed_point import float_twin
 from aecodec.weights import check_tensors, halved, load_weights, read_metadata
 
+STATE = ("elapsed", "step", "phase", "warm_from", "entropy_done", "reserve")
+COUNTS = ("norm", "skipped")
+"""Attributes of a trainer that a checkpoint holds; COUNTS are on the device."""
+PARTS = {"config", "model_config", "share", "model", "ema", "full_rate", "optimizers"}
+CHECKPOINT = {*STATE, *COUNTS, *PARTS}
+"""Keys of a checkpoint."""
+UNTRAINED = "small."
+"""The network that `aecodec.training.small` is for: carry.pt has it once."""
 FULL_RATE = "floating point, before the anneal"
 """`state` in the metadata of a weights file that is for training alone."""
 
@@ -27,7 +35,7 @@ def load_for_training(path: Path) -> Model:
     on at full rates, which annealed ones do not without losing what the anneal gained. Raises
     AecodecError for a file that is neither.
     """
-    if path.suffix == ".pt":
+    if is_checkpoint(path):
         return model_of(read_checkpoint(path))
     if read_metadata(path).get("state") == FULL_RATE:
         return load_full_rate(path)
@@ -36,11 +44,29 @@ def load_for_training(path: Path) -> Model:
     return model
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file, whatever its name, is what torch.save writes: a ZIP archive."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04" or path.suffix == ".pt"
+    except OSError as error:
+        raise AecodecError(f"{path}: {error.strerror}") from error
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Under a temporary name, then renamed. The inverse of `read_checkpoint`."""
+    assert set(state) == CHECKPOINT
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
+
+
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Raises AecodecError for a file that is not a checkpoint."""
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        missing = {"config", "model_config", "model", "ema", "step"} - set(state)
+        with path.open("rb") as file:  # by its name alone, PyTorch might take it for another
+            state = torch.load(file, map_location=device, weights_only=True)
+        missing = CHECKPOINT - set(state)
     except (
         OSError,
         RuntimeError,
@@ -58,8 +84,13 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 def model_of(state: dict[str, Any]) -> Model:
     """The model of a checkpoint, from before the anneal where there was one."""
     model = Model(ModelConfig.from_dict(state["model_config"]))
-    model.load_state_dict(state["ema"] | (state.get("full_rate") or state["model"]))
+    model.load_state_dict(full_rate_of(state))
     return model
+
+
+def full_rate_of(state: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of a checkpoint, from before the anneal where there was one."""
+    return state["ema"] | (state["full_rate"] or state["model"])
 
 
 def halves(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-import statistics
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -25,7 +23,7 @@ from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT, SIZES
 from aecodec.model.layers import DepthwiseBlock
-from aecodec.training.clock import Clock
+from aecodec.training.clock import Clock, StepTimes
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import RESCAN_SECONDS, Pictures, Tiles
 from aecodec.training.grow import grow
@@ -33,9 +31,17 @@ from aecodec.training.initialise import INITIAL_TILES, initialise, lmbda_table
 from aecodec.training.loss import FROZEN, code
 from aecodec.training.objective import Objective, can_compile
 from aecodec.training.optimizer import Optimizers
-from aecodec.training.replay import EAGER_CALLS, Replay
+from aecodec.training.replay import EAGER_CALLS, Queue, Replay
 from aecodec.training.schedule import annealing, crop_at, phase_at, rate_at
-from aecodec.training.start import halves, model_of, read_checkpoint
+from aecodec.training.start import (
+    COUNTS,
+    STATE,
+    UNTRAINED,
+    full_rate_of,
+    halves,
+    read_checkpoint,
+    write_checkpoint,
+)
 from aecodec.training.validate import VALID_CROP, validate
 
 LOG_SECONDS = 20.0
@@ -48,11 +54,8 @@ WORTH_COMPILING = 600.0
 """Seconds from which on a CPU wins back the time that compiling SSIMULACRA2 takes."""
 RESERVE_SHARE, RESERVE_SECONDS = 1.5, 1.0
 """How much longer the end of a run may take than the same took before."""
-UNTRAINED = "small."
-"""The network that `aecodec.training.small` is for."""
-STATE = ("elapsed", "step", "phase", "warm_from", "entropy_done", "reserve")
-COUNTS = ("norm", "skipped")
-"""What a checkpoint holds beside configuration, weights and optimizers; these are on the device."""
+SKIPPED_SHARE = 0.5
+"""Of the steps between two log entries; when more are skipped, nothing is learnt any more."""
 
 
 class Trainer:
@@ -95,8 +98,10 @@ class Trainer:
         self.model.to(self.device)
         self.full_rate: dict[str, Tensor] | None = None
         """weights from just before the anneal, on the host, in 16 bits"""
+        if way == "compiled" and not can_compile():
+            raise AecodecError("there is no C++ compiler, which --way compiled needs")
         on_cpu = self.device.type == "cpu" and way != "eager" and self.budget > WORTH_COMPILING
-        compiled = can_compile() and (way == "compiled" or on_cpu)
+        compiled = way == "compiled" or (on_cpu and can_compile())
         self.objective = Objective(config, self.model.lmbda, compiled)
         self.judge = Objective(config, self.model.lmbda)  # of validation
         self.ema = copy.deepcopy(self.model).requires_grad_(False)
@@ -105,6 +110,7 @@ class Trainer:
         """seconds that the end of the run may take: writing and validating"""
         self.rate, self.norm, self.skipped, self.updates = torch.zeros(4, device=self.device)
         self.replays: dict[tuple[str, int, torch.Size], Replay] = {}
+        self.queue = Queue()
         self.entropy_done = start is not None
         self.phase = self.phase_now()
         self.optimizers = Optimizers(self.model, config, self.phase)
@@ -126,7 +132,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        write_state(self.checkpoint, self.state() | {"optimizers": self.optimizers.state_dict()})
+        write_checkpoint(self.checkpoint, self.state())
 
     def carry(self) -> None:
         """Write carry.pt: a checkpoint and a start in the fewest bytes, 16 bits, no optimizer.
@@ -134,10 +140,11 @@ class Trainer:
         `ema` is what is to be shipped, `model` from before the anneal where there was one; what is
         not trained here is in `ema` alone.
         """
-        state = self.state() | {"optimizers": None, "full_rate": None}
+        state = self.state()
         full_rate = self.full_rate or halves(state["model"])
         trained = {k: v for k, v in full_rate.items() if not k.startswith(UNTRAINED)}
-        write_state(self.out / "carry.pt", state | {"model": trained, "ema": halves(state["ema"])})
+        state |= {"model": trained, "ema": halves(state["ema"])}
+        write_checkpoint(self.out / "carry.pt", state | {"optimizers": None, "full_rate": None})
 
     def state(self) -> dict[str, Any]:
         return {
@@ -147,6 +154,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
             "full_rate": self.full_rate,
+            "optimizers": self.optimizers.state_dict(),
             **{name: getattr(self, name) for name in STATE},
             **{name: float(getattr(self, name)) for name in COUNTS},
         }
@@ -157,23 +165,26 @@ class Trainer:
         mine = asdict(self.config)
         if other := [key for key in mine if state["config"].get(key) != mine[key]]:
             raise AecodecError(f"{self.checkpoint}: from another configuration: {', '.join(other)}")
-        self.model.load_state_dict(state["ema"] | state["model"])
-        self.ema.load_state_dict(state["ema"])
-        self.full_rate = state["full_rate"]
         for name in STATE:
             setattr(self, name, state[name])
         for name in COUNTS:
             getattr(self, name).fill_(state[name])
         self.updates.fill_(self.step)
+        self.ema.load_state_dict(state["ema"])
         self.optimizers = Optimizers(self.model, self.config, self.phase)
-        if state["optimizers"]:
-            self.optimizers.load_state_dict(state["optimizers"])
-        else:
-            self.warm_from = self.step
-        torch.manual_seed(self.config.seed + self.step)
+        if self.until:
+            self.budget = Clock(self.elapsed, self.until).budget(self.reserve)
         if self.share() < 1 <= state["share"]:  # a finished run with a larger budget
-            self.model.load_state_dict(model_of(state).state_dict())
-            self.full_rate, self.warm_from = None, self.step
+            self.model.load_state_dict(full_rate_of(state))
+            self.warm_from = self.step
+        else:
+            self.model.load_state_dict(state["ema"] | state["model"])
+            self.full_rate = halves(state["full_rate"]) if state["full_rate"] else None
+            if state["optimizers"]:
+                self.optimizers.load_state_dict(state["optimizers"])
+            else:
+                self.warm_from = self.step
+        torch.manual_seed(self.config.seed + self.step)
 
     def share(self) -> float:
         return self.elapsed / self.budget if self.elapsed < self.budget else 1.0
@@ -183,61 +194,65 @@ class Trainer:
         return "joint" if phase == "entropy" and self.entropy_done else phase
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train until the budget is spent; `report` receives a dict every LOG_SECONDS."""
-        clock, times = Clock(self.elapsed, self.until), StepTimes()
-        last_log = last_save = last_scan = time.monotonic()
-        sums, count, done = torch.zeros(4, device=self.device), 0, False
+        """Train until the budget is spent; `report` receives a dict every LOG_SECONDS.
+
+        Raises AecodecError when nothing is learnt any more; what was saved before is whole.
+        """
+        clock = Clock(self.elapsed, self.until)
         with clock.beating():
             if self.step == 0:
                 self.milestone(report)
             elif self.until:
                 self.carry()
-            while self.aim(clock):
+            if not self.aim(clock):
+                return
+            times, sums = StepTimes(), Sums(self)
+            last_log = last_save = last_scan = time.monotonic()
+            while self.elapsed < self.budget:
                 crop = crop_at(self.config, self.share())
-                sums += self.train_step(self.tiles.draw(self.config.batch, crop))
-                count += 1
-                self.elapsed, now = clock.elapsed(), time.monotonic()
-                done = self.elapsed + times.usual(now) >= self.budget
-                if done:
-                    self.elapsed = max(self.elapsed, self.budget)
-                if now - last_log >= LOG_SECONDS or done:
-                    self.log_train(sums / count, count, report)
-                    sums, count, last_log = torch.zeros_like(sums), 0, now
+                sums.add(self.train_step(self.tiles.draw(self.config.batch, crop)))
+                if clock.elapsed() + times.usual() >= self.budget:
+                    break
+                now = time.monotonic()
+                if now - last_log >= LOG_SECONDS:
+                    self.log(sums.told(), report)
+                    last_log = now
                 if now - last_scan >= RESCAN_SECONDS:
                     self.tiles.rescan()
                     last_scan = now
-                if now - last_save >= SAVE_SECONDS or done:
+                if now - last_save >= SAVE_SECONDS:
                     self.milestone(report)
                     last_save = time.monotonic()
-                if done:
-                    return
+                self.aim(clock)
+            self.elapsed = max(self.budget, clock.elapsed())
+            if sums.count:
+                self.log(sums.told(), report)
+            self.milestone(report)
 
     def aim(self, clock: Clock) -> bool:
-        """Set the budget where there is a moment to end by -> whether any of it is left."""
+        """Look at the clock, and at the moment to end by -> whether any time is left."""
         self.elapsed = clock.elapsed()
         if self.until:
-            self.budget = self.elapsed + max(0.0, self.until - self.reserve - time.time())
+            self.budget = clock.budget(self.reserve)
         return self.elapsed < self.budget
 
     def milestone(self, report: Callable[[dict[str, Any]], None]) -> None:
-        """Write what is to survive, then validate; the end of a run is one, too."""
+        """Write what is to survive, then validate; the end of a run is one, too.
+
+        What it takes is kept in reserve for the next.
+        """
         start = time.monotonic()
         if self.until:
             self.carry()
         self.save()
-        if self.valid:
-            rounds = self.config.refined_rounds if self.config.refined_share else 0
-            self.log({"valid": validate(self.ema, self.valid, self.judge, rounds)}, report)
-        spent = RESERVE_SHARE * (time.monotonic() - start) + RESERVE_SECONDS
-        self.reserve = max(self.reserve, spent)
+        self.validate(report)
+        self.reserve = RESERVE_SHARE * (time.monotonic() - start) + RESERVE_SECONDS
 
-    def log_train(
-        self, means: Tensor, steps: int, report: Callable[[dict[str, Any]], None]
-    ) -> None:
-        values = means.tolist() if self.config.visual else means.tolist()[:3]
-        facts = {"rate": round(float(self.rate), 4), "tiles": len(self.tiles.tiles)}
-        facts |= {"steps": steps, "skipped": int(self.skipped)}
-        self.log({"train": values} | facts, report)
+    def validate(self, report: Callable[[dict[str, Any]], None]) -> None:
+        """Log what the average of the weights does, where there are pictures to validate on."""
+        rounds = self.config.refined_rounds if self.config.refined_share else 0
+        if self.valid:
+            self.log({"valid": validate(self.ema, self.valid, self.judge, rounds)}, report)
 
     def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         facts = {"elapsed": round(self.elapsed, 1), "share": self.share(), "step": self.step}
@@ -246,29 +261,35 @@ class Trainer:
             file.write(json.dumps(values) + "\n")
         report(values)
 
+    def enter(self, phase: str) -> None:
+        """Begin a phase, unless it is that of now."""
+        if phase == self.phase:
+            return
+        if self.phase == "entropy":
+            self.optimizers = Optimizers(self.model, self.config, phase)
+            self.entropy_done, self.warm_from = True, self.step
+        self.phase = phase
+        self.replays.clear()
+
     def train_step(self, batch: Tensor) -> Tensor:
-        """One update -> [loss, bpp, MSE, raw error] means of the batch, until the next."""
-        share, phase = self.share(), self.phase_now()
-        if phase != self.phase:
-            if self.phase == "entropy":
-                self.optimizers = Optimizers(self.model, self.config, phase)
-                self.entropy_done, self.warm_from = True, self.step
-            self.phase = phase
-            self.replays.clear()
+        """One update, by uint8 [B, 3, crop, crop] -> means of it, as of `learn`, until the next."""
+        share = self.share()
+        self.enter(self.phase_now())
         if self.full_rate is None and annealing(self.config, share):
             self.full_rate = halves(self.model.state_dict())
         self.rate.fill_(rate_at(self.config, share, self.step - self.warm_from))
-        refined = phase == "refined" and self.step % PLAIN_EVERY
+        refined = self.phase == "refined" and self.step % PLAIN_EVERY
         rounds = self.config.refined_rounds if refined else 0
-        kind = phase, rounds, batch.shape
+        kind = self.phase, rounds, batch.shape
         if kind not in self.replays:
-            learn = partial(self.learn, phase=phase, rounds=rounds)
-            self.replays[kind] = Replay(learn, math.inf if self.way == "eager" else EAGER_CALLS)
+            learn = partial(self.learn, phase=self.phase, rounds=rounds)
+            eager = math.inf if self.way == "eager" else EAGER_CALLS
+            self.replays[kind] = Replay(learn, self.queue, eager)
         self.step += 1
         return self.replays[kind](batch)
 
     def learn(self, batch: Tensor, phase: str, rounds: int) -> Tensor:
-        """What the device does of `train_step`."""
+        """What the device does of `train_step` -> [loss, bpp, MSE, raw error], float [4]."""
         x = batch.float() / 255 - 0.5
         q = self.random_q(len(x))
         bpp, x_hat = code(self.model, x, q, phase, torch.bfloat16, rounds)
@@ -306,22 +327,29 @@ class Trainer:
         return eighths * 8 + torch.randint(0, Q_COUNT // 8, (batch,), device=self.device)
 
 
-class StepTimes:
-    """How long the last steps took."""
+class Sums:
+    """What the steps since the last log entry say of themselves, summed on the device."""
 
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-        self.gaps: deque[float] = deque(maxlen=9)
+    def __init__(self, run: Trainer) -> None:
+        self.run, self.count = run, 0
+        self.sums = torch.zeros(4, device=run.device)
+        self.skipped = run.skipped.clone()
 
-    def usual(self, now: float) -> float:
-        """-> their median in seconds, this one included."""
-        self.gaps.append(now - self.last)
-        self.last = now
-        return statistics.median(self.gaps)
+    def add(self, step: Tensor) -> None:
+        self.sums += step
+        self.count += 1
 
+    def told(self) -> dict[str, Any]:
+        """-> the values of a log entry; begins anew. Raises AecodecError where most were skipped.
 
-def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Under a temporary name, then renamed."""
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+        Waits for the device.
+        """
+        run, means = self.run, (self.sums / self.count).tolist()
+        if float(run.skipped - self.skipped) > SKIPPED_SHARE * self.count:
+            raise AecodecError(f"step {run.step}: most gradients are absurd; nothing is learnt")
+        values = {"train": means if run.config.visual else means[:3], "steps": self.count}
+        self.sums.zero_()
+        self.skipped.copy_(run.skipped)
+        self.count = 0
+        facts = {"rate": round(float(run.rate), 4), "tiles": len(run.tiles.tiles)}
+        return values | facts | {"skipped": int(run.skipped)}

@@ -11,20 +11,24 @@ tried.
 from __future__ import annotations
 
 import argparse
+import gc
+import math
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from aecodec.model import Model
 from aecodec.training.config import TrainConfig
 from aecodec.training.replay import WAYS
 from aecodec.training.schedule import crop_at
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 
-COMPARED, TIMED = 6, 30
+COMPARED, TIMED = 12, 30
 SHARES = (0.1, 0.95)
 """of a run: full rates, and the last phase"""
 AGREEMENT = 0.02
@@ -36,7 +40,7 @@ class Attempt:
     """What was seen of one way."""
 
     losses: list[float]
-    """of the first steps"""
+    """of the first steps; and, of every phase, how far the weights and their average moved"""
     pixels: dict[str, float]
     """a second, by phase"""
 
@@ -64,7 +68,8 @@ def main() -> None:
             print(f"{way:10s} failed: {type(error).__name__}: {error}", flush=True)
             break
         first = first or found
-        apart = max(abs(a / b - 1) for a, b in zip(found.losses, first.losses, strict=True))
+        pairs = zip(found.losses, first.losses, strict=True)
+        apart = max((abs(a / b - 1) for a, b in pairs), key=lambda x: (math.isnan(x), x))
         shown = ", ".join(f"{phase} {rate / 1e6:.2f} Mpx/s" for phase, rate in found.pixels.items())
         spent = time.monotonic() - began
         print(f"{way:10s} {shown}, losses {apart:.1e} apart, {spent:.0f} s in all", flush=True)
@@ -81,7 +86,7 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
     weights = load_for_training(options.start) if options.start else None
     with tempfile.TemporaryDirectory() as folder:
         run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, weights, way)
-    run.entropy_done, run.phase = True, "joint"
+    run.entropy_done = True
     found = Attempt([], {})
     for share in SHARES:
         run.elapsed, crop = share, crop_at(config, share)
@@ -90,9 +95,10 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
             return float(run.train_step(run.tiles.draw(config.batch, crop))[0])  # noqa: B023
 
         torch.manual_seed(1)
-        found.losses.extend(step() for _ in range(COMPARED))
-        for _ in range(COMPARED):  # so that both kinds of the phase `refined` are captured
-            step()
+        begun = [weights_of(model) for model in (run.model, run.ema)]
+        found.losses.extend(step() for _ in range(COMPARED))  # the last of every kind as graphs
+        moved = [weights_of(model) for model in (run.model, run.ema)]
+        found.losses.extend(float((b - a).norm()) for a, b in zip(begun, moved, strict=True))
         start = time.perf_counter()
         for _ in range(options.timed):
             run.train_step(run.tiles.draw(config.batch, crop))
@@ -101,8 +107,17 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
         found.pixels[run.phase] = options.timed * config.batch * crop**2 / spent
     if run.device.type == "cuda":
         print(f"    {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+        run.replays.clear()
+        del run, step
+        gc.collect()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     return found
+
+
+def weights_of(model: Model) -> Tensor:
+    """All in one vector."""
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def wait(run: Trainer) -> None:

@@ -56,7 +56,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start = load_for_training(options.start) if options.start else None
         run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, start)
-    run.entropy_done, run.phase = True, "joint"
+    run.entropy_done = True
+    run.enter("joint")
     seconds, macs = measure(run)
     step = sum(seconds.values())
     pixels = config.batch * config.crop**2

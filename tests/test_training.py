@@ -81,16 +81,18 @@ def test_a_run_improves_resumes_and_exports(
     losses = [entry["valid"]["loss"] for entry in log(tmp_path) if "valid" in entry]
     assert losses[-1] < losses[0]
 
-    assert train(folder, tmp_path, 5.0, monkeypatch).step == first.step  # its budget is spent
-    assert train(folder, tmp_path, 6.0, monkeypatch).step > first.step
+    assert (
+        train(folder, tmp_path, 5.0, monkeypatch).learner.step == first.learner.step
+    )  # its budget is spent
+    assert train(folder, tmp_path, 6.0, monkeypatch).learner.step > first.learner.step
 
     path = tmp_path / "model.safetensors"
-    export(first.ema, "tiny", path, [photo(256, 256)])
+    export(first.learner.ema, "tiny", path, [photo(256, 256)])
     loaded = LoadedModel.load(path, torch.device("cpu"))
     payload = encode_pixels(loaded, photo(100, 60), 60)
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
     again = load_for_training(path).state_dict()
-    for name, value in first.ema.state_dict().items():
+    for name, value in first.learner.ema.state_dict().items():
         unit = 0.1 if name.startswith("hyper_prior.") else 0.02  # 1/16 steps, 1/6 octaves
         assert torch.allclose(again[name], value, atol=unit, rtol=0.01), name
 
@@ -163,11 +165,10 @@ def test_every_third_batch_of_the_last_phase_is_not_refined(
         return code(*arguments)
 
     monkeypatch.setitem(SIZES, "S", TINY)
-    monkeypatch.setattr("aecodec.training.trainer.code", recorded)
+    monkeypatch.setattr("aecodec.training.learner.code", recorded)
     trainer = Trainer(CONFIG, folder, None, tmp_path, 100.0, "cpu")
-    trainer.elapsed = 99.0
     for _ in range(6):
-        trainer.train_step(torch.zeros(8, 3, 64, 64, dtype=torch.uint8))
+        trainer.learner.train_step(torch.zeros(8, 3, 64, 64, dtype=torch.uint8), 0.99)
     assert rounds == [0, 2, 2, 0, 2, 2]
 
 

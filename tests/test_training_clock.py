@@ -17,6 +17,7 @@ from aecodec.training import clock as clock_module
 from aecodec.training.clock import Clock
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Tiles
+from aecodec.training.learner import Learner
 from aecodec.training.start import load_for_training, read_checkpoint, save_full_rate
 from aecodec.training.trainer import Trainer
 from aecodec.weights import halved, load_weights
@@ -92,34 +93,36 @@ def test_a_run_ends_annealed_and_written_before_its_time(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it starts slowly, and something stalls it on its way."""
-    plain, calls = Trainer.learn, []
+    plain, calls = Learner.learn, []
 
-    def slow(self: Trainer, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
+    def slow(self: Learner, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
         calls.append(phase)
         time.sleep(1.0 if len(calls) == 5 else 0.0)
         return plain(self, batch, phase, rounds)
 
-    monkeypatch.setattr(Trainer, "learn", slow)
+    monkeypatch.setattr(Learner, "learn", slow)
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.5)
-    run, entries = run_until(folder, 10.0)
+    run, entries = run_until(folder, 7.0)
     last = [entry for entry in entries if "train" in entry][-1]
     assert last["share"] == 1 and last["rate"] < 0.1
     assert "valid" in entries[-1]
     carried = read_checkpoint(folder / "out" / "carry.pt")
-    assert carried["step"] == run.step and carried["share"] == 1
+    assert carried["step"] == run.learner.step and carried["share"] == 1
 
 
 def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> None:
     run, _ = run_until(folder, 6.0, decay_share=0.5)
     carry = folder / "out" / "carry.pt"
-    values = {**run.model.state_dict(), **run.ema.state_dict()}
+    values = {**run.learner.model.state_dict(), **run.learner.ema.state_dict()}
     bytes_each = [v.numel() * (2 if halved(name) else 4) for name, v in values.items()]
     assert carry.stat().st_size < 2 * sum(bytes_each) + 100_000
-    assert run.full_rate is not None
+    assert run.learner.full_rate is not None
     again = load_for_training(carry).state_dict()
-    for name, value in run.full_rate.items():
+    for name, value in run.learner.full_rate.items():
         assert torch.equal(again[name], value.to(again[name])), name
-    moved = [torch.equal(again[name], value) for name, value in run.model.named_parameters()]
+    moved = [
+        torch.equal(again[name], value) for name, value in run.learner.model.named_parameters()
+    ]
     assert not all(moved)  # what annealed since
 
     (folder / "next").mkdir()
@@ -127,13 +130,15 @@ def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> Non
     config = dataclasses.replace(CONFIG, decay_share=0.5)
     finished = Trainer(config, folder, None, folder / "next", 1.0, "cpu")
     finished.run(lambda values: pytest.fail("a finished run takes no step"))
-    for name, value in run.ema.state_dict().items():
-        assert torch.allclose(finished.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3), name
+    for name, value in run.learner.ema.state_dict().items():
+        assert torch.allclose(
+            finished.learner.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3
+        ), name
     for seconds, until in ((100.0, None), (0.0, time.time() + 100)):
         longer = Trainer(config, folder, None, folder / "next", seconds, "cpu", until=until)
-        assert longer.full_rate is None and longer.share() < 1
+        assert longer.learner.full_rate is None and longer.share() < 1
         for name, value in again.items():
-            assert torch.equal(longer.model.state_dict()[name], value), name
+            assert torch.equal(longer.learner.model.state_dict()[name], value), name
 
     (folder / "start.safetensors").write_bytes(carry.read_bytes())  # whatever its name
     assert load_for_training(folder / "start.safetensors").config == TINY
@@ -143,28 +148,28 @@ def test_a_run_that_fails_goes_on_in_another_process(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its last checkpoint, to the same end."""
-    end, plain = time.time() + 14.0, Trainer.learn
+    end, plain = time.time() + 10.0, Learner.learn
     monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 1.0)
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
 
-    def failing(self: Trainer, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
-        if self.full_rate is not None and time.time() > end - 8:
+    def failing(self: Learner, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
+        if self.full_rate is not None and time.time() > end - 6:
             raise RuntimeError("CUDA error: operation failed due to a previous error")
         return plain(self, batch, phase, rounds)
 
-    monkeypatch.setattr(Trainer, "learn", failing)
+    monkeypatch.setattr(Learner, "learn", failing)
     config = dataclasses.replace(CONFIG, decay_share=0.9)
     entries: list[dict[str, Any]] = []
     with pytest.raises(RuntimeError):
         Trainer(config, folder, folder, folder / "out", 0.0, "cpu", until=end).run(entries.append)
-    monkeypatch.setattr(Trainer, "learn", plain)
+    monkeypatch.setattr(Learner, "learn", plain)
     again = Trainer(config, folder, folder, folder / "out", 0.0, "cpu", way="eager", until=end)
-    assert again.step > 0 and again.full_rate is not None
+    assert again.learner.step > 0 and again.learner.full_rate is not None
     again.run(entries.append)
     assert time.time() < end
     shares = [entry["share"] for entry in entries if "train" in entry]
     assert shares[-1] == 1 and min(b - a for a, b in zip(shares, shares[1:], strict=False)) > -0.2
-    assert read_checkpoint(folder / "out" / "carry.pt")["step"] == again.step
+    assert read_checkpoint(folder / "out" / "carry.pt")["step"] == again.learner.step
 
 
 def test_what_takes_long_near_the_end_does_not_take_the_end_away(
@@ -177,22 +182,22 @@ def test_what_takes_long_near_the_end_does_not_take_the_end_away(
     entries: list[dict[str, Any]] = []
     run.run(entries.append)
     last = [entry for entry in entries if "train" in entry][-1]
-    assert last["share"] == 1 and last["step"] == run.step
-    assert read_checkpoint(folder / "out" / "checkpoint.pt")["step"] == run.step
+    assert last["share"] == 1 and last["step"] == run.learner.step
+    assert read_checkpoint(folder / "out" / "checkpoint.pt")["step"] == run.learner.step
 
 
 def test_a_run_that_learns_nothing_stops(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
     run = Trainer(CONFIG, folder, None, folder / "out", 60.0, "cpu")
     with torch.no_grad():
-        run.model.skip.basis.fill_(float("nan"))
+        run.learner.model.skip.basis.fill_(float("nan"))
     with pytest.raises(AecodecError, match="nothing is learnt"):
         run.run(lambda values: None)
 
 
 def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
     run, entries = run_until(folder, 5.0, decay_share=0.0)
-    assert run.full_rate is None
+    assert run.learner.full_rate is None
     assert [entry["rate"] for entry in entries if "train" in entry][-1] == 1
 
 

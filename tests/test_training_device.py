@@ -85,24 +85,25 @@ def test_an_absurd_gradient_changes_nothing(
     monkeypatch.setitem(SIZES, "S", TINY)
     config = TrainConfig.read(Path("weights/s1/train.toml"))
     config = dataclasses.replace(config, crop=64, last_crop=64)
-    trainer = Trainer(config, save(tmp_path, photo(64, 64)), None, tmp_path, 100.0, "cpu")
+    run = Trainer(config, save(tmp_path, photo(64, 64)), None, tmp_path, 100.0, "cpu")
+    learner = run.learner
     batch = torch.randint(0, 256, (8, 3, 64, 64), dtype=torch.uint8)
-    trainer.train_step(batch)
+    learner.train_step(batch, 0.0)
 
     def state() -> list[torch.Tensor]:
-        parts = [part.state[p] for part in trainer.optimizers.parts for p in part.state]
+        parts = [part.state[p] for part in learner.optimizers.parts for p in part.state]
         moments = [moment for part in parts for moment in part.values()]
-        weights = [*trainer.model.parameters(), *trainer.ema.parameters()]
+        weights = [*learner.model.parameters(), *learner.ema.parameters()]
         return [tensor.detach().clone() for tensor in (*weights, *moments)]
 
-    for part in trainer.optimizers.parts:
+    for part in learner.optimizers.parts:
         for parameter in part.state:
             parameter.grad = torch.full_like(parameter, value)
     before = state()
-    trainer.update()
-    assert all(map(torch.equal, before, state())) and trainer.skipped == 1
-    trainer.train_step(batch)
-    assert not all(map(torch.equal, before, state())) and trainer.skipped == 1
+    learner.update()
+    assert all(map(torch.equal, before, state())) and learner.skipped == 1
+    learner.train_step(batch, 0.0)
+    assert not all(map(torch.equal, before, state())) and learner.skipped == 1
 
 
 def test_s1_grows_to_m_with_the_same_pictures_and_rate() -> None:

@@ -36,7 +36,7 @@ trainer.LOG_SECONDS = 0.5
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-SECONDS = 24.0
+SECONDS = 18.0
 
 
 def start(*words: str) -> subprocess.Popen[str]:

@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 
 from aecodec.model import Model
 from aecodec.model.config import SIZES
-from aecodec.training import trainer
+from aecodec.training import learner
 from aecodec.training.config import TrainConfig, VisualConfig
 from aecodec.training.replay import Queue, Replay
 from aecodec.training.trainer import Trainer
@@ -89,13 +89,13 @@ def test_a_step_stays_on_the_device(
         return replay.function(x)
 
     monkeypatch.setattr(Replay, "__call__", call)
-    monkeypatch.setattr(trainer, "halves", dict)  # what is kept before the anneal, once
+    monkeypatch.setattr(learner, "halves", dict)  # what is kept before the anneal, once
     run = Trainer(config, tmp_path, None, tmp_path, 1000.0, "meta", Model(SIZES["XS"]), "eager")
     for share, phase in ((0.2, "joint"), (0.9, "refined"), (0.9, "refined"), (0.9, "refined")):
-        run.elapsed = 1000 * share
         with HostTensors() as host:
-            out = run.train_step(run.tiles.draw(config.batch, config.crop))
-        assert (run.phase, out.device, out.shape) == (phase, GPU, (4,))
+            batch = run.tiles.draw(config.batch, config.crop)
+            out = run.learner.train_step(batch, share)
+        assert (run.learner.phase, out.device, out.shape) == (phase, GPU, (4,))
         assert host.count > 1000 and not host.seen, host.seen
     assert len(calls) == 4 and len(set(calls)) == 3  # joint; refined or not
 

@@ -117,11 +117,11 @@ def main(
         recipe = TrainConfig.read(config)
         model = load_for_training(start) if start else None
         trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
-        before = trainer.step
+        before = trainer.learner.step
         with reporting() as report:
             trainer.run(report)
             if until is None:
-                if trainer.step == before:  # on another machine there was less to validate with
+                if trainer.learner.step == before:  # it was trained where less could be measured
                     trainer.validate(report)
                 write(trainer, report)
     except AecodecError as error:
@@ -135,13 +135,13 @@ def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
     from aecodec.training.start import save_full_rate
     from aecodec.training.validate import VALID_PICTURES
 
-    config, out = trainer.config, trainer.out
+    config, learner, out = trainer.config, trainer.learner, trainer.out
     path, fitted = out / "model.safetensors", trainer.tiles.some(FIT_PICTURES)
-    identity = export(trainer.ema, config.name, path, fitted, config.tune == "visual")
-    full_rate = trainer.full_rate or trainer.model.state_dict()
-    save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, trainer.model.config)
+    identity = export(learner.ema, config.name, path, fitted, config.tune == "visual")
+    full_rate = learner.full_rate or learner.model.state_dict()
+    save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, learner.model.config)
     held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)
-    cost = fixed_point_cost(trainer.ema, held_out[:VALID_PICTURES])
+    cost = fixed_point_cost(learner.ema, held_out[:VALID_PICTURES])
     trainer.log({"id": identity, "fixed_point_cost": cost}, report)
 
 

@@ -16,12 +16,12 @@ from aecodec.model.config import ModelConfig
 from aecodec.model.fixed_point import float_twin
 from aecodec.weights import check_tensors, halved, load_weights, read_metadata
 
-STATE = ("elapsed", "step", "phase", "warm_from", "entropy_done", "reserve")
-COUNTS = ("norm", "skipped")
-"""Attributes of a trainer that a checkpoint holds; COUNTS are on the device."""
-PARTS = {"config", "model_config", "share", "model", "ema", "full_rate", "optimizers"}
-CHECKPOINT = {*STATE, *COUNTS, *PARTS}
-"""Keys of a checkpoint."""
+CHECKPOINT = {
+    *("config", "model_config", "share", "elapsed", "reserve"),
+    *("model", "ema", "full_rate", "optimizers"),
+    *("step", "phase", "warm_from", "entropy_done", "norm", "skipped"),
+}
+"""Keys of a checkpoint: of the run, of the weights, of the learner."""
 UNTRAINED = "small."
 """The network that `aecodec.training.small` is for: carry.pt has it once."""
 FULL_RATE = "floating point, before the anneal"

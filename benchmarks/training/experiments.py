@@ -29,8 +29,9 @@ from aecodec.bench.bd_rate import bd_rate
 from aecodec.model.entropy_model import ContextStep
 from aecodec.model.layers import Activation, Pointwise
 from aecodec.rate import gaussian_bits
-from aecodec.training import loss, trainer
+from aecodec.training import learner, loss
 from aecodec.training.config import TrainConfig
+from aecodec.training.learner import Learner
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.trainer import Trainer
 
@@ -39,18 +40,18 @@ RECIPE = HERE / "recipe.toml"
 ANCHOR = "recipe"
 
 
-def unchanged(run: Trainer) -> None:
+def unchanged(run: Learner) -> None:
     """The recipe as it is."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One changed choice: numbers of the recipe, or what is changed in a trainer that starts."""
+    """One changed choice: numbers of the recipe, or what is changed in a learner that starts."""
 
     name: str
     what: str
     config: dict[str, Any] = field(default_factory=dict)
-    change: Callable[[Trainer], None] = unchanged
+    change: Callable[[Learner], None] = unchanged
 
 
 class Soap(Optimizers):
@@ -70,12 +71,12 @@ class Soap(Optimizers):
         self.parts.append(soap)
 
 
-def soap(run: Trainer) -> None:
-    setattr(trainer, "Optimizers", Soap)  # noqa: B010
+def soap(run: Learner) -> None:
+    setattr(learner, "Optimizers", Soap)  # noqa: B010
     run.optimizers = Soap(run.model, run.config, run.phase)
 
 
-def no_skip(run: Trainer) -> None:
+def no_skip(run: Learner) -> None:
     """The networks alone: g_a and g_s from random heads, in latent steps of their own."""
     for model in (run.model, run.ema):
         with torch.no_grad():
@@ -86,7 +87,7 @@ def no_skip(run: Trainer) -> None:
         model.skip.basis.requires_grad_(False)
 
 
-def activation(run: Trainer, act: Callable[[], nn.Module]) -> None:
+def activation(run: Learner, act: Callable[[], nn.Module]) -> None:
     """Another activation on the entropy side."""
     for model in (run.model, run.ema):
         for module in list(model.entropy.modules()):
@@ -102,7 +103,7 @@ class Clamped(nn.Module):
         return x * (x + 0.5).clamp(0, 1)
 
 
-def no_magnitude(run: Trainer) -> None:
+def no_magnitude(run: Learner) -> None:
     """Context sees y, not |y|."""
     for model in (run.model, run.ema):
         for step in model.entropy.steps:
@@ -122,7 +123,7 @@ class WithoutMagnitude(Pointwise):
         return super().forward(torch.cat([x[:, : self.latent], x[:, 2 * self.latent :]], dim=1))
 
 
-def weigh(run: Trainer, power: float) -> None:
+def weigh(run: Learner, power: float) -> None:
     """Loss of every q times lambda^-power, with the same mean."""
     objective = run.objective
     weight = objective.lmbda**-power
@@ -136,12 +137,12 @@ def split_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor)
     return bits + noise - noise.detach()
 
 
-def bits(run: Trainer, of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> None:
+def bits(run: Learner, of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> None:
     """Another rate in the joint phase."""
     setattr(loss, "latent_bits", of)  # noqa: B010
 
 
-def partial(change: Callable[..., None], *values: Any) -> Callable[[Trainer], None]:
+def partial(change: Callable[..., None], *values: Any) -> Callable[[Learner], None]:
     return lambda run: change(run, *values)
 
 
@@ -195,11 +196,11 @@ def run_arm(name: str, data: Path, valid: Path, seconds: float) -> dict[str, Any
     config = replace(TrainConfig.read(RECIPE), **arm.config)
     with tempfile.TemporaryDirectory() as folder:
         run = Trainer(config, data, valid, Path(folder), seconds, "cpu")
-        arm.change(run)
+        arm.change(run.learner)
         entries: list[dict[str, Any]] = []
         run.run(entries.append)
     result = entries[-1]["valid"]
-    return {"name": name, "seconds": seconds, "steps": run.step, **result}
+    return {"name": name, "seconds": seconds, "steps": run.learner.step, **result}
 
 
 def main() -> None:

@@ -86,29 +86,33 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
     weights = load_for_training(options.start) if options.start else None
     with tempfile.TemporaryDirectory() as folder:
         run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, weights, way)
-    run.entropy_done = True
+    learner, device = run.learner, run.learner.model.device
+    learner.entropy_done = True
     found = Attempt([], {})
     for share in SHARES:
-        run.elapsed, crop = share, crop_at(config, share)
+        crop = crop_at(config, share)
 
-        def step() -> float:
-            return float(run.train_step(run.tiles.draw(config.batch, crop))[0])  # noqa: B023
+        def step() -> Tensor:
+            batch = run.tiles.draw(config.batch, crop)  # noqa: B023
+            return learner.train_step(batch, share)[0]  # noqa: B023
 
         torch.manual_seed(1)
-        begun = [weights_of(model) for model in (run.model, run.ema)]
-        found.losses.extend(step() for _ in range(COMPARED))  # the last of every kind as graphs
-        moved = [weights_of(model) for model in (run.model, run.ema)]
+        begun = [weights_of(model) for model in (learner.model, learner.ema)]
+        found.losses.extend(
+            float(step()) for _ in range(COMPARED)
+        )  # the last of every kind as graphs
+        moved = [weights_of(model) for model in (learner.model, learner.ema)]
         found.losses.extend(float((b - a).norm()) for a, b in zip(begun, moved, strict=True))
         start = time.perf_counter()
         for _ in range(options.timed):
-            run.train_step(run.tiles.draw(config.batch, crop))
-        wait(run)
+            step()
+        wait(device)
         spent = time.perf_counter() - start
-        found.pixels[run.phase] = options.timed * config.batch * crop**2 / spent
-    if run.device.type == "cuda":
+        found.pixels[learner.phase] = options.timed * config.batch * crop**2 / spent
+    if device.type == "cuda":
         print(f"    {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
-        run.replays.clear()
-        del run, step
+        learner.replays.clear()
+        del run, learner, step
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -120,9 +124,9 @@ def weights_of(model: Model) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-def wait(run: Trainer) -> None:
-    """Until the device has done what was asked."""
-    if run.device.type == "cuda":
+def wait(device: torch.device) -> None:
+    """Until it has done what was asked."""
+    if device.type == "cuda":
         torch.cuda.synchronize()
 
 

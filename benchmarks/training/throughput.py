@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from aecodec.training.config import TrainConfig
+from aecodec.training.learner import Learner
 from aecodec.training.loss import code
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
@@ -56,14 +57,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start = load_for_training(options.start) if options.start else None
         run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, start)
-    run.entropy_done = True
-    run.enter("joint")
+    run.learner.entropy_done = True
+    run.learner.enter("joint")
     seconds, macs = measure(run)
     step = sum(seconds.values())
     pixels = config.batch * config.crop**2
-    peak = peak_rate(run.device)
+    device = run.learner.model.device
+    peak = peak_rate(device)
     result = {
-        "machine": machine(run.device),
+        "machine": machine(device),
         "size": config.size,
         "batch": config.batch,
         "crop": config.crop,
@@ -86,22 +88,23 @@ def show(name: str, result: dict[str, Any]) -> None:
 
 def measure(run: Trainer) -> tuple[dict[str, float], int]:
     """-> median seconds of every part of a step, and the multiply-adds of a whole one."""
-    config, model = run.config, run.model
+    config, learner = run.config, run.learner
+    device = learner.model.device
     times: dict[str, list[float]] = {name: [] for name in PARTS}
     for step in range(WARM_UP + STEPS):
-        marks = [now(run.device)]
+        marks = [now(device)]
         batch = run.tiles.draw(config.batch, config.crop)
-        marks.append(now(run.device))
-        x, q = batch.float() / 255 - 0.5, run.random_q(len(batch))
-        bpp, x_hat = code(model, x, q, "joint", torch.bfloat16)
-        marks.append(now(run.device))
-        loss = run.objective(bpp, x, x_hat, q).loss.mean()
-        marks.append(now(run.device))
+        marks.append(now(device))
+        x, q = batch.float() / 255 - 0.5, learner.random_q(len(batch))
+        bpp, x_hat = code(learner.model, x, q, "joint", torch.bfloat16)
+        marks.append(now(device))
+        loss = learner.objective(bpp, x, x_hat, q).loss.mean()
+        marks.append(now(device))
         loss.backward()
-        marks.append(now(run.device))
-        inside = timed_optimizer(run)
-        run.update()
-        marks.append(now(run.device))
+        marks.append(now(device))
+        inside = timed_optimizer(learner)
+        learner.update()
+        marks.append(now(device))
         parts = [b - a for a, b in zip(marks, marks[1:], strict=False)]
         if step >= WARM_UP:
             for name, value in zip(
@@ -110,22 +113,22 @@ def measure(run: Trainer) -> tuple[dict[str, float], int]:
                 times[name].append(value)
     batch = run.tiles.draw(config.batch, config.crop)
     with FlopCounterMode(display=False) as counter:
-        run.train_step(batch)
+        learner.train_step(batch, 0.0)
     return {name: statistics.median(values) for name, values in times.items()}, int(
         counter.get_total_flops()
     ) // 2
 
 
-def timed_optimizer(run: Trainer) -> list[float]:
+def timed_optimizer(learner: Learner) -> list[float]:
     """Wrap the next `optimizers.step`; -> a list that will hold its seconds."""
-    step, seconds = type(run.optimizers).step, [0.0]
+    step, seconds = type(learner.optimizers).step, [0.0]
 
     def wrapped(share: Tensor, absurd: Tensor) -> None:
-        start = now(run.device)
-        step(run.optimizers, share, absurd)
-        seconds[0] = now(run.device) - start
+        start = now(learner.model.device)
+        step(learner.optimizers, share, absurd)
+        seconds[0] = now(learner.model.device) - start
 
-    run.optimizers.step = wrapped  # type: ignore[method-assign]
+    learner.optimizers.step = wrapped  # type: ignore[method-assign]
     return seconds
 
 

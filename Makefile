@@ -48,4 +48,6 @@ weights-release: $(READY)
 	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
 	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
 	$(BIN)/python -m benchmarks.effort $(KODAK) --count 12 --side 384 --name kodak
+	$(BIN)/aecodec bench $(KODAK) --codecs aec:effort=0,model=v1,avif -o benchmarks/results/v1
+	$(BIN)/aecodec bench $(VALID) --codecs aec:effort=0,aec:effort=0,model=v1 -o benchmarks/results/v1-valid
 	$(BIN)/python benchmarks/publish.py

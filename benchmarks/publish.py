@@ -2,7 +2,7 @@
 
     aecodec bench KODAK -o benchmarks/results/1.0.0
     python -m benchmarks.speed --name kodak-size
-    aecodec bench KODAK --codecs aec:effort=0,aec:effort=0,model=v1,avif -o benchmarks/results/v1
+    aecodec bench KODAK --codecs aec:effort=0,model=v1,avif -o benchmarks/results/v1
     aecodec bench VALID --codecs aec:effort=0,aec:effort=0,model=v1 -o benchmarks/results/v1-valid
     python benchmarks/publish.py
 

@@ -103,11 +103,12 @@ def halves(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_full_rate(path: Path, name: str, state: dict[str, Tensor], config: ModelConfig) -> None:
     """Write the weights of a floating-point model, which `load_for_training` reads, in 16 bits."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     facts = {"name": name, "size": config.size, "state": FULL_RATE, "model_id": "none"}
     facts["config"] = json.dumps(config.to_dict(), sort_keys=True)
-    save_file({k: v.contiguous() for k, v in halves(state).items()}, path, metadata=facts)
+    tensors = {name: value.contiguous() for name, value in halves(state).items()}
+    path.write_bytes(save(tensors, metadata=facts))
 
 
 def load_full_rate(path: Path) -> Model:

@@ -22,7 +22,13 @@ from aecodec.tile import LoadedModel
 from aecodec.training import small
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, Tiles, random_crop
-from aecodec.training.export import code_whole, export, refined_latents
+from aecodec.training.export import (
+    LOSS_MAX,
+    code_whole,
+    export,
+    fixed_point_cost,
+    refined_latents,
+)
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
 from aecodec.training.loss import code
 from aecodec.training.schedule import annealing, crop_at, phase_at, rate_at
@@ -229,3 +235,12 @@ RECIPES = [*sorted(Path("weights").glob("*/train.toml")), Path("benchmarks/train
 @pytest.mark.parametrize("path", RECIPES, ids=str)
 def test_recipes_can_be_read(path: Path) -> None:
     assert TrainConfig.read(path).size in SIZES
+
+
+def test_fixed_point_costs_little_unless_layers_saturate() -> None:
+    model, pixels = load_for_training(Path("weights/s1/model.safetensors")), photo(128, 128)
+    rate, decibels = fixed_point_cost(model, [pixels])
+    assert abs(rate) < 0.01 and abs(decibels) < 0.03
+    with torch.no_grad():
+        model.entropy.fuse.bias.add_(400.0)  # beyond what an activation may be
+    assert abs(fixed_point_cost(model, [pixels])[1]) > LOSS_MAX

@@ -31,7 +31,8 @@ def line(values: dict[str, Any]) -> str:
         points = "  ".join(form.format(**point) for point in values["valid"]["points"])
         return f"{head}  valid loss {values['valid']['loss']:.4f}  bpp/dB/SSIMULACRA2 {points}"
     if "fixed_point_cost" in values:
-        return f"{head}  model {values['id']}, fixed point costs {values['fixed_point_cost']:.4%}"
+        cost = "{fixed_point_cost:.3%} of rate, {fixed_point_decibels:.3f} dB".format(**values)
+        return f"{head}  model {values['id']}, fixed point costs {cost}"
     loss, bpp, mse, *error = values["train"]
     shown = "".join(f"  raw error {value:.2f}" for value in error)
     return f"{head}  loss {loss:.4f}  bpp {bpp:.3f}  mse {mse:.2e}{shown}  {values['steps']} steps"
@@ -130,8 +131,11 @@ def main(
 
 
 def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
-    """The average of a run's weights as a weights file, and what goes on at full rates."""
-    from aecodec.training.export import FIT_PICTURES, export, fixed_point_cost
+    """The average of a run's weights as a weights file, and what goes on at full rates.
+
+    Raises AecodecError for weights that fixed point cannot hold.
+    """
+    from aecodec.training.export import FIT_PICTURES, LOSS_MAX, export, fixed_point_cost
     from aecodec.training.start import save_full_rate
     from aecodec.training.validate import VALID_PICTURES
 
@@ -141,8 +145,11 @@ def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
     full_rate = learner.full_rate or learner.model.state_dict()
     save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, learner.model.config)
     held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)
-    cost = fixed_point_cost(learner.ema, held_out[:VALID_PICTURES])
-    trainer.log({"id": identity, "fixed_point_cost": cost}, report)
+    cost, lost = fixed_point_cost(learner.ema, held_out[:VALID_PICTURES])
+    facts = {"id": identity, "fixed_point_cost": cost, "fixed_point_decibels": lost}
+    trainer.log(facts, report)
+    if not abs(lost) < LOSS_MAX:
+        raise AecodecError(f"{path}: fixed point changes {lost:.2f} dB: layers saturate, no use")
 
 
 if __name__ == "__main__":

@@ -28,11 +28,13 @@ from aecodec.refine import refine
 from aecodec.tables import Tables, gaussian_mass, make_tables
 from aecodec.tile import quantize_latent
 from aecodec.training.data import centre
-from aecodec.training.loss import error_slope, rate_distortion
+from aecodec.training.loss import error_slope, mean_squares, rate_distortion
 from aecodec.transform import analyze
 from aecodec.weights import load_weights, save_weights
 
 FIT_PICTURES = 32
+LOSS_MAX = 0.1
+"""Decibels that fixed point may change; 0.01 is usual."""
 FIT_Q = tuple(range(3, Q_COUNT, 7))
 GAUSSIAN_COUNT = 300.0
 """How many symbols the Gaussian is worth when a table is fitted."""
@@ -153,15 +155,19 @@ def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> tuple[T
 
 
 @torch.inference_mode()
-def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> float:
-    """Share of the rate that the integer entropy side adds to the floating-point `model`'s.
+def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, float]:
+    """What the integer entropy side costs beside the floating-point `model`.
 
-    Both as ideal code lengths under Gaussians, so that fitted tables do not enter: float32 means
-    and scales against means in 1/16 steps, scales of the table and 16-bit networks.
+    -> share of the rate that it adds, and decibels of PSNR that it loses, a mean. The rates are
+    ideal code lengths under Gaussians, so that fitted tables do not enter: float32 means and scales
+    against means in 1/16 steps, scales of the table and 16-bit networks. Decibels are lost where
+    layers saturate, whose activations training did not keep below the limit of fixed point.
     """
     model = copy.deepcopy(model).cpu()
     fixed = to_fixed(copy.deepcopy(model).requires_grad_(False))
+    fixed.points.table.zero_()
     bits = {"float": 0.0, "fixed": 0.0}
+    lost = []
 
     def put(symbols: Symbols, indexes: Indexes) -> None:
         scale = log2_scale(torch.from_numpy(indexes).float())
@@ -170,10 +176,13 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> float:
     for pixels in pictures:
         x = to_planes(centre(pixels))
         for q in FIT_Q:
-            bpp, _ = rate_distortion(model, x, torch.tensor([q]), "decoder", None)
+            rate = torch.tensor([q])
+            bpp, mse = rate_distortion(model, x, rate, "decoder", None)
             bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
-            quantize_latent(fixed, *analyze(fixed, centre(pixels), q), q, put)
-    return bits["fixed"] / bits["float"] - 1
+            y_hat = quantize_latent(fixed, *analyze(fixed, centre(pixels), q), q, put)
+            found = mean_squares(x, fixed.g_s(y_hat, rate))
+            lost.append(float(10 * (found / mse).log10()))
+    return bits["fixed"] / bits["float"] - 1, sum(lost) / len(lost)
 
 
 def count(symbols: Symbols, size: int) -> NDArray[np.float64]:

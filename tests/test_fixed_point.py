@@ -22,6 +22,7 @@ from aecodec.model.fixed_point import (
     FixedPointwise,
     float_twin,
     log2_scale,
+    saturate,
     scale_index,
     to_fixed,
 )
@@ -50,6 +51,17 @@ def walk(model: Model, z_hat: Tensor, symbols: Tensor, unit: float) -> tuple[Ten
 
     model.entropy(z_hat, torch.tensor([30]), code_step)
     return means, scales
+
+
+def test_training_saturates_where_fixed_point_does() -> None:
+    model = random_model()
+    model.entropy.fuse.weight.fill_(40.0)
+    saturate(model.entropy)
+    fixed = to_fixed(copy.deepcopy(model)).entropy.fuse
+    for size, expected in ((0.1, 32.0), (1.0, 64.0), (-1.0, -64.0)):
+        x = torch.full((1, TINY.hyper_width, 1, 1), size)
+        found = float(model.entropy.fuse(x).mean()), float(fixed(x.double() * ONE).mean() / ONE)
+        assert found == pytest.approx((expected, expected), abs=0.5)
 
 
 def test_fixed_network_is_near_the_floating_one() -> None:

@@ -80,17 +80,17 @@ def test_a_run_improves_resumes_and_exports(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
-    monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 0.5)
-    first = train(folder, tmp_path, 5.0, monkeypatch)
+    monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 2.0)
+    first = train(folder, tmp_path, 9.0, monkeypatch)
     entries = [entry for entry in log(tmp_path) if "train" in entry]
     assert list(dict.fromkeys(entry["phase"] for entry in entries)) == PHASES
     losses = [entry["valid"]["loss"] for entry in log(tmp_path) if "valid" in entry]
     assert losses[-1] < losses[0]
 
     assert (
-        train(folder, tmp_path, 5.0, monkeypatch).learner.step == first.learner.step
+        train(folder, tmp_path, 9.0, monkeypatch).learner.step == first.learner.step
     )  # its budget is spent
-    assert train(folder, tmp_path, 6.0, monkeypatch).learner.step > first.learner.step
+    assert train(folder, tmp_path, 10.0, monkeypatch).learner.step > first.learner.step
 
     path = tmp_path / "model.safetensors"
     export(first.learner.ema, "tiny", path, [photo(256, 256)])

@@ -279,6 +279,17 @@ def _replaced(module: Any) -> Any:
     return module
 
 
+def saturate(network: EntropyNetwork) -> None:
+    """Let floating-point layers saturate where their integer twins do, so that training knows.
+
+    Otherwise activations may grow beyond +-LIMIT, and real files lose what training believed in.
+    """
+    largest = LIMIT / ONE
+    for module in network.modules():
+        if isinstance(module, Pointwise | Depthwise):
+            module.register_forward_hook(lambda *call: call[-1].clamp(-largest, largest))
+
+
 def prepare(network: nn.Module) -> None:
     """Check bounds and rebuild working copies after integers were loaded; raises ModelError."""
     for module in network.modules():

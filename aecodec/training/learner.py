@@ -17,6 +17,7 @@ from torch import Tensor
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
+from aecodec.model.fixed_point import saturate
 from aecodec.model.layers import DepthwiseBlock
 from aecodec.training.config import TrainConfig
 from aecodec.training.loss import FROZEN, code
@@ -45,6 +46,7 @@ class Learner:
         entropy phase is behind it; compiled: SSIMULACRA2 by torch.compile.
         """
         self.config, self.model, self.way, self.entropy_done = config, model, way, trained
+        saturate(model.entropy)
         self.objective = Objective(config, model.lmbda, compiled)
         self.ema = copy.deepcopy(model).requires_grad_(False)
         self.full_rate: dict[str, Tensor] | None = None

@@ -48,14 +48,23 @@ def main() -> None:
         folder = ROOT / "weights" / model.name
         plot_loss(validations(read_log(folder)), folder / "loss.svg")
         if model.default:
+            table_of(model, RESULTS / "table.md")  # or it is of another model
             found = kodak + aec.removeprefix("aec\n")
             results = f"## Kodak, real files\n\n{found}\n## Speed\n\n{speed_table(speed)}"
         else:
             results = "\n".join(
-                f"## {title}, real files\n\n{(RESULTS.parent / name / 'table.md').read_text()}"
+                f"## {title}, real files\n\n{table_of(model, RESULTS.parent / name / 'table.md')}"
                 for title, name in (("Kodak", model.name), ("Validation", f"{model.name}-valid"))
             )
         (folder / "card.md").write_text(card(model, folder, results))
+
+
+def table_of(model: InstalledModel, path: Path) -> str:
+    """A report's tables, which must be of this model."""
+    text = path.read_text()
+    if model.model_id not in text:
+        raise SystemExit(f"{path} is not of {model.name}, {model.model_id}")
+    return text
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -99,8 +108,6 @@ def card(model: InstalledModel, folder: Path, results: str) -> str:
         if visual
         else "PSNR of RGB (mean squared error)"
     )
-    if model.model_id not in results:
-        raise SystemExit(f"the results of {model.name} are not of model {model.model_id}")
     return f"""# Model {model.name}
 
 Written by `python benchmarks/publish.py`; the notes are those of `notes.md`.

@@ -57,6 +57,8 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def fake_aec(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put `FakeCodec` in the place of aecodec's model."""
+    default = find_model(None)
+    monkeypatch.setattr("aecodec.weights.installed_models", lambda: [default])
     monkeypatch.setattr(codecs, "load_model", lambda model, device: FakeCodec())
 
 

@@ -102,7 +102,7 @@ def test_a_run_ends_annealed_and_written_before_its_time(
 
     monkeypatch.setattr(Learner, "learn", slow)
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.5)
-    run, entries = run_until(folder, 7.0)
+    run, entries = run_until(folder, 9.0)
     last = [entry for entry in entries if "train" in entry][-1]
     assert last["share"] == 1 and last["rate"] < 0.1
     assert "valid" in entries[-1]
@@ -148,12 +148,12 @@ def test_a_run_that_fails_goes_on_in_another_process(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its last checkpoint, to the same end."""
-    end, plain = time.time() + 10.0, Learner.learn
+    end, plain = time.time() + 16.0, Learner.learn
     monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 1.0)
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
 
     def failing(self: Learner, batch: torch.Tensor, phase: str, rounds: int) -> torch.Tensor:
-        if self.full_rate is not None and time.time() > end - 6:
+        if self.full_rate is not None and time.time() > end - 9:
             raise RuntimeError("CUDA error: operation failed due to a previous error")
         return plain(self, batch, phase, rounds)
 
@@ -196,7 +196,7 @@ def test_a_run_that_learns_nothing_stops(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
-    run, entries = run_until(folder, 5.0, decay_share=0.0)
+    run, entries = run_until(folder, 8.0, decay_share=0.0)
     assert run.learner.full_rate is None
     assert [entry["rate"] for entry in entries if "train" in entry][-1] == 1
 

@@ -24,6 +24,7 @@ from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
 from aecodec.errors import AecodecError
 from aecodec.quality import DEFAULT_EFFORT
+from aecodec.weights import find_model
 
 
 class FakeCodec:

@@ -16,6 +16,7 @@ from PIL import Image
 from aecodec.errors import AecodecError
 from aecodec.model import Model
 from aecodec.model.config import SIZES
+from aecodec.model.entropy_model import SCALES_PER_OCTAVE
 from aecodec.picture import psnr
 from aecodec.planes import to_planes
 from aecodec.tile import LoadedModel
@@ -99,7 +100,7 @@ def test_a_run_improves_resumes_and_exports(
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
     again = load_for_training(path).state_dict()
     for name, value in first.learner.ema.state_dict().items():
-        unit = 0.1 if name.startswith("hyper_prior.") else 0.02  # 1/16 steps, 1/6 octaves
+        unit = 1 / SCALES_PER_OCTAVE if name.startswith("hyper_prior.") else 0.02
         assert torch.allclose(again[name], value, atol=unit, rtol=0.01), name
 
 

@@ -1,6 +1,10 @@
-"""Settings for every test: hypothesis without a clock, as machines that run tests are busy."""
+"""Settings for every test, as machines that run tests are busy: no clock, no spinning threads."""
 
-from hypothesis import settings
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is first imported
+
+from hypothesis import settings  # noqa: E402
 
 settings.register_profile("aecodec", deadline=None)
 settings.load_profile("aecodec")

@@ -22,6 +22,7 @@ from aecodec import bench
 from aecodec.bench import codecs, runner
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
+from aecodec.bench.table import codec_rows
 from aecodec.errors import AecodecError
 from aecodec.quality import DEFAULT_EFFORT
 from aecodec.weights import find_model
@@ -227,6 +228,13 @@ def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_pat
     row = next(line for line in report.table().splitlines() if line.startswith("webp"))
     assert row.split()[1:4] == ["run", "-", "-"] and row.split()[-1] == "2"
     assert '"name":"webp"' in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_without_the_usual_anchors_the_first_codec_is_one(photos: Path, tmp_path: Path) -> None:
+    report = bench.run(photos, "webp:q=20/50/80,webp:q=20/50/80,method=0", tmp_path / "report")
+    header, first, second = codec_rows(report)
+    place = header.index(f"BD-rate vs {report.codecs[0].name}")
+    assert first[place] == "-" and "%" in second[place]
 
 
 def test_a_run_that_was_stopped_goes_on(

@@ -70,8 +70,10 @@ def point_rows(codec: CodecResult) -> Rows:
 
 
 def _anchors(report: Report, wanted: Sequence[str]) -> list[str]:
+    """Those of `wanted` that were run; else those for the eye; else the first codec."""
     names = [codec.name for codec in report.codecs]
-    return [name for name in wanted if name in names and len(names) > 1]
+    choices = ([name for name in some if name in names] for some in (wanted, EYE_ANCHORS))
+    return next(filter(None, choices), names[:1]) if len(names) > 1 else []
 
 
 def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:

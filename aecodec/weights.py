@@ -108,15 +108,10 @@ def model_id(tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> 
 def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
     """Write a model whose entropy side is fixed-point; -> its id. The inverse of load_weights."""
     import torch
-    from safetensors.torch import save
 
-    tensors = {
-        key: tensor.half() if tensor.is_floating_point() and halved(key) else tensor
-        for key, tensor in model.state_dict().items()
-    }
+    tensors = halves(model.state_dict())
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies)
     tensors["tables.sizes"] = torch.from_numpy(tables.sizes)
-    tensors = {key: tensor.cpu().contiguous() for key, tensor in tensors.items()}
     config = model.config.to_dict()
     identity = model_id(tensors, config)
     facts = {
@@ -125,11 +120,27 @@ def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
         "config": json.dumps(config, sort_keys=True),
         "model_id": identity,
     }
+    write_tensors(path, tensors, facts)
+    return identity
+
+
+def halves(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A copy on the host in 16 bits, but for what weights files hold in 32."""
+    return {
+        name: (value.half() if value.is_floating_point() and halved(name) else value).cpu().clone()
+        for name, value in state.items()
+    }
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> None:
+    """A safetensors file with `facts` as its metadata: under a temporary name, then renamed."""
+    from safetensors.torch import save
+
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_bytes(save(tensors, metadata=facts))  # save_file would leave it to its owner alone
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    part.write_bytes(save(whole, metadata=facts))  # save_file would leave it to its owner alone
     part.replace(path)
-    return identity
 
 
 def load_weights(path: Path) -> tuple[Model, Tables, str]:

@@ -25,15 +25,13 @@ from aecodec.training.objective import Objective, can_compile
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.replay import EAGER_CALLS, Queue, Replay
 from aecodec.training.schedule import annealing, phase_at, rate_at
-from aecodec.training.start import full_rate_of, halves
+from aecodec.training.start import COUNTS, PLACES, full_rate_of
+from aecodec.weights import halves
 
 ABSURD_NORM = 20.0
 """A step whose gradient norm is this many times the running mean is skipped."""
 PLAIN_EVERY = 3
 """In the phase `refined`, every third batch is not refined: what effort 0 codes is learnt too."""
-PLACES = ("step", "phase", "warm_from", "entropy_done")
-COUNTS = ("norm", "skipped")
-"""Attributes that a checkpoint holds beside weights and optimizers; COUNTS are on the device."""
 
 
 class Learner:

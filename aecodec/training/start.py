@@ -14,12 +14,16 @@ from aecodec.errors import AecodecError, ModelError
 from aecodec.model import Model
 from aecodec.model.config import ModelConfig
 from aecodec.model.fixed_point import float_twin
-from aecodec.weights import check_tensors, halved, load_weights, read_metadata
+from aecodec.weights import check_tensors, halves, load_weights, read_metadata, write_tensors
 
+PLACES = ("step", "phase", "warm_from", "entropy_done")
+COUNTS = ("norm", "skipped")
+"""Attributes of a learner that a checkpoint holds; COUNTS are on its device."""
 CHECKPOINT = {
     *("config", "model_config", "share", "elapsed", "reserve"),
     *("model", "ema", "full_rate", "optimizers"),
-    *("step", "phase", "warm_from", "entropy_done", "norm", "skipped"),
+    *PLACES,
+    *COUNTS,
 }
 """Keys of a checkpoint: of the run, of the weights, of the learner."""
 UNTRAINED = "small."
@@ -93,22 +97,11 @@ def full_rate_of(state: dict[str, Any]) -> dict[str, Tensor]:
     return state["ema"] | (state["full_rate"] or state["model"])
 
 
-def halves(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A copy on the host in 16 bits, but for what weights files hold in 32."""
-    return {
-        name: (value.half() if value.is_floating_point() and halved(name) else value).cpu().clone()
-        for name, value in state.items()
-    }
-
-
 def save_full_rate(path: Path, name: str, state: dict[str, Tensor], config: ModelConfig) -> None:
     """Write the weights of a floating-point model, which `load_for_training` reads, in 16 bits."""
-    from safetensors.torch import save
-
     facts = {"name": name, "size": config.size, "state": FULL_RATE, "model_id": "none"}
     facts["config"] = json.dumps(config.to_dict(), sort_keys=True)
-    tensors = {name: value.contiguous() for name, value in halves(state).items()}
-    path.write_bytes(save(tensors, metadata=facts))
+    write_tensors(path, halves(state), facts)
 
 
 def load_full_rate(path: Path) -> Model:

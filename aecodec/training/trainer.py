@@ -23,8 +23,9 @@ from aecodec.training.initialise import INITIAL_TILES, initialise, lmbda_table
 from aecodec.training.learner import Learner
 from aecodec.training.objective import Objective, can_compile
 from aecodec.training.schedule import crop_at
-from aecodec.training.start import UNTRAINED, halves, read_checkpoint, write_checkpoint
+from aecodec.training.start import UNTRAINED, read_checkpoint, write_checkpoint
 from aecodec.training.validate import VALID_CROP, validate
+from aecodec.weights import halves
 
 LOG_SECONDS = 20.0
 SAVE_SECONDS = 240.0
@@ -151,7 +152,7 @@ class Trainer:
                     break
                 now = time.monotonic()
                 if now - last_log >= LOG_SECONDS:
-                    self.log(sums.told() | {"tiles": len(self.tiles.tiles)}, report)
+                    self.log_steps(sums, report)
                     last_log = now
                 if now - last_scan >= RESCAN_SECONDS:
                     self.tiles.rescan()
@@ -162,7 +163,7 @@ class Trainer:
                 self.aim(clock)
             self.elapsed = max(self.budget, clock.elapsed())
             if sums.count:
-                self.log(sums.told() | {"tiles": len(self.tiles.tiles)}, report)
+                self.log_steps(sums, report)
             self.milestone(report)
 
     def aim(self, clock: Clock) -> bool:
@@ -189,6 +190,10 @@ class Trainer:
         rounds = self.config.refined_rounds if self.config.refined_share else 0
         if self.valid:
             self.log({"valid": validate(self.learner.ema, self.valid, self.judge, rounds)}, report)
+
+    def log_steps(self, sums: Sums, report: Callable[[dict[str, Any]], None]) -> None:
+        """Log the steps since the last time. Raises AecodecError as `Sums.told`."""
+        self.log(sums.told() | {"tiles": len(self.tiles.tiles)}, report)
 
     def log(self, values: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
         facts: dict[str, Any] = {"elapsed": round(self.elapsed, 1), "share": self.share()}

@@ -27,6 +27,7 @@ from aecodec.training.replay import WAYS
 from aecodec.training.schedule import crop_at
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
+from benchmarks.training.throughput import now
 
 COMPARED, TIMED = 12, 30
 SHARES = (0.1, 0.95)
@@ -98,16 +99,13 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
 
         torch.manual_seed(1)
         begun = [weights_of(model) for model in (learner.model, learner.ema)]
-        found.losses.extend(
-            float(step()) for _ in range(COMPARED)
-        )  # the last of every kind as graphs
+        found.losses.extend(float(step()) for _ in range(COMPARED))  # the last are graphs
         moved = [weights_of(model) for model in (learner.model, learner.ema)]
         found.losses.extend(float((b - a).norm()) for a, b in zip(begun, moved, strict=True))
-        start = time.perf_counter()
+        start = now(device)
         for _ in range(options.timed):
             step()
-        wait(device)
-        spent = time.perf_counter() - start
+        spent = now(device) - start
         found.pixels[learner.phase] = options.timed * config.batch * crop**2 / spent
     if device.type == "cuda":
         print(f"    {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
@@ -122,12 +120,6 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
 def weights_of(model: Model) -> Tensor:
     """All in one vector."""
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-
-
-def wait(device: torch.device) -> None:
-    """Until it has done what was asked."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

@@ -14,17 +14,17 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
-from aecodec.quality import DEFAULT_EFFORT
-from aecodec.target import Target
+from aecodec.format.quality import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
     from aecodec.codec import Codec
-    from aecodec.container import Info, info
-    from aecodec.picture import Picture
+    from aecodec.format.container import Info, info
+    from aecodec.image.picture import Picture
 
 __version__ = "1.0.0"
 
@@ -43,7 +43,12 @@ __all__ = [
     "info",
 ]
 
-_LAZY = {"Codec": "codec", "Info": "container", "info": "container", "Picture": "picture"}
+_LAZY = {
+    "Codec": "codec",
+    "Info": "format.container",
+    "info": "format.container",
+    "Picture": "image.picture",
+}
 
 
 def encode(

@@ -2,7 +2,7 @@
 
 import sys
 
-from aecodec.cli import main
+from aecodec.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

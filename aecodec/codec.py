@@ -23,8 +23,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from aecodec.alpha import read_alpha, write_alpha
-from aecodec.container import (
+from aecodec.cli.progress import Advance
+from aecodec.coding.filter import FilterFit, read_filter
+from aecodec.coding.planes import Pixels
+from aecodec.coding.target import Attempt, Target, search
+from aecodec.coding.tile import LoadedModel, TileLatents, encode_tile, tile_latents
+from aecodec.coding.transform import look, reconstruct, shrink
+from aecodec.errors import AecodecError, ImageError, ModelError
+from aecodec.format.alpha import read_alpha, write_alpha
+from aecodec.format.container import (
     DEFAULT_TILE,
     MAX_PIXELS,
     Box,
@@ -34,16 +41,9 @@ from aecodec.container import (
     size_trouble,
     write_container,
 )
-from aecodec.errors import AecodecError, ImageError, ModelError
-from aecodec.filter import FilterFit, read_filter
-from aecodec.picture import Picture, as_picture, psnr, to_pil
-from aecodec.planes import Pixels
-from aecodec.progress import Advance
-from aecodec.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to_q
-from aecodec.target import Attempt, Target, search
-from aecodec.tile import LoadedModel, TileLatents, encode_tile, tile_latents
-from aecodec.transform import look, reconstruct, shrink
-from aecodec.weights import find_model
+from aecodec.format.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to_q
+from aecodec.image.picture import Picture, as_picture, psnr, to_pil
+from aecodec.model.weights import find_model
 
 
 class Codec:

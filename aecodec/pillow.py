@@ -16,11 +16,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from aecodec.container import MODES, SIGNATURE, read_head
 from aecodec.errors import AecodecError
-from aecodec.metadata import EXIF_PREFIX
-from aecodec.picture import from_pil, metadata_info, to_pil
-from aecodec.quality import DEFAULT_EFFORT, scale_for
+from aecodec.format.container import MODES, SIGNATURE, read_head
+from aecodec.format.quality import DEFAULT_EFFORT, scale_for
+from aecodec.image.metadata import EXIF_PREFIX
+from aecodec.image.picture import from_pil, metadata_info, to_pil
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec

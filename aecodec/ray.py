@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec import files
-from aecodec.batch import plan
-from aecodec.cli import PHOTO_SUFFIXES
+from aecodec.cli.jobs import plan
+from aecodec.cli.main import PHOTO_SUFFIXES
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
-from aecodec.picture import read_picture
-from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT
+from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT
+from aecodec.image.picture import read_picture
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""

@@ -24,9 +24,9 @@ import numpy as np
 from skimage import data as photos
 
 from aecodec.codec import Codec
-from aecodec.container import DEFAULT_TILE, MAX_PIXELS, read_container, write_container
+from aecodec.format.container import DEFAULT_TILE, MAX_PIXELS, read_container, write_container
 
-CODE = "import sys; from aecodec.cli import main; sys.exit(main(sys.argv[1:]))"
+CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 def main() -> None:

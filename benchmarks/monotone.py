@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 
 from aecodec.bench.photos import read_folder
+from aecodec.coding.planes import Pixels
+from aecodec.coding.tile import LoadedModel, encode_latent
+from aecodec.coding.transform import analyze, synthesize
+from aecodec.image.picture import psnr
 from aecodec.model.config import Q_COUNT
-from aecodec.picture import psnr
-from aecodec.planes import Pixels
-from aecodec.tile import LoadedModel, encode_latent
+from aecodec.model.weights import find_model
 from aecodec.training.data import centre
-from aecodec.transform import analyze, synthesize
-from aecodec.weights import find_model
 
 Points = list[tuple[int, float]]
 """Payload bytes and PSNR in dB at every q."""

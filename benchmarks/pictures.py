@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from aecodec.bench.photos import Photo, read_folder, spread
-from aecodec.planes import Pixels
+from aecodec.coding.planes import Pixels
 from aecodec.training.data import centre
 
 

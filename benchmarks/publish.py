@@ -24,8 +24,8 @@ from typing import Any
 
 from aecodec import __version__
 from aecodec.bench.bd_rate import bd_rate
+from aecodec.model.weights import InstalledModel, installed_models, load_weights
 from aecodec.training.config import TrainConfig
-from aecodec.weights import InstalledModel, installed_models, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / __version__

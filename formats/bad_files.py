@@ -23,9 +23,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.codec import Codec
-from aecodec.entropy import SymbolEncoder
-from aecodec.quality import q_to_quality
-from aecodec.tile import LoadedModel, as_indexes, as_symbols, hyper_parameters, quantize_latent
+from aecodec.coding.tile import (
+    LoadedModel,
+    as_indexes,
+    as_symbols,
+    hyper_parameters,
+    quantize_latent,
+)
+from aecodec.format.payload import SymbolEncoder
+from aecodec.format.quality import q_to_quality
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from aecodec.codec import Codec
-from aecodec.container import FILTER_CLIPS, read_container, write_container
-from aecodec.filter import numbers_of, write_filter
-from aecodec.metadata import Metadata
-from aecodec.picture import Picture
-from aecodec.quality import q_to_quality
-from aecodec.tile import LoadedModel, encode_latent
+from aecodec.coding.filter import numbers_of, write_filter
+from aecodec.coding.tile import LoadedModel, encode_latent
+from aecodec.format.container import FILTER_CLIPS, read_container, write_container
+from aecodec.format.quality import q_to_quality
+from aecodec.image.metadata import Metadata
+from aecodec.image.picture import Picture
 
 SIGNATURE = b"\x89AEC\r\n\x1a\n"
 Pixels = NDArray[np.uint8]

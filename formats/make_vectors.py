@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.codec import Codec
-from aecodec.container import info, read_container
-from aecodec.entropy import SymbolDecoder
+from aecodec.coding.tile import LoadedModel, decode_latent
 from aecodec.errors import AecodecError
+from aecodec.format.container import info, read_container
+from aecodec.format.payload import SymbolDecoder
 from aecodec.model.points import PER_STEP
-from aecodec.tile import LoadedModel, decode_latent
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 PEAK_ERROR = 1

@@ -32,12 +32,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from aecodec.cli.tasks import View
 from aecodec.codec import Codec
-from aecodec.container import HEADER_BYTES, Box, info, read_container
 from aecodec.errors import AecodecError
-from aecodec.picture import Picture, picture_file, read_picture, without_metadata
-from aecodec.quality import SCALES
-from aecodec.tasks import View
+from aecodec.format.container import HEADER_BYTES, Box, info, read_container
+from aecodec.format.quality import SCALES
+from aecodec.image.picture import Picture, picture_file, read_picture, without_metadata
 from tests.photos import photo
 
 SECONDS = 5.0

@@ -14,17 +14,17 @@ from PIL import Image
 
 import aecodec
 from aecodec import codec as codec_module
-from aecodec import tile as tile_module
 from aecodec.codec import Codec
-from aecodec.container import read_container, write_container
-from aecodec.picture import Picture, psnr
-from aecodec.planes import to_planes
-from aecodec.tile import decode_latent, encode_latent
+from aecodec.coding import tile as tile_module
+from aecodec.coding.planes import to_planes
+from aecodec.coding.tile import decode_latent, encode_latent
+from aecodec.coding.transform import analyze, synthesize
+from aecodec.format.container import read_container, write_container
+from aecodec.image.picture import Picture, psnr
+from aecodec.model.weights import find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training
-from aecodec.transform import analyze, synthesize
-from aecodec.weights import find_model
-from tests.coding import decode_pixels, encode_pixels
+from tests.payloads import decode_pixels, encode_pixels
 from tests.photos import photo
 
 SIZES = [(1, 1), (1, 64), (65, 129), (200, 133), (768, 512)]

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aecodec.cli import main
+from aecodec.cli.main import main
 from aecodec.codec import Codec
-from aecodec.container import SIGNATURE
 from aecodec.desktop.__main__ import HERE
-from aecodec.picture import Picture
+from aecodec.format.container import SIGNATURE
+from aecodec.image.picture import Picture
 from tests.photos import photo
 
 

@@ -26,9 +26,16 @@ from PIL import Image
 
 from aecodec import files
 from aecodec.codec import Codec
-from aecodec.container import HEADER_BYTES, Container, Header, info, read_container, write_container
 from aecodec.errors import AecodecError, FormatError
-from aecodec.picture import Picture, picture_file, read_picture, to_pil, without_metadata
+from aecodec.format.container import (
+    HEADER_BYTES,
+    Container,
+    Header,
+    info,
+    read_container,
+    write_container,
+)
+from aecodec.image.picture import Picture, picture_file, read_picture, to_pil, without_metadata
 from tests.fuzz import (
     MAX_PIXELS,
     PNG_SIGNATURE,
@@ -264,7 +271,7 @@ MODEST: dict[str, Callable[[], bytes]] = {
 READ_CONTAINER = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (2**27, 2**27))
-from aecodec.container import info, read_container
+from aecodec.format.container import info, read_container
 from aecodec.errors import AecodecError
 from pathlib import Path
 for path in sys.argv[1:]:
@@ -356,7 +363,7 @@ def test_too_little_memory_for_the_model(monkeypatch: pytest.MonkeyPatch) -> Non
             "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
         )
 
-    monkeypatch.setattr("aecodec.tile.load_weights", load)
+    monkeypatch.setattr("aecodec.coding.tile.load_weights", load)
     with pytest.raises(AecodecError, match="memory"):
         Codec()
 
@@ -367,12 +374,12 @@ COMMAND = """
 import io, os, resource, signal, sys
 from types import ModuleType
 from aecodec import files
-from tests.test_cli import StandIn
+from tests.cli.test_main import StandIn
 stand_in = ModuleType("aecodec.codec")
 stand_in.Codec = StandIn
 sys.modules["aecodec.codec"] = stand_in
 {before}
-from aecodec.cli import main
+from aecodec.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 COMPRESS = ("compress", "-f", "photo.png", "-o", "photo.aec")
@@ -435,7 +442,7 @@ os.replace = killed
 REAL = """
 import os, signal, sys
 from aecodec import codec
-from aecodec.cli import main
+from aecodec.cli.main import main
 encode_tile = codec.encode_tile
 def killed(*arguments):
     encode_tile(*arguments)

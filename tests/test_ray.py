@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from aecodec.cli import main
+from aecodec.cli.main import main
 from tests.photos import photo
 
 COUNT = 50

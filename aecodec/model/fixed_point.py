@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import ModelError
-from aecodec.model import Model
 from aecodec.model.entropy_model import (
     SCALE_COUNT,
     SCALES_PER_OCTAVE,
@@ -36,7 +35,8 @@ from aecodec.model.entropy_model import (
     tile_cell,
 )
 from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise, pointwise
-from aecodec.quantize import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT
+from aecodec.model.model import Model
+from aecodec.model.quantize import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT
 
 FRACTION_BITS = 12
 ONE = 2.0**FRACTION_BITS

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from aecodec.coding.planes import Pixels
 from aecodec.errors import AecodecError
-from aecodec.planes import Pixels
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".ppm"}
 RESCAN_SECONDS = 20.0

@@ -12,25 +12,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.container import Box
-from aecodec.descent import CURVATURE_MIN, distortion_curvature
-from aecodec.entropy import Indexes, Symbols, by_table
-from aecodec.model import Model
+from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature
+from aecodec.coding.planes import Pixels, to_planes
+from aecodec.coding.rate import gaussian_bits
+from aecodec.coding.refine import refine
+from aecodec.coding.tile import quantize_latent
+from aecodec.coding.transform import analyze
+from aecodec.format.container import Box
+from aecodec.format.payload import Indexes, Symbols, by_table
+from aecodec.format.quality import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.format.tables import Tables, gaussian_mass, make_tables
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_COUNT, put_steps
 from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
+from aecodec.model.model import Model
 from aecodec.model.points import PER_STEP, point_places
-from aecodec.planes import Pixels, to_planes
-from aecodec.quality import DEFAULT_EFFORT, effort_to_rounds
-from aecodec.quantize import SIXTEENTHS
-from aecodec.rate import gaussian_bits
-from aecodec.refine import refine
-from aecodec.tables import Tables, gaussian_mass, make_tables
-from aecodec.tile import quantize_latent
+from aecodec.model.quantize import SIXTEENTHS
+from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import centre
 from aecodec.training.loss import error_slope, mean_squares, rate_distortion
-from aecodec.transform import analyze
-from aecodec.weights import load_weights, save_weights
 
 FIT_PICTURES = 32
 LOSS_MAX = 0.1

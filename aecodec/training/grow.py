@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from aecodec.errors import AecodecError
-from aecodec.model import Model
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import ScaleOutput
 from aecodec.model.layers import DepthwiseBlock, Pointwise
+from aecodec.model.model import Model
 
 FOUR_ROWS = ("synthesis.stem", "small.stem", "entropy.up1", "entropy.up2")
 """Layers before `depth_to_space`: their rows are four times a width."""

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from aecodec.model import Model
+from aecodec.coding.planes import Pixels
 from aecodec.model.config import Q_COUNT
 from aecodec.model.entropy_model import SCALE_MIN
 from aecodec.model.layers import space_to_depth
+from aecodec.model.model import Model
 from aecodec.model.transforms import BLOCK, mix_edges
-from aecodec.planes import Pixels
 
 INITIAL_TILES = 400
 """Pictures that suffice for the linear start."""

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from aecodec.errors import AecodecError
-from aecodec.model import Model
 from aecodec.model.config import Q_COUNT
 from aecodec.model.fixed_point import saturate
 from aecodec.model.layers import DepthwiseBlock
+from aecodec.model.model import Model
+from aecodec.model.weights import halves
 from aecodec.training.config import TrainConfig
 from aecodec.training.loss import FROZEN, code
 from aecodec.training.objective import Objective, can_compile
@@ -26,7 +27,6 @@ from aecodec.training.optimizer import Optimizers
 from aecodec.training.replay import EAGER_CALLS, Queue, Replay
 from aecodec.training.schedule import annealing, phase_at, rate_at
 from aecodec.training.start import COUNTS, PLACES, full_rate_of
-from aecodec.weights import halves
 
 ABSURD_NORM = 20.0
 """A step whose gradient norm is this many times the running mean is skipped."""

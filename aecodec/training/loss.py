@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from aecodec.descent import descend
-from aecodec.model import Model
+from aecodec.coding.descent import descend
+from aecodec.coding.rate import gaussian_bits, rounded
 from aecodec.model.entropy_model import take_step
-from aecodec.rate import gaussian_bits, rounded
+from aecodec.model.model import Model
 
 FROZEN = ("decoder", "refined")
 """Phases in which g_a and h_a do not learn."""

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aecodec.model import Model
 from aecodec.model.layers import Pointwise
+from aecodec.model.model import Model
 from aecodec.training.config import TrainConfig
 
 

@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from aecodec.coding.planes import Pixels, to_planes
+from aecodec.coding.tile import quantize_latent
 from aecodec.errors import AecodecError
-from aecodec.model import Model
+from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.model.config import Q_COUNT
 from aecodec.model.fixed_point import float_twin
+from aecodec.model.model import Model
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
-from aecodec.planes import Pixels, to_planes
-from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
-from aecodec.tile import quantize_latent
+from aecodec.model.weights import load_weights, read_metadata, save_weights
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import refined_latents
 from aecodec.training.optimizer import Muon, matrices_of, parameters_but
-from aecodec.weights import load_weights, read_metadata, save_weights
 
 CROP = 256
 EXAMPLES = 768

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from aecodec.errors import AecodecError
-from aecodec.model import Model
 from aecodec.model.config import SIZES
+from aecodec.model.model import Model
+from aecodec.model.weights import halves
 from aecodec.training.clock import Clock, StepTimes
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import RESCAN_SECONDS, Pictures, Tiles
@@ -25,7 +26,6 @@ from aecodec.training.objective import Objective, can_compile
 from aecodec.training.schedule import crop_at
 from aecodec.training.start import UNTRAINED, read_checkpoint, write_checkpoint
 from aecodec.training.validate import VALID_CROP, validate
-from aecodec.weights import halves
 
 LOG_SECONDS = 20.0
 SAVE_SECONDS = 240.0

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aecodec.model import Model
-from aecodec.planes import Pixels
+from aecodec.coding.planes import Pixels
+from aecodec.model.model import Model
 from aecodec.training.data import centre
 from aecodec.training.loss import code
 from aecodec.training.objective import Objective

@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.bench.metrics import psnr
-from aecodec.entropy import EntropyCoder, SymbolDecoder, SymbolEncoder
 from aecodec.errors import FormatError
-from aecodec.quantize import SIXTEENTHS, dequantize, quantize
-from aecodec.tables import make_tables
+from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
+from aecodec.format.tables import make_tables
+from aecodec.model.quantize import SIXTEENTHS, dequantize, quantize
 from benchmarks.autoencoders.trainer import Autoencoder, in_batches, to_bytes, to_float
 
 HEADER = struct.Struct("<HHHH")

@@ -25,9 +25,9 @@ from aecodec.bench.plot import save
 from aecodec.bench.report import Curve
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
-from aecodec.picture import psnr
-from aecodec.planes import Pixels
-from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
+from aecodec.coding.planes import Pixels
+from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
+from aecodec.image.picture import psnr
 from benchmarks.pictures import photo_options, read_middles
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ def measure(codec: Codec, pictures: list[Pixels]) -> list[dict[str, Any]]:
     """One row an effort, the first of plain rounding."""
     code(codec, pictures[:1], 1)  # warms up
     found = {str(effort): code(codec, pictures, effort) for effort in range(MAX_EFFORT + 1)}
-    with patch("aecodec.quantize.RATE_WEIGHT", 0.0):
+    with patch("aecodec.model.quantize.RATE_WEIGHT", 0.0):
         found = {NEAREST: code(codec, pictures, 0)} | found
     megapixels = sum(picture.size / 3e6 for picture in pictures) * len(QUALITIES)
     anchor = found["0"][0]

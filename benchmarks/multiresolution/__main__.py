@@ -26,10 +26,10 @@ from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
-from aecodec.container import DEFAULT_TILE, Box
-from aecodec.picture import psnr
-from aecodec.planes import Pixels
-from aecodec.quality import SCALES
+from aecodec.coding.planes import Pixels
+from aecodec.format.container import DEFAULT_TILE, Box
+from aecodec.format.quality import SCALES
+from aecodec.image.picture import psnr
 from benchmarks.multiresolution.draw import plot_arrived, plot_files
 from benchmarks.pictures import photo_options, read_middles
 

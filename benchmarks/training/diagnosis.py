@@ -29,22 +29,22 @@ from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
-from aecodec.container import CHUNK_BYTES, Box
-from aecodec.descent import distortion_curvature
-from aecodec.entropy import Indexes, SymbolEncoder, Symbols, by_table
-from aecodec.filter import FilterFit, apply_filter, read_filter
+from aecodec.coding.descent import distortion_curvature
+from aecodec.coding.filter import FilterFit, apply_filter, read_filter
+from aecodec.coding.planes import Pixels, from_planes, to_planes
+from aecodec.coding.rate import gaussian_bits
+from aecodec.coding.tile import LoadedModel, tile_latents
+from aecodec.format.container import CHUNK_BYTES, Box
+from aecodec.format.payload import Indexes, SymbolEncoder, Symbols, by_table
+from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.model.config import STEPS
 from aecodec.model.entropy_model import SCALE_COUNT, take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
-from aecodec.planes import Pixels, from_planes, to_planes
-from aecodec.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
-from aecodec.rate import gaussian_bits
-from aecodec.tile import LoadedModel, tile_latents
+from aecodec.model.weights import find_model
 from aecodec.training.data import centre
 from aecodec.training.export import code_whole
 from aecodec.training.loss import error_slope
-from aecodec.weights import find_model
 from benchmarks.multiresolution.__main__ import curve_of
 from benchmarks.pictures import photo_options, read_middles
 from benchmarks.publish import between

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from aecodec.model import Model
+from aecodec.model.model import Model
 from aecodec.training.config import TrainConfig
 from aecodec.training.replay import WAYS
 from aecodec.training.schedule import crop_at

@@ -1,0 +1,105 @@
+"""The facts that the command prints, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from aecodec.format.container import Info
+
+
+class Stopwatch:
+    """`with Stopwatch() as watch: ...`, then `watch.seconds`."""
+
+    seconds: float
+
+    def __enter__(self) -> Stopwatch:
+        self._start = perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = perf_counter() - self._start
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One file in, one file out; one of the two is the .aec file that `info` is about."""
+
+    source: str
+    source_bytes: int
+    target: str
+    target_bytes: int
+    info: Info
+    seconds: float  # of coding alone, without loading the model or touching files
+    psnr: float | None = None  # dB of the photo that the decoder will see; None: not measured
+
+    @property
+    def grew(self) -> bool:
+        """Whether coding made the file no smaller."""
+        return self.target_bytes >= self.source_bytes
+
+    def text(self) -> str:
+        """One line for people."""
+        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        return (
+            f"{self.source} -> {self.target}: {self.source_bytes:,} -> {self.target_bytes:,} bytes"
+            f" ({self.source_bytes / self.target_bytes:.2f}:1), {self.info.bpp:.3f} bpp,"
+            f" q {self.info.q}{psnr}, {self.seconds:.2f} s"
+        )
+
+    def to_json(self) -> str:
+        """One JSON object. `psnr` is null where it was not measured or the pixels are the same."""
+        finite = self.psnr is not None and math.isfinite(self.psnr)
+        facts = {
+            "input": self.source,
+            "output": self.target,
+            "input_bytes": self.source_bytes,
+            "output_bytes": self.target_bytes,
+            "ratio": self.source_bytes / self.target_bytes,
+            "bpp": self.info.bpp,
+            "q": self.info.q,
+            "quality": self.info.quality,
+            "model": self.info.model,
+            "width": self.info.width,
+            "height": self.info.height,
+            "psnr": self.psnr if finite else None,
+            "seconds": self.seconds,
+        }
+        return json.dumps(facts)
+
+
+def total(summaries: Sequence[Summary], seconds: float) -> str:
+    """One line on many files."""
+    source = sum(summary.source_bytes for summary in summaries)
+    target = sum(summary.target_bytes for summary in summaries)
+    pixels = sum(summary.info.width * summary.info.height for summary in summaries)
+    return (
+        f"{len(summaries)} files: {source:,} -> {target:,} bytes ({source / target:.2f}:1),"
+        f" {seconds:.1f} s, {source / 1e6 / seconds:.2f} MB/s, {pixels / 1e6 / seconds:.2f} MP/s"
+    )
+
+
+def describe(info: Info) -> str:
+    """What a file says about itself, a few lines for people."""
+    count = Counter(chunk.type for chunk in info.chunks)
+    total: Counter[str] = Counter()
+    for chunk in info.chunks:
+        total[chunk.type] += chunk.bytes
+    chunks = ", ".join(
+        f"{f'{n} ' if n > 1 else ''}{kind} {total[kind]:,}" for kind, n in count.items()
+    )
+    return "\n".join(
+        (
+            f"  picture  {info.width} x {info.height} {info.mode}",
+            f"  quality  {info.quality} (q {info.q})",
+            f"  size     {info.bytes:,} bytes, {info.bpp:.3f} bpp",
+            f"  tiles    {info.tiles} of {info.tile} x {info.tile}",
+            f"  model    {info.model}",
+            f"  format   version {info.format_version}",
+            f"  chunks   {chunks}",
+        )
+    )

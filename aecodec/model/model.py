@@ -1,0 +1,84 @@
+"""The learned model: transforms and entropy model, and the class that holds both.
+
+Read in this order: config, layers, transforms, entropy_model, points, fixed_point.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aecodec.model.config import Q_COUNT, ModelConfig
+from aecodec.model.entropy_model import EntropyNetwork, HyperAnalysis, HyperPrior, Whiten
+from aecodec.model.layers import PerQ
+from aecodec.model.points import Points
+from aecodec.model.transforms import (
+    BRANCH_SCALE,
+    SMALL_SCALES,
+    Analysis,
+    LappedTransform,
+    SmallSynthesis,
+    Synthesis,
+)
+
+
+class Model(nn.Module):
+    """All learned parts. `entropy` is what must be exact; the rest may be floating point.
+
+    x planes are RGB minus one half, float [B, 3, H, W] with H and W multiples of 64; y and y_hat
+    are in quantization steps, what g_s takes for y_hat at its reconstruction `points`.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("lmbda", torch.zeros(Q_COUNT))
+        self.lmbda: Tensor
+        """what the rates were trained for: bits a pixel that a unit of MSE over RGB is worth"""
+        self.skip = LappedTransform(config.latent)
+        self.analysis = Analysis(config)
+        self.synthesis = Synthesis(config)
+        self.small = SmallSynthesis(config)
+        self.log_gain = PerQ(config.latent)
+        """log of steps per pixel unit, encoder"""
+        self.log_step = PerQ(config.latent)
+        """log of pixel units per step, decoder"""
+        self.whiten = Whiten(config.latent)
+        """floating-point twin of entropy.whiten, for the networks that need not be exact"""
+        self.hyper_analysis = HyperAnalysis(config)
+        self.hyper_prior = HyperPrior(config)
+        self.entropy = EntropyNetwork(config)
+        self.points = Points()
+
+    @property
+    def device(self) -> torch.device:
+        """Of the transforms; a fixed-point entropy side stays on the CPU."""
+        return self.skip.basis.device
+
+    def g_a(self, x: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
+        """x [B, 3, H, W], q int64 [B] -> y [B, M, H/16, W/16]."""
+        with torch.autocast(x.device.type, network_dtype, enabled=network_dtype is not None):
+            branch = self.analysis(x, q)
+        return (self.skip(x) + BRANCH_SCALE * branch.float()) * self.log_gain(q).exp()
+
+    def h_a(self, y: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
+        """y [B, M, H/16, W/16] -> z [B, N, H/64, W/64]."""
+        whitened = self.whiten(y, q)
+        with torch.autocast(y.device.type, network_dtype, enabled=network_dtype is not None):
+            z = self.hyper_analysis(whitened)
+        return z.float()
+
+    def g_s(
+        self,
+        y_hat: Tensor,
+        q: Tensor,
+        network_dtype: torch.dtype | None = None,
+        scale: int = 1,
+    ) -> Tensor:
+        """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/scale, W/scale], scale 1, 2, 4 or 8."""
+        network = self.small if scale in SMALL_SCALES else self.synthesis
+        whitened = self.whiten(y_hat, q)
+        with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
+            branch = network(whitened, q, scale)
+        linear = self.skip.inverse(y_hat * self.log_step(q).exp(), scale)
+        return linear + BRANCH_SCALE * branch.float()

@@ -1,0 +1,287 @@
+"""`aecodec.bench.run` from photos to report, with a stand-in for aecodec's model."""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("skimage")
+pytest.importorskip("matplotlib")
+
+import aecodec
+from aecodec import bench
+from aecodec.bench import codecs, runner
+from aecodec.bench.photos import Photo
+from aecodec.bench.plot import draw
+from aecodec.bench.table import codec_rows
+from aecodec.errors import AecodecError
+from aecodec.format.quality import DEFAULT_EFFORT
+from aecodec.model.weights import find_model
+
+
+class FakeCodec:
+    """JPEG 2000 under the interface of `aecodec.Codec`."""
+
+    def encode(self, image: Image.Image, quality: int, effort: int) -> bytes:
+        file = io.BytesIO()
+        options = {
+            "quality_mode": "rates",
+            "quality_layers": [250 * 0.97**quality],
+            "irreversible": True,
+        }
+        image.save(file, "JPEG2000", mct=1, **options)
+        return file.getvalue()
+
+    def decode(self, data: bytes) -> Image.Image:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            return picture
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """PyTorch's threads wait for one another dearly where other work runs beside the tests."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def fake_aec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put `FakeCodec` in the place of aecodec's model."""
+    default = find_model(None)
+    monkeypatch.setattr("aecodec.model.weights.installed_models", lambda: [default])
+    monkeypatch.setattr(codecs, "load_model", lambda model, device: FakeCodec())
+
+
+@pytest.fixture
+def without_bpg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No BPG programs, whatever this machine has."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with two photos, one of them large enough for MS-SSIM, and a gray picture."""
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    for name, size in (("large.png", (192, 180)), ("small.png", (97, 65))):
+        blobs = np.random.default_rng(7).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC).save(folder / name)
+    Image.new("L", (40, 40)).save(folder / "gray.png")
+    return folder
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+FILES = {
+    "report.html",
+    "report.json",
+    "table.md",
+    "points.csv",
+    "images.csv",
+    "failures.csv",
+    "rd.png",
+    "rd.svg",
+    "compressai",
+    "cache.jsonl",
+}
+
+
+@pytest.mark.usefixtures("fake_aec", "without_bpg")
+def test_run_writes_a_whole_report(photos: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    done: list[tuple[int, int]] = []
+    folder = tmp_path / "new" / "report"
+    asked = "aec,jpeg:q=10/30/60/90,jpeg2000,bpg"
+    report = bench.run(
+        photos, asked, folder, say=lines.append, advance=lambda *n: done.append(n), command="me"
+    )
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert "gray.png: left out, mode L instead of RGB" in report.notes
+    assert any(note.startswith("bpg: left out. bpgdec is not on PATH") for note in report.notes)
+    assert lines == list(report.notes) and (40, 40) in done
+    check_json(json.loads(report.to_json()))
+    check_csv(folder)
+    assert (folder / "report.json").read_text() == report.to_json() + "\n"
+    with Image.open(folder / "rd.png") as plot:
+        assert plot.size == (1050, 750)
+    aec = json.loads((folder / "compressai" / "aec.json").read_text())
+    assert aec["results"]["bpp"] == sorted(aec["results"]["bpp"])
+    assert {len(column) for column in aec["results"].values()} == {8}
+    assert {"bpp", "psnr-rgb", "ms-ssim-rgb", "encoding_time"} < set(aec["results"])
+
+
+def check_json(content: dict[str, Any]) -> None:
+    """The contract of `bench --json`."""
+    assert content["command"] == "me" and "one process" in content["machine"]
+    assert [codec["name"] for codec in content["codecs"]] == ["aec", "jpeg", "jpeg2000"]
+    aec = content["codecs"][0]
+    assert aec["version"].startswith(f"aecodec {aecodec.__version__} (code ")
+    assert (
+        aec["status"] == "run"
+        and aec["settings"] == f"effort={DEFAULT_EFFORT}, device=cpu; points by q"
+    )
+    assert len(aec["points"]) == 8 and aec["failures"] == []
+    fields = {"setting", "bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s"}
+    assert set(aec["points"][0]) == fields
+    for end, most in (("", 5), ("_ms_ssim", 5), ("_ssimulacra2", 20)):  # of 97x65 pixels, too
+        anchors = aec[f"bd_rate{end}"].keys()
+        assert anchors == aec[f"bd_range{end}"].keys() == {"jpeg", "jpeg2000"}
+        assert abs(aec[f"bd_rate{end}"]["jpeg2000"]) < most  # the stand-in is JPEG 2000
+        low, high = aec[f"bd_range{end}"]["jpeg2000"]
+        assert low < high
+    assert set(aec["bd_rate_images"]["jpeg2000"]) == {"large.png", "small.png"}
+    assert set(aec["bd_rate_images_ms_ssim"]["jpeg2000"]) == {"large.png"}
+    assert aec["encode_mp_s"] > 0
+
+
+def check_csv(folder: Path) -> None:
+    """Rows for every setting and photo; their mean is the point; bpp counts all bytes."""
+    rows = read_csv(folder / "images.csv")
+    points = read_csv(folder / "points.csv")
+    assert len(points) == 8 + 4 + 8 and len(rows) == 2 * len(points)
+    pixels = {"large.png": 192 * 180, "small.png": 97 * 65}
+    first = [row for row in rows if (row["codec"], row["setting"]) == ("aec", "1")]
+    assert [row["image"] for row in first] == ["large.png", "small.png"]
+    for row in first:
+        assert float(row["bpp"]) == pytest.approx(
+            8 * int(row["bytes"]) / pixels[row["image"]], abs=1e-6
+        )
+    mean = sum(float(row["bpp"]) for row in first) / 2
+    assert float(points[0]["bpp"]) == pytest.approx(mean, abs=1e-6)
+    assert first[1]["ms_ssim"] == ""
+
+
+@pytest.mark.usefixtures("without_bpg")
+def test_on_kodak_the_published_curves_are_shown_as_such(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "is_kodak", lambda photos, note: True)
+    (photos / "large.png").unlink()
+    report = bench.run(photos, "jpeg:q=10/50/90,bpg,vvc", tmp_path / "report")
+    bpg, vtm = report.codecs[1], report.codecs[2]
+    assert (bpg.status, bpg.label, bpg.version) == ("published", "bpg (published)", None)
+    assert (vtm.name, vtm.status) == ("vtm", "published")
+    assert "CompressAI" in bpg.settings
+    against_bpg = vtm.bd_rates["bpg"]
+    assert against_bpg is not None and against_bpg.images == {}
+    assert against_bpg.percent == pytest.approx(-18.0, abs=0.06)
+    line = next(line for line in report.table().splitlines() if line.startswith("vtm"))
+    assert line.split()[1] == "published" and "-18.0 % [26.2..46.6]" in line
+    styles = [line.get_linestyle() for line in draw(report).axes[0].get_lines()]
+    assert styles == ["-", "--", "--"]
+    assert "bpg (published)" in (tmp_path / "report" / "table.md").read_text()
+
+
+def test_without_a_folder_it_takes_the_bundled_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Photo("one.png", np.asarray(Image.new("RGB", (30, 20), "teal")))
+    monkeypatch.setattr(runner, "read_bundled", lambda: [one])
+    report = bench.run(None, "jpeg:q=50", tmp_path / "report")
+    assert report.photos == "scikit-image's photos" and report.photo_names == ("one.png",)
+    assert report.codecs[0].bd_rates == {}
+
+
+def test_a_codec_that_fails_is_reported_and_the_run_goes_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = codecs.Jpeg.encode
+
+    def encode(self: codecs.Jpeg, picture: Image.Image, step: float, path: Path) -> None:
+        if step == 50 and picture.size == (97, 65):
+            raise OSError("out of\nluck")
+        save(self, picture, step, path)
+
+    monkeypatch.setattr(codecs.Jpeg, "encode", encode)
+    report = bench.run(photos, "jpeg:q=20/50/80,webp:q=20/80", tmp_path / "report")
+    jpeg, webp = report.codecs
+    assert [point.setting for point in jpeg.points] == [20, 80]  # 50 would lack a photo
+    assert [(each.setting, each.image, each.what) for each in jpeg.failures] == [
+        (50, "small.png", "out of luck")
+    ]
+    assert len(jpeg.measurements) == 5 and len(webp.measurements) == 4
+    assert "jpeg: 1 failed; first small.png at 50: out of luck" in report.notes
+    assert json.loads(report.to_json())["codecs"][0]["failures"][0]["what"] == "out of luck"
+    assert read_csv(tmp_path / "report" / "failures.csv")[0]["codec"] == "jpeg"
+    assert report.table().splitlines()[3].split()[-1] == "1"
+
+
+def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_path: Path) -> None:
+    report = bench.run(photos, "jpeg:q=20/50,webp:q=101", tmp_path / "report")
+    jpeg, webp = report.codecs
+    assert webp.points == () and len(webp.failures) == 2 and webp.bd_rates == {"jpeg": None}
+    row = next(line for line in report.table().splitlines() if line.startswith("webp"))
+    assert row.split()[1:4] == ["run", "-", "-"] and row.split()[-1] == "2"
+    assert '"name":"webp"' in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_without_the_usual_anchors_the_first_codec_is_one(photos: Path, tmp_path: Path) -> None:
+    report = bench.run(photos, "webp:q=20/50/80,webp:q=20/50/80,method=0", tmp_path / "report")
+    header, first, second = codec_rows(report)
+    place = header.index(f"BD-rate vs {report.codecs[0].name}")
+    assert first[place] == "-" and "%" in second[place]
+
+
+def test_a_run_that_was_stopped_goes_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(photos, "jpeg:q=20/50", tmp_path, advance=stop)
+    done: list[tuple[int, int]] = []
+    bench.run(photos, "jpeg:q=20/50", tmp_path, advance=lambda *n: done.append(n))
+    assert done[0] == (2, 4)
+
+
+def test_each_installed_model_is_a_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [SimpleNamespace(name="s1", default=True), SimpleNamespace(name="l1", default=False)]
+    monkeypatch.setattr("aecodec.model.weights.installed_models", lambda: models)
+    assert runner._with_models(["aec", "jpeg"]) == ["aec", "aec:model=l1", "jpeg"]
+    assert runner._with_models(["aec:model=s1"]) == ["aec:model=s1"]
+
+
+def test_wrong_codecs_and_folders_are_refused(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(AecodecError, match=r"codec 'gif' unknown; choose from aec, jpeg"):
+        bench.run(photos, "gif", tmp_path)
+    with pytest.raises(AecodecError, match="choose from"):
+        bench.run(photos, "", tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AecodecError, match="file"):
+        bench.run(photos, "jpeg", tmp_path / "file")
+
+
+def test_a_missing_extra_is_named(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "find_spec", lambda name: None if name == "scipy" else object())
+    with pytest.raises(AecodecError, match=r"scipy missing: pip install 'aecodec\[bench\]'"):
+        bench.run(photos, "jpeg", tmp_path)
+
+
+def test_a_second_run_writes_the_same_files(photos: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        bench.run(photos, "jpeg:q=20/50", tmp_path / name)
+        if name == "a":
+            (tmp_path / "b").mkdir()
+            shutil.copy(tmp_path / "a" / "cache.jsonl", tmp_path / "b")
+    for path in (tmp_path / "a").iterdir():
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name

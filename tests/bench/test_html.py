@@ -1,0 +1,205 @@
+"""The report's page, opened and used in headless Chromium where there is one."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("skimage")
+pytest.importorskip("matplotlib")
+
+from aecodec import bench
+from aecodec.bench import html, runner
+from aecodec.bench.photos import Photo
+from aecodec.bench.report import Failure, Report
+from aecodec.bench.view import RATES, Views, wanted_views
+from tests.bench.test_codecs import synthetic
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on two photos by three codecs, two of them published."""
+    photos, folder = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("report")
+    for seed in (1, 2):
+        synthetic(200, 240, seed).picture().save(photos / f"photo{seed}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder))
+        patch.setattr(runner, "is_kodak", lambda photos, note: True)
+        bench.run(photos, "jpeg,webp,bpg,vvc", folder, command="aecodec bench </script>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Iterator[Any]:
+    """The page, loaded; it must neither speak to a network nor complain on the console."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no Chromium on PATH")
+    complaints: list[str] = []
+    with playwright.sync_playwright() as driver:
+        sandbox = [] if hasattr(os, "getuid") and os.getuid() else ["--no-sandbox"]
+        browser = driver.chromium.launch(executable_path=found, args=sandbox)
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url))
+        page.goto((folder / "report.html").as_uri())
+        page.wait_for_selector("#canvas[data-drawn]")
+        yield page
+        browser.close()
+    asked = [each for each in complaints if not each.startswith("data:")]
+    assert asked == [(folder / "report.html").as_uri()]
+
+
+def canvas(page: Any) -> Any:
+    """The viewer's pixels, uint8 [H, W, 3], once what was asked for is drawn."""
+    page.wait_for_function("+canvas.dataset.drawn === view.turn")
+    data = page.evaluate("canvas.toDataURL('image/png')").partition(",")[2]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.mark.slow
+def test_plots_have_a_line_a_codec_each_with_its_own_mark_and_dash(page: Any) -> None:
+    curves = page.locator("#plots figure").nth(0)
+    assert curves.locator("path[stroke-dasharray]").count() == 4
+    assert page.locator("#plots figure").nth(1).locator("path[stroke-dasharray]").count() == 2
+    styles = page.evaluate("data.codecs.map(c => Object.values(styleOf(c)).slice(0, 2).join())")
+    assert len(set(styles)) == 4
+    page.locator("#legend input").nth(1).uncheck()
+    assert curves.locator("path[stroke-dasharray]").count() == 3
+    page.locator("#legend input").nth(1).check()
+    mean = curves.inner_html()
+    page.select_option("#rd-image", "photo2.png")
+    assert curves.inner_html() != mean
+    assert page.locator("#row-table tbody tr").count() == 16
+    page.select_option("#rd-image", "")
+
+
+@pytest.mark.slow
+def test_bd_rates_against_any_anchor_by_either_metric(page: Any, folder: Path) -> None:
+    codecs = {
+        each["name"]: each for each in json.loads((folder / "report.json").read_text())["codecs"]
+    }
+
+    def shown() -> dict[str, str]:
+        rows = page.locator("#bd-table tbody tr").all()
+        cells = [row.locator("td").all_inner_texts() for row in rows]
+        return {row[0].removesuffix(" (published)"): row[1] for row in cells}
+
+    for anchor, metric, key in (
+        ("jpeg", "psnr", "bd_rate"),
+        ("webp", "ms_ssim", "bd_rate_ms_ssim"),
+        ("webp", "ssimulacra2", "bd_rate_ssimulacra2"),
+        ("vtm", "psnr", "bd_rate"),
+    ):
+        page.select_option("#anchor", anchor)
+        page.select_option("#metric", metric)
+        assert shown().keys() == codecs.keys() - {anchor}
+        for name, text in shown().items():
+            percent = codecs[name][key][anchor]
+            assert text == ("no common range" if percent is None else f"{percent:+.1f} %")
+    page.select_option("#anchor", "jpeg")
+    assert page.locator("#image-table tbody tr").count() == 2
+    assert page.locator("#speed-plot svg text", has_text="webp").count() == 1
+
+
+@pytest.mark.slow
+def test_the_viewer_wipes_zooms_and_shows_errors(page: Any, folder: Path) -> None:
+    page.select_option("#v-left", "original")
+    page.select_option("#v-right", "jpeg")
+    page.locator("#wipe").fill("1000")
+    photo = synthetic(200, 240, 1).image
+    assert np.array_equal(canvas(page)[::2, ::2][:, :-1], photo[:, :-1])  # the edge is at the right
+    page.locator("#wipe").fill("0")
+    right = canvas(page)[::2, ::2][:, 1:]
+    assert 0 < np.abs(right.astype(int) - photo[:, 1:]).mean() < 20
+    page.select_option("#v-zoom", "8")
+    zoomed = canvas(page)[:, 16:]
+    assert np.array_equal(zoomed[::16, ::16], np.asarray(right[:25, :29]))
+    page.select_option("#v-show", "heat")
+    page.locator("#wipe").fill("1000")
+    assert canvas(page)[:, :-2].max() == 4  # the original has no errors: the darkest colour
+    page.select_option("#v-show", "wipe")
+    page.select_option("#v-zoom", "1")
+
+
+@pytest.mark.slow
+def test_equal_rates_are_matched(page: Any) -> None:
+    page.select_option("#v-left", "jpeg")
+    page.select_option("#v-right", "webp")
+    for rate in page.locator("#v-rate-left option").all():
+        page.select_option("#v-rate-left", rate.get_attribute("value"))
+        canvas(page)
+        texts = [page.locator(f"#c-{side}").inner_text() for side in ("left", "right")]
+        left, right = (float(re.findall(r"([\d.]+) bpp", text)[0]) for text in texts)
+        assert right == pytest.approx(left, rel=0.15)
+    page.locator("#v-equal").uncheck()
+    assert page.locator("#v-rate-right").is_enabled()
+
+
+@pytest.mark.slow
+def test_the_page_prints_its_plots_and_tables(page: Any) -> None:
+    page.emulate_media(media="print")
+    assert page.locator("#plots svg").first.is_visible()
+    assert page.locator("#codec-table").is_visible()
+    assert not page.locator("#anchor").is_visible() and not page.locator("#wipe").is_visible()
+    page.emulate_media(media="screen")
+    assert "None: every file was written" in page.locator("body").inner_text()
+
+
+def test_data_cannot_end_the_script(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    assert text.count("</script>") == 2 and "bench \\u003c/script>" in text
+    assert not re.search(r"""(src|href)=["']https?:|url\((?!#)|@import""", text)
+
+
+def test_photos_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [Photo(f"{n}.png", np.full((8, 8, 3), n, np.uint8)) for n in range(3)]
+    pictures = {(photo.name, 0.4, "jpeg"): {"picture": "x" * 1000} for photo in photos}
+    monkeypatch.setattr(html, "MAX_BYTES", 2500)
+    shown = html._views(Views(photos, pictures))
+    assert [photo["name"] for photo in shown["photos"]] == ["0.png", "1.png"]
+    assert len(shown["pictures"]) == 2
+
+
+def test_views_are_at_settings_between_the_measured_ones() -> None:
+    from aecodec.bench.codecs import Jpeg, Jxl
+    from aecodec.bench.report import Measurement
+
+    def rows(steps: tuple[float, ...], rates: tuple[float, ...]) -> list[Measurement]:
+        return [
+            Measurement("c", step, "a", 1, bpp, 30, None, None, 1, 1, 1)
+            for step, bpp in zip(steps, rates, strict=True)
+        ]
+
+    assert wanted_views(Jpeg(q=(10, 30)), rows((10, 30), (0.2, 0.8)), "a") == [(RATES[1], 20)]
+    assert wanted_views(Jxl(d=(4.0, 0.5)), rows((4.0, 0.5), (0.2, 0.8)), "a") == [(0.4, 1.41)]
+    assert wanted_views(Jpeg(), rows((10,), (0.2,)), "a") == []
+
+
+def test_failures_are_on_the_page() -> None:
+    from aecodec.bench.report import CodecResult
+
+    failure = Failure("jpeg", 5, "a.png", "no luck")
+    codec = CodecResult("jpeg", "1", "", "run", (), (), (failure,))
+    text = html.html_report(Report("here", ("a.png",), "", "", (codec,), ()), Views([], {}))
+    assert '"what":"no luck"' in text
+
+
+def test_the_page_travels_with_the_package() -> None:
+    listed = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert html.TEMPLATE.exists() and '"aecodec/bench/report.html"' in listed

@@ -1,0 +1,160 @@
+"""filter.py: numbers to bytes and back, what they do, and that they are sent where they pay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from aecodec.codec import Codec
+from aecodec.coding.filter import (
+    CLIPS,
+    NEIGHBOURS,
+    FilterFit,
+    apply_filter,
+    numbers_of,
+    read_filter,
+    write_filter,
+)
+from aecodec.coding.tile import LoadedModel
+from aecodec.coding.transform import shrink
+from aecodec.errors import FormatError
+from aecodec.format.container import FILTER_CLIPS, Box, read_container, write_container
+from aecodec.image.picture import psnr
+from aecodec.model.weights import find_model
+from tests.model.integer_reference import Coder, Reference
+from tests.photos import photo
+
+COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
+"""Those of a camera that no training photo came from."""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+
+
+def some_numbers(clips: int) -> np.ndarray:
+    return np.random.default_rng(clips).integers(-9, 10, (3, numbers_of(clips)), dtype=np.int32)
+
+
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_bytes_and_back(clips: int, loaded: LoadedModel) -> None:
+    numbers = some_numbers(clips)
+    numbers[0, 0] = 900  # far beyond the others: it escapes
+    data = write_filter(loaded.coder, numbers)
+    assert np.array_equal(read_filter(loaded.coder, data), numbers)
+    with pytest.raises(FormatError, match="the filter's payload"):
+        read_filter(loaded.coder, data + bytes(3) + b"\1")
+
+
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_it_does_what_the_specification_says(clips: int) -> None:
+    """SPEC 3.7, sample by sample, edges included."""
+    numbers, limits = some_numbers(clips), CLIPS[clips]
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 6, 7)) * 0.2
+    found = apply_filter(numbers, torch.from_numpy(x).float()[None])[0]
+    for c, r, k in np.ndindex(x.shape):
+        n, m = numbers[c, :24].reshape(3, 8), numbers[c, 24:-4].reshape(clips, 3, 8)
+        value = x[c, r, k] + numbers[c, -1] / 8192 + numbers[c, -4:-1] @ x[:, r, k] / 4096
+        for d, p in np.ndindex(3, 8):
+            down, right = NEIGHBOURS[p]
+            there = x[d, np.clip(r + down, 0, 5), np.clip(k + right, 0, 6)]
+            difference = there - x[d, r, k]
+            value += n[d, p] * difference / 64
+            for number, limit in zip(m[:, d, p], limits, strict=True):
+                value += number * min(max(difference, -limit), limit) / 64
+        assert float(found[c, r, k]) == pytest.approx(value, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [4, 8])
+@pytest.mark.parametrize("clips", FILTER_CLIPS)
+def test_a_parabola_is_filtered_alike_at_every_scale(clips: int, scale: int) -> None:
+    """As long as no difference is limited and none counts half."""
+    numbers, n = some_numbers(clips), torch.arange(5.0 * scale) / (5 * scale)
+    rows, columns = 0.3 * n.square() - 0.2 * n, 0.1 * n - 0.4 * n.square()
+    x_hat = (rows[:, None] + columns) * torch.tensor([1.0, -0.5, 2.0])[:, None, None] * 0.1
+    numbers[:, 24:-4] *= 2
+    small = apply_filter(numbers, F.avg_pool2d(x_hat[None], scale), scale)
+    numbers[:, 24:-4] //= 2
+    whole = F.avg_pool2d(apply_filter(numbers, x_hat[None]), scale)
+    torch.testing.assert_close(small[:, :, 1:-1, 1:-1], whole[:, :, 1:-1, 1:-1])
+
+
+def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
+    """What was filtered away comes back, as far as whole numbers allow."""
+    pixels = photo(96, 80)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - 0.5
+    numbers = np.zeros((3, numbers_of(1)), np.int32)
+    numbers[0, 1], numbers[1, 30], numbers[1, -4], numbers[2, -1] = 6, 9, 90, 50
+    x_hat = apply_filter(-numbers, x)
+    fit = FilterFit()
+    fit.add(x_hat, pixels)
+    data = fit.best(loaded.coder, 1e6)
+    assert data is not None
+    again = apply_filter(read_filter(loaded.coder, data), x_hat)
+    assert float((again - x).square().mean()) < 0.05 * float((x_hat - x).square().mean())
+    assert fit.best(loaded.coder, 1e-3) is None  # not worth its bytes
+
+
+def test_codec_sends_a_filter_where_it_pays() -> None:
+    """Colours that go together as in no training photo; not at effort 0, nor in gray."""
+    codec, pixels = Codec(), photo(320, 256)
+    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
+    data = codec.encode(strange, 80)
+    container = read_container(data)
+    assert container.filter is not None
+    assert read_container(codec.encode(strange, 80, effort=0)).filter is None
+    assert read_container(codec.encode(strange[..., 0], 80)).filter is None
+    numbers = read_filter(codec._encoder.coder, container.filter)
+    assert numbers.any()
+    plain = codec.decode_picture(without_filter(data)).pixels
+    assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
+
+
+def test_several_tiles_share_a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which fits all of them; any part of the picture comes out as of the whole."""
+    codec, pixels = Codec(), photo(300, 280)
+    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
+    data = codec.encode(strange, 80, tile=192)
+    whole = codec.decode_picture(data).pixels.astype(int)
+    assert psnr(strange, whole) > psnr(strange, codec.decode_picture(without_filter(data)).pixels)
+    smaller = {1: whole}
+    for scale in (2, 4, 8):
+        smaller[scale] = codec.decode_picture(data, scale=scale).pixels.astype(int)
+        means = np.asarray(Image.fromarray(whole.astype(np.uint8)).reduce(scale))
+        assert psnr(means, smaller[scale]) > 34
+    monkeypatch.setattr("aecodec.coding.transform.PIECE", 64)
+    for scale, pixels in smaller.items():
+        for box in (Box(0, 0, 280, 300), Box(120, 130, 140, 131), Box(190, 60, 200, 195)):
+            part, at = codec.decode_picture(data, box, scale).pixels, shrink(box, scale)
+            assert abs(part - pixels[at.top : at.bottom, at.left : at.right]).max() <= 1
+
+
+def test_too_small_tiles_go_without() -> None:
+    strange = (photo(300, 280) @ COLOURS.T).round().astype(np.uint8)
+    assert read_container(Codec().encode(strange[64:128, 64:], 80, tile=64)).filter is None
+
+
+def test_the_numbers_as_plain_integers_read_them(loaded: LoadedModel) -> None:
+    """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
+    numbers = some_numbers(2)
+    data = write_filter(loaded.coder, numbers)
+    table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
+    coder = Coder(data[5:], Reference(find_model(None).path).tables)
+    assert coder.symbols(np.tile(table, 3)).tolist() == numbers.flatten().tolist()
+
+
+def test_a_number_too_large_is_refused(loaded: LoadedModel) -> None:
+    numbers = some_numbers(1)
+    numbers[1, 5] = -1001
+    with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
+        read_filter(loaded.coder, write_filter(loaded.coder, numbers))
+
+
+def without_filter(data: bytes) -> bytes:
+    return write_container(replace(read_container(data), filter=None))

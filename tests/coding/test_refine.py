@@ -1,0 +1,113 @@
+"""refine.py: the gradients it goes by, and that refined files are better ones for every decoder."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from aecodec.codec import Codec
+from aecodec.coding.descent import context_slope
+from aecodec.coding.refine import Field, refine
+from aecodec.coding.tile import LoadedModel, encode_latent, encode_tile, tile_latents
+from aecodec.coding.transform import analyze, grow, synthesize
+from aecodec.errors import AecodecError
+from aecodec.format.container import Box, read_container
+from aecodec.format.quality import MAX_EFFORT, ROUNDS, effort_to_rounds, quality_to_q
+from aecodec.model.quantize import SIXTEENTHS
+from aecodec.model.weights import find_model
+from tests.photos import photo
+
+Q = 30
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+
+
+def cost(loaded: LoadedModel, pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
+    """bits + lambda SE of the file that y and z become."""
+    _, y_hat, bits = encode_latent(loaded, y, z, Q)
+    height, width = pixels.shape[:2]
+    error = (synthesize(loaded.model, y_hat, width, height, Q) - pixels.astype(float)) / 255
+    return bits + float(loaded.model.lmbda[Q]) * float((error**2).sum()) / 3
+
+
+def test_refinement_lowers_the_cost(loaded: LoadedModel) -> None:
+    pixels, whole = photo(192, 128), Box(0, 0, 128, 192)
+    costs = [cost(loaded, pixels, *analyze(loaded.model, pixels, Q))]
+    for rounds in (1, 4):
+        refined = refine(loaded.float_model, pixels, Q, whole, rounds)
+        costs.append(cost(loaded, pixels, *refined))
+    assert costs[2] < costs[1] < 0.98 * costs[0]
+    assert costs[2] < 0.97 * costs[0]
+
+
+def test_the_slope_of_the_distortion(loaded: LoadedModel) -> None:
+    """Against a difference of two distortions, along the slope itself."""
+    pixels, box, model = photo(130, 70), Box(0, 0, 70, 130), loaded.float_model
+    y = analyze(model, pixels, Q)[0].clone()
+    field = Field(model, pixels, Q, Box(0, 0, 128, 192), y)
+    slope = field.slope(box, y)
+
+    def distortion(at: torch.Tensor) -> float:
+        with torch.no_grad():
+            x_hat = model.g_s(at, torch.tensor([Q]))[0, :, :70, :130]
+        x = torch.from_numpy(pixels).permute(2, 0, 1) / 255 - 0.5
+        return float(model.lmbda[Q] * (x - x_hat).double().square().sum() / 3)
+
+    way = 0.01 * slope / slope.norm()
+    difference = (distortion(y + way) - distortion(y - way)) / 2
+    assert difference == pytest.approx(float((slope * way).sum()), rel=0.02)
+
+
+def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> None:
+    """But for fixed point, which moves a mean by less than a sixteenth of a step."""
+    pixels = photo(128, 64)
+    y, z = (t.clone() for t in analyze(loaded.model, pixels, Q))
+    seen, points, slope, z_slope = context_slope(loaded.float_model, y, z, torch.tensor([Q]))
+    _, y_hat, _ = encode_latent(loaded, y, z, Q)
+    assert float(((seen + points - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
+    pointless = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
+    pointless.model.points.table.zero_()
+    beside = y_hat - encode_latent(pointless, y, z, Q)[1]
+    assert float((points - beside).abs().mean()) < 0.3 * float(beside.abs().mean())
+    assert slope.shape == y.shape and z_slope.shape == z.shape
+    assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
+
+
+def test_a_tile_sees_as_far_as_it_reaches(loaded: LoadedModel) -> None:
+    """Its slope beside what `grow` takes around it is that beside the whole picture."""
+    pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded.float_model
+    y = analyze(model, pixels, Q)[0].clone()
+    near = grow(tile, model.config.synthesis_blocks, 512, 64)
+    assert near.width < 512
+    parts = y[..., near.left // 16 : near.right // 16]
+    inside = y[..., 12:16]
+    far_slope = Field(model, pixels, Q, Box(0, 0, 64, 512), y).slope(tile, inside)
+    near_slope = Field(model, pixels, Q, near, parts).slope(tile, inside)
+    torch.testing.assert_close(near_slope, far_slope, rtol=1e-3, atol=1e-3)
+    alone = Field(model, pixels[:, 192:256], Q, Box(0, 0, 64, 64), inside)
+    assert not torch.allclose(alone.slope(Box(0, 0, 64, 64), inside), far_slope, atol=0.1)
+
+
+def test_every_effort_is_decoded_by_the_same_decoder(loaded: LoadedModel) -> None:
+    codec, pixels = Codec(), photo(100, 70)
+    files = {effort: codec.encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
+    assert len(set(files.values())) == 3
+    assert all(codec.decode(data).size == (100, 70) for data in files.values())
+    box, q = Box(0, 0, 64, 64), quality_to_q(60)
+    latents = tile_latents(loaded, pixels, q, box, effort_to_rounds(2))
+    again, _ = encode_tile(loaded, latents, q, box, verify=True)
+    assert read_container(files[2]).payloads[0] == again
+
+
+def test_efforts() -> None:
+    assert [effort_to_rounds(effort) for effort in range(MAX_EFFORT + 1)] == sorted(set(ROUNDS))
+    for wrong in (-1, 10, 2.5):
+        with pytest.raises(AecodecError):
+            Codec().encode(photo(16, 16), effort=wrong)  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""Weights files: found without torch, and refused when anything about them is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from aecodec.errors import ModelError
+from aecodec.model.weights import (
+    DEFAULT_MODEL,
+    find_model,
+    installed_models,
+    load_weights,
+    model_id,
+    read_metadata,
+)
+
+
+def rewrite(path: Path, change: str) -> None:
+    """Copy the default model to `path` with one thing wrong in it."""
+    source = find_model(None).path
+    tensors, facts = load_file(source), read_metadata(source)
+    if change == "tensor":
+        tensors["skip.basis"][0, 0] += 1
+    elif change == "type":
+        tensors["entropy.head.weight"] = tensors["entropy.head.weight"].float()
+    elif change == "infinite":
+        tensors["skip.basis"][0, 0] = float("inf")
+    elif change == "missing":
+        del tensors["skip.basis"]
+    elif change == "config":
+        facts["config"] = json.dumps(json.loads(facts["config"]) | {"wings": 2})
+    elif change == "bound":
+        tensors["entropy.head.bias"][0] = 2**53
+    if change in ("missing", "bound", "type", "infinite"):
+        facts["model_id"] = model_id(tensors, json.loads(facts["config"]))
+    save_file(tensors, path, metadata=facts)
+
+
+def test_there_is_one_default_model() -> None:
+    assert [model.name for model in installed_models() if model.default] == [DEFAULT_MODEL]
+
+
+def test_a_model_is_found_by_name_and_by_id() -> None:
+    default = find_model(None)
+    assert find_model(default.name) == find_model(default.model_id) == default
+    assert default.bytes < 24e6
+
+
+def test_weights_are_what_their_id_says() -> None:
+    default = find_model(None)
+    assert load_weights(default.path)[2] == default.model_id
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("tensor", "damaged"),
+        ("missing", "missing or unknown: skip.basis"),
+        ("type", "not torch.int16"),
+        ("infinite", "finite"),
+        ("config", "wings"),
+        ("bound", "2\\^53"),
+    ],
+)
+def test_wrong_weights_are_refused(tmp_path: Path, change: str, rule: str) -> None:
+    path = tmp_path / "model.safetensors"
+    rewrite(path, change)
+    with pytest.raises(ModelError, match=rule):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 7, b"\xff" * 100, b"\x02\0\0\0\0\0\0\0{}"])
+def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(ModelError):
+        load_weights(path)
+
+
+def test_a_model_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match=r"nonesuch is not installed; installed: .*s1"):
+        find_model("nonesuch")

@@ -1,0 +1,99 @@
+"""`tune = "visual"`: the mix, its configuration, and what is reported of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from aecodec.coding.planes import to_planes
+from aecodec.errors import AecodecError
+from aecodec.model.config import SIZES
+from aecodec.training import validate as validation
+from aecodec.training.config import TrainConfig, VisualConfig
+from aecodec.training.initialise import lmbda_table
+from aecodec.training.objective import Objective, can_compile
+from aecodec.training.ssimulacra2 import RawError
+from aecodec.training.trainer import Trainer
+from tests.photos import photo
+from tests.tiny import TINY
+
+PSNR = dataclasses.replace(TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64)
+MIX = VisualConfig(share_low=0.6, share_high=0.2, nu_min=0.0016, nu_max=2.8)
+TABLE = """refined_rounds = 2
+[visual]
+share_low = {}
+share_high = 0.5
+nu_min = {}
+nu_max = 2.0"""
+VISUAL = dataclasses.replace(PSNR, tune="visual", visual=MIX)
+
+
+def test_the_mix_is_what_the_configuration_says() -> None:
+    lmbda, q, bpp = lmbda_table(30, 25000), torch.tensor([0, 63]), torch.tensor([0.1, 3.0])
+    x = to_planes(photo(64, 64)).expand(2, -1, -1, -1)
+    x_hat = x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    judged = Objective(VISUAL, lmbda)(bpp, x, x_hat, q)
+    error = RawError(64, 64, torch.device("cpu"))(x, x_hat)
+    assert torch.equal(judged.raw_error, error) and float(error.min()) > 0.1
+    share, nu = torch.tensor([0.6, 0.2]), torch.tensor([0.0016, 2.8])
+    mse = (x - x_hat).square().mean(dim=(1, 2, 3))
+    mixed = bpp + (1 - share) * lmbda[q] * mse + share * nu * error
+    assert torch.allclose(judged.loss, mixed / (lmbda[q] / 600).sqrt(), rtol=1e-4)
+
+    plain = Objective(PSNR, lmbda)(bpp, x, x_hat, q)
+    assert torch.allclose(plain.loss, (bpp + lmbda[q] * mse) / (lmbda[q] / 600).sqrt())
+    assert not plain.raw_error.any()
+
+
+@pytest.mark.skipif(not can_compile(), reason="no C++ compiler")
+@pytest.mark.filterwarnings("default")
+def test_compiled_it_is_the_same() -> None:
+    x = to_planes(photo(64, 64))[:, :, :32, :32]
+    x_hat = (0.9 * x).requires_grad_()
+    pair = []
+    for compiled in (False, True):
+        error = Objective(VISUAL, lmbda_table(30, 25000), compiled).raw_error(x, x_hat).sum()
+        pair.append((error.detach(), torch.autograd.grad(error, x_hat)[0]))
+    assert torch.allclose(pair[0][0], pair[1][0], rtol=1e-4)
+    assert torch.allclose(pair[0][1], pair[1][1], rtol=1e-2, atol=1e-3 * float(pair[0][1].max()))
+
+
+def test_training_for_the_eye_reports_what_the_eye_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "S", TINY)
+    monkeypatch.setattr("aecodec.training.trainer.VALID_CROP", 192)
+    monkeypatch.setattr(validation, "VALID_CROP", 192)
+    Image.fromarray(photo(192, 192)).save(tmp_path / "a.png")
+    run = Trainer(VISUAL, tmp_path, tmp_path, tmp_path / "out", 2.0, "cpu", way="eager")
+    entries: list[dict[str, object]] = []
+    run.run(entries.append)
+    trained = [entry["train"] for entry in entries if "train" in entry]
+    assert all(len(values) == 4 for values in trained)  # type: ignore[arg-type]
+    valid = [entry["valid"] for entry in entries if "valid" in entry]
+    for point in valid[-1]["points"]:  # type: ignore[index]
+        assert set(point) == {"q", "bpp", "psnr", "ssimulacra2", "ms_ssim"}
+        assert 0 < point["ms_ssim"] < 1 and point["ssimulacra2"] < 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    (
+        ('tune = "psnr"', 'tune = "visual"', "a table"),
+        ('tune = "psnr"', 'tune = "ears"', "ears"),
+        ('tune = "psnr"', "", "tune"),
+        ("refined_rounds = 2", "refined_rounds = 2\n[visual]\nshare = 1", "share, share_high"),
+        ("refined_rounds = 2", TABLE.format(1.2, 0.001), "shares"),
+        ("refined_rounds = 2", TABLE.format(0.5, 0), "nu"),
+    ),
+)
+def test_a_wrong_aim_is_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:
+    text = Path("weights/s1/train.toml").read_text()
+    assert old in text
+    (tmp_path / "t.toml").write_text(text.replace(old, new))
+    with pytest.raises(AecodecError, match=message):
+        TrainConfig.read(tmp_path / "t.toml")

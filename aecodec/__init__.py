@@ -14,16 +14,16 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
-from aecodec.format.quality import DEFAULT_EFFORT
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
     from aecodec.codec import Codec
-    from aecodec.format.container import Info, info
+    from aecodec.format.info import Info, info
     from aecodec.image.picture import Picture
 
 __version__ = "1.0.0"
@@ -45,8 +45,8 @@ __all__ = [
 
 _LAZY = {
     "Codec": "codec",
-    "Info": "format.container",
-    "info": "format.container",
+    "Info": "format.info",
+    "info": "format.info",
     "Picture": "image.picture",
 }
 

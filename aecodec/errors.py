@@ -6,6 +6,9 @@ AecodecError        also raised itself: a setting out of range, a file that cann
 `-- ModelError      on the weights' side
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AecodecError(Exception):
     """Anything that aecodec refuses or cannot do; its text is one line for people."""
@@ -21,3 +24,14 @@ class FormatError(AecodecError):
 
 class ModelError(AecodecError):
     """A model is not installed, or its weights file is not what it says."""
+
+
+@contextmanager
+def memory_errors(doing: str) -> Iterator[None]:
+    """PyTorch tells of too little memory by RuntimeError: make it an AecodecError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise AecodecError(f"not enough memory to {doing}") from error

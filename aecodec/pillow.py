@@ -16,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
+from aecodec.coding.effort import DEFAULT_EFFORT, scale_for
 from aecodec.errors import AecodecError
-from aecodec.format.container import MODES, SIGNATURE, read_head
-from aecodec.format.quality import DEFAULT_EFFORT, scale_for
+from aecodec.format.container import read_head
+from aecodec.format.header import MODES, SIGNATURE
 from aecodec.image.metadata import EXIF_PREFIX
 from aecodec.image.picture import from_pil, metadata_info, to_pil
 

@@ -23,8 +23,8 @@ from aecodec import files
 from aecodec.cli.jobs import plan
 from aecodec.cli.main import PHOTO_SUFFIXES
 from aecodec.codec import Codec
+from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.image.picture import read_picture
 
 Batch = dict[str, NDArray[Any]]

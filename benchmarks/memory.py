@@ -24,7 +24,8 @@ import numpy as np
 from skimage import data as photos
 
 from aecodec.codec import Codec
-from aecodec.format.container import DEFAULT_TILE, MAX_PIXELS, read_container, write_container
+from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS
+from aecodec.format.container import read_container, write_container
 
 CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 

@@ -16,12 +16,13 @@ from pathlib import Path
 import torch
 
 from aecodec.bench.photos import read_folder
+from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import Pixels
-from aecodec.coding.tile import LoadedModel, encode_latent
 from aecodec.coding.transform import analyze, synthesize
+from aecodec.format.constants import Q_COUNT
 from aecodec.image.picture import psnr
-from aecodec.model.config import Q_COUNT
-from aecodec.model.weights import find_model
+from aecodec.model.loaded import LoadedModel
+from aecodec.model.store import find_model
 from aecodec.training.data import centre
 
 Points = list[tuple[int, float]]
@@ -63,7 +64,7 @@ def points(loaded: LoadedModel, pixels: Pixels) -> Points:
     height, width = pixels.shape[:2]
     found = []
     for q in range(Q_COUNT):
-        payload, y_hat, _ = encode_latent(loaded, *analyze(loaded.model, pixels, q), q)
+        payload, y_hat, _ = encode_latents(loaded, *analyze(loaded.model, pixels, q), q)
         decoded = synthesize(loaded.model, y_hat, width, height, q)
         found.append((len(payload), psnr(pixels, decoded)))
     return found

@@ -24,7 +24,8 @@ from typing import Any
 
 from aecodec import __version__
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.model.weights import InstalledModel, installed_models, load_weights
+from aecodec.model.store import InstalledModel, installed_models
+from aecodec.model.weights import load_weights
 from aecodec.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,15 +23,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.codec import Codec
-from aecodec.coding.tile import (
-    LoadedModel,
-    as_indexes,
-    as_symbols,
-    hyper_parameters,
-    quantize_latent,
-)
+from aecodec.coding.encoder import chosen_symbols, write_symbols
 from aecodec.format.payload import SymbolEncoder
 from aecodec.format.quality import q_to_quality
+from aecodec.model.loaded import LoadedModel, load_model
+from aecodec.model.quantize import as_indexes, as_symbols
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,8 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_lists(one, two)
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
-    yield from bad_filters(one, some_filter(codec, 1), some_filter(codec, 1, 1001))
-    yield from bad_payloads(one, codec._encoder)
+    yield from bad_filters(one, some_filter(1), some_filter(1, 1001))
+    yield from bad_payloads(one, load_model())
 
 
 def bad_headers(one: File) -> Iterator[Invalid]:
@@ -235,8 +231,8 @@ def bad_payloads(one: File, loaded: LoadedModel) -> Iterator[Invalid]:
 
 def beyond(one: File, loaded: LoadedModel) -> bytes:
     """A payload that begins with a symbol too large; the rest does not matter."""
-    symbols = torch.zeros(1, loaded.model.config.hyper, 1, 1)
-    _, index = hyper_parameters(loaded.model, torch.tensor([one.q]), symbols)
+    _, index = loaded.model.hyper_prior(torch.tensor([one.q]))
+    symbols = torch.zeros_like(index)
     symbols.view(-1)[0] = 40_000
     encoder = SymbolEncoder(loaded.coder)
     encoder.put(as_symbols(symbols), as_indexes(index))
@@ -248,6 +244,7 @@ def with_more(one: File, loaded: LoadedModel, symbols: int) -> bytes:
     """The payload of a tile whose latents are 0, and so many symbols more behind the last one."""
     config, encoder = loaded.model.config, SymbolEncoder(loaded.coder)
     y, z = torch.zeros(1, config.latent, 4, 4), torch.zeros(1, config.hyper, 1, 1)
-    quantize_latent(loaded.model, y, z, one.q, encoder.put)
+    symbols_of = write_symbols(encoder, chosen_symbols(y, z))
+    loaded.model.walk_symbols(z.shape, one.q, symbols_of)
     encoder.put(np.zeros(symbols, np.int32), np.full(symbols, 63, np.uint8))
     return encoder.finish()

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from aecodec.codec import Codec
-from aecodec.coding.filter import numbers_of, write_filter
-from aecodec.coding.tile import LoadedModel, encode_latent
-from aecodec.format.container import FILTER_CLIPS, read_container, write_container
+from aecodec.coding.encoder import encode_latents
+from aecodec.format.constants import FILTER_LIMITS
+from aecodec.format.container import read_container, write_container
+from aecodec.format.filter import Filter, feature_count, write_filter
 from aecodec.format.quality import q_to_quality
 from aecodec.image.metadata import Metadata
 from aecodec.image.picture import Picture
+from aecodec.model.loaded import LoadedModel, load_model
 
 SIGNATURE = b"\x89AEC\r\n\x1a\n"
 Pixels = NDArray[np.uint8]
@@ -105,7 +107,7 @@ def rates(codec: Codec) -> Iterator[Valid]:
         yield Valid(f"q-{q}", f"q {q}", data)
     data = codec.encode(extreme(64), q_to_quality(63))
     yield Valid("escapes-noise", "black and white noise, which no model expects", data)
-    payload = wild_payload(codec._encoder, 63)
+    payload = wild_payload(load_model(), 63)
     wild = replace(rgb_file(codec), width=64, height=64, q=63, chunks=(chunk(b"TILE", payload),))
     yield Valid("escapes-wild", "symbols up to the largest, networks at their limits", wild.data())
 
@@ -114,7 +116,7 @@ def chunk_lists(codec: Codec) -> Iterator[Valid]:
     """Every type of chunk, their order, and as many as there may be."""
     picture = Picture(synthetic(90, 60, 3, seed=5), synthetic_alpha(90, 60), **metadata())
     coded = read_container(codec.encode(picture, q_to_quality(24), 64))
-    data = write_container(replace(coded, filter=some_filter(codec, 1)))
+    data = write_container(replace(coded, filter=some_filter(1)))
     yield Valid("chunks-all", "every type of chunk", data)
     *others, index, left, right = split_chunks(data)
     unknown = (chunk(b"teSt", b"once"), chunk(b"teSt"))
@@ -124,20 +126,20 @@ def chunk_lists(codec: Codec) -> Iterator[Valid]:
     plain = rgb_file(codec)
     many = replace(plain, chunks=(chunk(b"many"),) * 64 + plain.chunks)
     yield Valid("chunks-64", "64 unknown ancillary chunks", many.data())
-    for clips in FILTER_CLIPS:
-        data = chunk(b"FLTR", some_filter(codec, clips))
+    for count in range(len(FILTER_LIMITS)):
+        data = chunk(b"FLTR", some_filter(count))
         filtered = replace(plain, chunks=(data, *plain.chunks))
-        yield Valid(f"filter-{clips}", f"a filter of {clips} limits", filtered.data())
+        yield Valid(f"filter-{count}", f"a filter of {count} limits", filtered.data())
     empty = replace(plain, chunks=(*map(chunk, (b"iccp", b"exif", b"xmpx")), *plain.chunks))
     yield Valid("chunks-empty", "metadata chunks without data", empty.data())
 
 
-def some_filter(codec: Codec, clips: int, first: int = 1000) -> bytes:
-    """The data of a chunk FLTR: a first number that escapes, the others small, by chance."""
-    roll = Random(clips).random
-    numbers = [first, *(round(6 * roll() - 3) for _ in range(3 * numbers_of(clips) - 1))]
+def some_filter(count: int, first: int = 1000) -> bytes:
+    """The data of a chunk FLTR of so many limits: a first number that escapes, others small."""
+    roll, features = Random(count).random, feature_count(FILTER_LIMITS[count])
+    numbers = [first, *(round(6 * roll() - 3) for _ in range(3 * features - 1))]
     shaped = np.array(numbers, np.int32).reshape(3, -1)
-    return write_filter(codec._encoder.coder, shaped)
+    return write_filter(load_model().coder, Filter(shaped))
 
 
 def rgb_file(codec: Codec) -> File:
@@ -199,7 +201,7 @@ def wild_payload(loaded: LoadedModel, q: int) -> bytes:
 
     y = latents(config.latent * 16).view(1, config.latent, 4, 4)
     z = latents(config.hyper).view(1, config.hyper, 1, 1)
-    return encode_latent(loaded, y, z, q)[0]
+    return encode_latents(loaded, y, z, q)[0]
 
 
 def metadata() -> Metadata:

@@ -35,8 +35,11 @@ from PIL import Image
 from aecodec.cli.tasks import View
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
-from aecodec.format.container import HEADER_BYTES, Box, info, read_container
-from aecodec.format.quality import SCALES
+from aecodec.format.box import Box
+from aecodec.format.constants import SCALES
+from aecodec.format.container import read_container
+from aecodec.format.header import HEADER_BYTES
+from aecodec.format.info import info
 from aecodec.image.picture import Picture, picture_file, read_picture, without_metadata
 from tests.photos import photo
 

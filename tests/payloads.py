@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import numpy as np
 import torch
+from torch import Tensor
 
-from aecodec.coding.planes import Pixels
-from aecodec.coding.tile import LoadedModel, decode_latent, encode_latent
-from aecodec.coding.transform import analyze, synthesize
+from aecodec.coding.decoder import decode_latents
+from aecodec.coding.encoder import encode_latents
+from aecodec.coding.planes import Pixels, from_planes
+from aecodec.coding.transform import analyze, latents_in, one_arithmetic, synthesize
+from aecodec.format.box import Box
+from aecodec.format.container import Payload
+from aecodec.model.loaded import LoadedModel, load_model
+from aecodec.model.model import Model
+
+
+@cache
+def loaded() -> LoadedModel:
+    """The default model."""
+    return load_model()
 
 
 @torch.inference_mode()
-def encode_pixels(loaded: LoadedModel, pixels: Pixels, q: int) -> bytes:
+def encode_pixels(model: LoadedModel, pixels: Pixels, q: int) -> bytes:
     """uint8 [H, W, 3] -> payload."""
-    return encode_latent(loaded, *analyze(loaded.model, pixels, q), q)[0]
+    return encode_latents(model, *analyze(model.model, pixels, q), q)[0]
+
+
+def decode_pixels(model: LoadedModel, payload: bytes, width: int, height: int, q: int) -> Pixels:
+    """Inverse of `encode_pixels`: payload -> uint8 [H, W, 3]. Raises FormatError."""
+    y_hat = decode_latents(model, Payload(payload), width, height, q)
+    return pixels_of(model.model, y_hat, width, height, q)
 
 
 @torch.inference_mode()
-def decode_pixels(loaded: LoadedModel, payload: bytes, width: int, height: int, q: int) -> Pixels:
-    """Inverse of `encode_pixels`: payload -> uint8 [H, W, 3]. Raises FormatError."""
-    y_hat = decode_latent(loaded, payload, width, height, q)
-    return synthesize(loaded.model, y_hat, width, height, q)
+def pixels_of(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> Pixels:
+    """y_hat of a whole picture in steps -> uint8 [H, W, 3]."""
+    whole, pixels = Box(0, 0, height, width), np.empty((height, width, 3), np.uint8)
+    with one_arithmetic(model.device):
+        latents_of = latents_in(y_hat, whole.aligned())
+        for box, x_hat in synthesize(model, latents_of, q, whole, (width, height)):
+            pixels[box.pixel_slices()] = from_planes(x_hat)
+    return pixels

@@ -15,16 +15,17 @@ from PIL import Image
 import aecodec
 from aecodec import codec as codec_module
 from aecodec.codec import Codec
-from aecodec.coding import tile as tile_module
+from aecodec.coding import encoder
+from aecodec.coding.decoder import decode_latents
+from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import to_planes
-from aecodec.coding.tile import decode_latent, encode_latent
-from aecodec.coding.transform import analyze, synthesize
-from aecodec.format.container import read_container, write_container
+from aecodec.coding.transform import analyze
+from aecodec.format.container import Payload, read_container, write_container
 from aecodec.image.picture import Picture, psnr
-from aecodec.model.weights import find_model
+from aecodec.model.store import find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training
-from tests.payloads import decode_pixels, encode_pixels
+from tests.payloads import decode_pixels, encode_pixels, loaded, pixels_of
 from tests.photos import photo
 
 SIZES = [(1, 1), (1, 64), (65, 129), (200, 133), (768, 512)]
@@ -40,13 +41,13 @@ def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
     pixels = photo(width, height)
     data = codec().encode(pixels, quality=40, effort=0)
     container = read_container(data)
-    loaded, q = codec()._encoder, container.header.q
+    model, q = loaded(), container.header.q
     with torch.inference_mode():
-        y, z = analyze(loaded.model, pixels, q)
-        payload, y_hat, _ = encode_latent(loaded, y, z, q)
-        assert (payload,) == container.payloads
-        assert torch.equal(y_hat, decode_latent(loaded, payload, width, height, q))
-        reconstruction = synthesize(loaded.model, y_hat, width, height, q)
+        y, z = analyze(model.model, pixels, q)
+        payload, y_hat, _ = encode_latents(model, y, z, q)
+        assert (Payload(payload),) == container.payloads
+        assert torch.equal(y_hat, decode_latents(model, Payload(payload), width, height, q))
+        reconstruction = pixels_of(model.model, y_hat, width, height, q)
     decoded = codec().decode_picture(data).pixels
     assert decoded.shape == (height, width, 3)
     assert np.array_equal(reconstruction, decoded)
@@ -56,9 +57,8 @@ def test_decoder_sees_what_the_encoder_saw(width: int, height: int) -> None:
 def test_payload_is_what_the_model_estimates(q: int) -> None:
     """Within 0.5 % of what the tables say, and not above the training loss's own Gaussians."""
     pixels = photo(384, 384)
-    loaded = codec()._encoder
     with torch.inference_mode():
-        payload, _, bits = encode_latent(loaded, *analyze(loaded.model, pixels, q), q)
+        payload, _, bits = encode_latents(loaded(), *analyze(loaded().model, pixels, q), q)
         model = load_for_training(find_model(None).path)
         estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder", None)
     assert len(payload) * 8 == pytest.approx(bits, rel=0.005, abs=64)
@@ -92,10 +92,10 @@ def test_metadata_come_back() -> None:
 def test_damaged_payload_with_a_right_checksum(data: st.DataObject) -> None:
     """Beyond what the CRC catches: a forged payload is refused or decodes, never worse."""
     container = read_container(codec().encode(photo(64, 48), quality=50))
-    payload = bytearray(container.payloads[0] or b"")
+    payload = bytearray(container.payloads[0].data)
     place = data.draw(st.integers(0, len(payload) - 1))
     payload[place] ^= 1 << data.draw(st.integers(0, 7))
-    forged = write_container(dataclasses.replace(container, payloads=(bytes(payload),)))
+    forged = write_container(dataclasses.replace(container, payloads=(Payload(bytes(payload)),)))
     try:
         decoded = codec().decode(forged)
     except aecodec.FormatError:
@@ -132,7 +132,7 @@ def test_device_that_is_not_there() -> None:
 
 def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Codec()
-    monkeypatch.setattr(tile_module.LoadedModel, "load", None)
+    monkeypatch.setattr(codec_module, "load_model", None)
     own.decode(own.encode(photo(16, 16)))
 
 
@@ -140,19 +140,18 @@ def test_too_little_memory_is_one_of_our_errors(monkeypatch: pytest.MonkeyPatch)
     def allocate(*arguments: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
 
-    monkeypatch.setattr(codec_module, "encode_tile", allocate)
+    monkeypatch.setattr(encoder, "encode_latents", allocate)
     with pytest.raises(aecodec.AecodecError, match="not enough memory to code 16x8"):
         codec().encode(photo(16, 8))
 
 
 def test_bytes_and_psnr_rise_with_q() -> None:
-    loaded = Codec()._encoder
     for pixels in (photo(128, 128), photo(520, 380)[-128:, -128:]):
         sizes, quality = [], []
         for q in (0, *range(7, 62, 8), 62, 63):
-            payload = encode_pixels(loaded, pixels, q)
+            payload = encode_pixels(loaded(), pixels, q)
             sizes.append(len(payload))
-            quality.append(psnr(pixels, decode_pixels(loaded, payload, 128, 128, q)))
+            quality.append(psnr(pixels, decode_pixels(loaded(), payload, 128, 128, q)))
         assert sizes == sorted(set(sizes))
         assert quality == sorted(set(quality))
 
@@ -160,7 +159,6 @@ def test_bytes_and_psnr_rise_with_q() -> None:
 def test_verify_compares_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = photo(64, 48)
     assert codec().encode(pixels, verify=True) == codec().encode(pixels)
-    decode = tile_module.decode_latent
-    monkeypatch.setattr(tile_module, "decode_latent", lambda *a: decode(*a) + 1)
+    monkeypatch.setattr(encoder, "decode_latents", lambda *a: decode_latents(*a) + 1)
     with pytest.raises(aecodec.AecodecError, match="please report this"):
         codec().encode(pixels, verify=True)

@@ -18,7 +18,7 @@ from PIL import Image
 from aecodec.cli.main import main
 from aecodec.codec import Codec
 from aecodec.desktop.__main__ import HERE
-from aecodec.format.container import SIGNATURE
+from aecodec.format.header import SIGNATURE
 from aecodec.image.picture import Picture
 from tests.photos import photo
 

@@ -27,14 +27,9 @@ from PIL import Image
 from aecodec import files
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError, FormatError
-from aecodec.format.container import (
-    HEADER_BYTES,
-    Container,
-    Header,
-    info,
-    read_container,
-    write_container,
-)
+from aecodec.format.container import Container, Payload, read_container, write_container
+from aecodec.format.header import HEADER_BYTES, Header
+from aecodec.format.info import info
 from aecodec.image.picture import Picture, picture_file, read_picture, to_pil, without_metadata
 from tests.fuzz import (
     MAX_PIXELS,
@@ -157,8 +152,9 @@ def test_forged_payloads(name: str, random: Random, noise: bytes, keep_going: bo
     container = read_container(aec_seeds()[name])
     payloads = list(container.payloads)
     place = random.randrange(len(payloads))
-    old = payloads[place] or b""
-    payloads[place] = edit_bytes(random, old, noise) if random.random() < 0.7 else noise
+    old = payloads[place].data
+    forged = edit_bytes(random, old, noise) if random.random() < 0.7 else noise
+    payloads[place] = Payload(forged)
     picture_or_refusal(write_container(replace(container, payloads=tuple(payloads))), keep_going)
 
 
@@ -245,7 +241,9 @@ def ihdr(width: int, height: int, bits: int = 8, colours: int = 0) -> tuple[byte
 def with_alpha(*chunks: tuple[bytes, bytes]) -> bytes:
     """A gray file of 64x64 pixels whose alpha is a PNG of these chunks."""
     png = PNG_SIGNATURE + joined([*chunks, (b"IEND", b"")])
-    container = Container(Header(bytes.fromhex(codec().model_id), 64, 64, 30, 1), (b"",), alpha=png)
+    container = Container(
+        Header(bytes.fromhex(codec().model_id), 64, 64, 30, 1), (Payload(b""),), alpha=png
+    )
     return write_container(container)
 
 
@@ -271,7 +269,8 @@ MODEST: dict[str, Callable[[], bytes]] = {
 READ_CONTAINER = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (2**27, 2**27))
-from aecodec.format.container import info, read_container
+from aecodec.format.container import read_container
+from aecodec.format.info import info
 from aecodec.errors import AecodecError
 from pathlib import Path
 for path in sys.argv[1:]:
@@ -363,7 +362,7 @@ def test_too_little_memory_for_the_model(monkeypatch: pytest.MonkeyPatch) -> Non
             "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
         )
 
-    monkeypatch.setattr("aecodec.coding.tile.load_weights", load)
+    monkeypatch.setattr("aecodec.model.loaded.load_weights", load)
     with pytest.raises(AecodecError, match="memory"):
         Codec()
 
@@ -441,13 +440,13 @@ os.replace = killed
 }
 REAL = """
 import os, signal, sys
-from aecodec import codec
+from aecodec.coding import encoder
 from aecodec.cli.main import main
-encode_tile = codec.encode_tile
+encode_latents = encoder.encode_latents
 def killed(*arguments):
-    encode_tile(*arguments)
+    encode_latents(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
-codec.encode_tile = killed
+encoder.encode_latents = killed
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -20,8 +20,8 @@ import PIL
 from PIL import Image, features
 
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
+from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.format.quality import DEFAULT_EFFORT
 
 Steps = tuple[float, ...]
 
@@ -67,7 +67,7 @@ class Aec:
     def version(self) -> str:
         """aecodec's version, a digest of its sources, and the model's id."""
         import aecodec
-        from aecodec.model.weights import find_model
+        from aecodec.model.store import find_model
 
         model = find_model(self.model or None)
         digest = source_digest(Path(aecodec.__file__).parent, ("bench", "training"))

@@ -118,7 +118,7 @@ class Absent:
 
 def _with_models(texts: Sequence[str]) -> list[str]:
     """'aec' stands for each installed model."""
-    from aecodec.model.weights import installed_models
+    from aecodec.model.store import installed_models
 
     others = [f"aec:model={model.name}" for model in installed_models() if not model.default]
     with_models = [

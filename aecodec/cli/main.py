@@ -22,9 +22,11 @@ from aecodec.cli.jobs import InputError, Job, default_workers, plan
 from aecodec.cli.runner import run_task
 from aecodec.cli.summary import describe
 from aecodec.cli.tasks import Compress, Decompress, View
+from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.coding.target import Target
-from aecodec.format.container import DEFAULT_TILE, MAX_PIXELS, MAX_TILE, TILE_UNIT, Box, info
-from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, SCALES
+from aecodec.format.box import Box
+from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, SCALES
+from aecodec.format.info import info
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,10 +167,10 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
 @click.option(
     "--tile",
     metavar="N",
-    type=click.IntRange(TILE_UNIT, MAX_TILE),
+    type=click.IntRange(HYPER_STRIDE, MAX_TILE),
     default=DEFAULT_TILE,
     show_default=True,
-    help=f"Side of a tile in pixels, a multiple of {TILE_UNIT}.",
+    help=f"Side of a tile in pixels, a multiple of {HYPER_STRIDE}.",
 )
 @click.option(
     "--verify",
@@ -206,8 +208,8 @@ def compress(
     device: str,
 ) -> int:
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
-    if tile % TILE_UNIT:
-        raise click.UsageError(f"--tile: {tile} is not a multiple of {TILE_UNIT}")
+    if tile % HYPER_STRIDE:
+        raise click.UsageError(f"--tile: {tile} is not a multiple of {HYPER_STRIDE}")
     targets = {"size": target_size, "bpp": target_bpp, "psnr": target_psnr}
     given = {name: value for name, value in targets.items() if value is not None}
     context = click.get_current_context()
@@ -367,7 +369,7 @@ def bench(
 @_json
 def models(as_json: bool) -> None:
     """List the installed models and their files; * marks the default."""
-    from aecodec.model.weights import installed_models
+    from aecodec.model.store import installed_models
 
     with failing_for("models"):
         found = installed_models()

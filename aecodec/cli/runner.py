@@ -13,8 +13,8 @@ from aecodec.cli.jobs import Job, default_workers, keep_time, run_jobs
 from aecodec.cli.progress import progress_bar, show_advance
 from aecodec.cli.summary import Stopwatch, total
 from aecodec.cli.tasks import Compress, Decompress, Outcome
+from aecodec.coding.effort import SLOW_EFFORT
 from aecodec.files import STANDARD, make_folder
-from aecodec.format.quality import SLOW_EFFORT
 
 
 def run_task(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from aecodec.format.container import Info
+from aecodec.format.info import Info
 
 
 class Stopwatch:

@@ -11,8 +11,10 @@ from aecodec import files
 from aecodec.cli.console import failing_for, name_of
 from aecodec.cli.jobs import Job
 from aecodec.cli.summary import Stopwatch, Summary
-from aecodec.format.container import Box, Header, info, read_header
-from aecodec.format.quality import scale_for
+from aecodec.coding.effort import scale_for
+from aecodec.format.box import Box
+from aecodec.format.header import Header, read_header
+from aecodec.format.info import info
 
 if TYPE_CHECKING:
     from aecodec.cli.progress import Advance
@@ -92,7 +94,7 @@ class Compress(Task):
                 if self.target:
                     data = codec.encode_to(picture, self.target, *options)
                 else:
-                    data = codec.encode(picture, self.quality, *options, advance=self.advance)
+                    data = codec.encode(picture, self.quality, *options, on_progress=self.advance)
             checked = self.verbose or self.verify or self.effort > 0
             decoded = codec.decode_picture(data) if checked else None
             quality_db = psnr(picture.pixels, decoded.pixels) if decoded else None

@@ -19,11 +19,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from aecodec.coding.rate import gaussian_bits, rounded
-from aecodec.model.entropy_model import SCALE_COUNT, put_steps, take_step
+from aecodec.format.constants import SIXTEENTHS, TABLE_COUNT
+from aecodec.model.entropy_model import gaussian_bits, put_steps, take_batch
 from aecodec.model.fixed_point import scale_index
 from aecodec.model.model import Model
-from aecodec.model.quantize import SIXTEENTHS
+from aecodec.model.quantize import rounded_residual
 
 FIRST_DAMPING, LAST_DAMPING = 0.75, 0.25
 """Share of the way to its new aim that y goes, at the beginning and at the end of all rounds."""
@@ -79,29 +79,26 @@ def context_slope(
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
     means and scales of those that come after it.
     """
-    with torch.no_grad():
-        z_mean, z_scale = model.hyper_prior(q)
-        z_hat = z_mean + rounded(z - z_mean, z_scale.expand_as(z))
-    z_hat.requires_grad_()
     coded: list[Tensor] = []
     bits: list[Tensor] = []
     points: list[Tensor] = []
 
-    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
-        symbols = rounded(take_step(y, step) - mean, scale)
-        bits.append(gaussian_bits(symbols + (mean.detach() - mean), scale).sum())
-        points.append(points_of(model, symbols, mean, scale))
+    def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
+        symbols = rounded_residual(take_batch(y, z, batch) - mean, scale)
+        if batch:
+            bits.append(gaussian_bits(symbols + (mean.detach() - mean), scale).sum())
+            points.append(points_of(model, symbols, mean, scale))
         coded.append((mean.detach() + symbols).requires_grad_())
         return coded[-1]
 
     with torch.enable_grad():
-        y_hat = model.entropy(z_hat, q, code_step, network_dtype)
-        *slopes, z_slope = torch.autograd.grad(torch.stack(bits).sum(), [*coded[:-1], z_hat])
+        y_hat = model.walk(z.shape, q, code_batch, network_dtype)
+        z_slope, *slopes = torch.autograd.grad(torch.stack(bits).sum(), coded[:-1])
     return y_hat.detach(), put_steps(points, y), put_steps(slopes, y), z_slope
 
 
 @torch.no_grad()
 def points_of(model: Model, symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
     """How far from y_hat g_s sees latents, in steps; mean and scale as floating point has them."""
-    index = scale_index(log2_scale).round().clamp(0, SCALE_COUNT - 1)
+    index = scale_index(log2_scale).round().clamp(0, TABLE_COUNT - 1)
     return model.points(symbols, (mean * SIXTEENTHS).round(), index)

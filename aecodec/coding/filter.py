@@ -6,7 +6,7 @@ encoder solves least squares for a filter over 3x3 pixels and all colours, and s
 saves more than its bytes cost. Differences to neighbours count as they are, and once or twice more
 limited to a few levels: what is noise and what is an edge is not filtered alike.
 (Adaptive loop filter with clipping, of VVC: Karczewicz et al. 2021, IEEE TCSVT 31(10), section
-III; here after the last step, across colours, and one for a picture.) The bytes: SPEC 3.7.
+III; here after the last step, across colours, and one for a picture.)
 """
 
 from __future__ import annotations
@@ -20,132 +20,75 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.coding.planes import Pixels
-from aecodec.errors import FormatError
-from aecodec.format.container import CHUNK_BYTES, FILTER_CLIPS
-from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder, Symbols
+from aecodec.format.chunks import CHUNK_BYTES
+from aecodec.format.constants import COEFFICIENT_LIMIT, FILTER_LIMITS
+from aecodec.format.filter import (
+    COLOURS,
+    DIFFERENCES,
+    NEIGHBOURS,
+    UNITS,
+    Filter,
+    feature_kinds,
+    write_filter,
+)
+from aecodec.format.payload import EntropyCoder
 
-COLOURS = 3
-NEIGHBOURS = [(row, column) for row in (-1, 0, 1) for column in (-1, 0, 1) if row or column]
-DIFFERENCES = COLOURS * len(NEIGHBOURS)
-CLIPS = ((), (1 / 32,), (1 / 64, 1 / 16))
-"""What differences are limited to, by how many times they count so; x_hat has the range -1/2 to
-1/2, so 1/32 is eight levels."""
-EVERY_CLIP = tuple(sorted({clip for clips in CLIPS for clip in clips}))
-DIFFERENCE, LEVEL, OFFSET = 2.0**-6, 2.0**-12, 2.0**-13
-"""Units of the numbers: of differences to neighbours, limited or not, of samples, and of 1."""
-EVERY_FEATURE = DIFFERENCES * (1 + len(EVERY_CLIP)) + COLOURS + 1
-KINDS, LIMITED = 4, 1
-"""Differences, limited differences, samples, 1: each kind of number has its table."""
-OF_MEANS = 0.5
-"""What limited differences between means count: within them, many are over the limit. Chosen on
+LIMITED = 1
+"""The kind of limited differences, a place in UNITS."""
+EVERY_LIMIT = tuple(sorted({limit for limits in FILTER_LIMITS for limit in limits}))
+FEATURES = DIFFERENCES * (1 + len(EVERY_LIMIT)) + COLOURS + 1
+"""of a sample, by every limit there is"""
+LIMITED_OF_MEANS = 0.5
+"""What limited differences between means count: within means, many are over the limit. Chosen on
 validation pictures."""
-NUMBER_LIMIT = 1000
-"""SPEC 3.7; far beyond what photos need."""
-EXACT = 2.0**14
+LEVELS = 2.0**14
 """Samples are rounded to this part of their range for least squares: sums of products of whole
 numbers are exact, so that no order of sums, and no number of threads, changes a filter."""
-STRIP = 16
-"""Rows of x_hat that are looked at at a time."""
+STRIP_ROWS = 16
+"""Rows of x_hat whose features are held at a time for least squares."""
 STRIP_PIXELS = 2**15
 """About as many pixels are filtered at a time: what lies in between stays in the caches."""
-SURE = 0.85
-"""Share of what is saved where it was looked that is counted on elsewhere."""
-ENOUGH = 2**18
-"""Pixels that suffice: of larger areas, strips are left out."""
+TRUSTED_SHARE = 0.85
+"""Share of what is saved where statistics were taken that is counted on elsewhere."""
+ENOUGH_PIXELS = 2**18
+"""Pixels that suffice for statistics: of larger areas, strips are left out."""
 
 
-def kinds(clips: int) -> NDArray[np.intp]:
-    """The kind of every number of a colour, for differences limited so many times."""
-    counts = (DIFFERENCES, clips * DIFFERENCES, COLOURS, 1)
-    return np.repeat(np.arange(KINDS), counts)
+def apply_filter(filter: Filter, x_hat: Tensor, scale: int = 1) -> Tensor:
+    """x_hat [1, 3, H, W] -> filtered. Beyond its edges x_hat counts as repeated.
 
-
-def numbers_of(clips: int) -> int:
-    """How many features there are, and so numbers for each colour."""
-    return len(kinds(clips))
-
-
-def units(clips: int) -> NDArray[np.float64]:
-    """What each number of a colour is worth."""
-    return np.array((DIFFERENCE, DIFFERENCE, LEVEL, OFFSET))[kinds(clips)]
-
-
-def clips_of(numbers: Symbols) -> int:
-    """Of a filter's numbers [3, features]: how many times differences count limited."""
-    return next(clips for clips in FILTER_CLIPS if numbers_of(clips) == numbers.shape[1])
-
-
-def write_filter(coder: EntropyCoder, numbers: Symbols) -> bytes:
-    """Numbers, int32 [3, features] -> the data of a chunk FLTR (SPEC 3.7)."""
-    clips = clips_of(numbers)
-    kind = np.tile(kinds(clips), COLOURS)
-    tables = [cheapest_table(coder, numbers.flatten()[kind == number]) for number in range(KINDS)]
-    encoder = SymbolEncoder(coder)
-    encoder.put(numbers.flatten(), np.array(tables, np.uint8)[kind])
-    return bytes([clips, *tables]) + encoder.finish()
-
-
-def cheapest_table(coder: EntropyCoder, symbols: Symbols) -> int:
-    """The table that codes some symbols in the fewest bits."""
-
-    def bits(table: int) -> float:
-        encoder = SymbolEncoder(coder)
-        encoder.put(symbols, np.full(len(symbols), table, np.uint8))
-        return encoder.bits
-
-    return min(range(len(coder.models)), key=bits)
-
-
-def read_filter(coder: EntropyCoder, data: bytes) -> Symbols:
-    """Inverse of `write_filter`. Raises FormatError for a damaged payload."""
-    clips, tables = data[0], np.frombuffer(data, np.uint8, KINDS, 1)
-    try:
-        decoder = SymbolDecoder(coder, data[1 + KINDS :])
-        numbers = decoder.get(np.tile(tables[kinds(clips)], COLOURS))
-        decoder.finish()
-    except FormatError as error:
-        raise FormatError(f"the filter's {error}") from error
-    if np.abs(numbers).max() > NUMBER_LIMIT:
-        raise FormatError(f"a number of the filter is beyond {NUMBER_LIMIT}")
-    return numbers.reshape(COLOURS, -1)
-
-
-def apply_filter(symbols: Symbols, x_hat: Tensor, scale: int = 1) -> Tensor:
-    """x_hat [1, 3, H, W] -> filtered, by numbers [3, features].
-
-    Beyond its edges x_hat counts as repeated. With a scale, x_hat has the means of scale x scale
-    samples; what lies less than a mean beside another is read between them, and limited
-    differences count less.
+    With a scale, x_hat has the means of scale x scale samples; what lies less than a mean beside
+    another is read between them, and limited differences count less (SPEC 5.7).
     """
-    clips = clips_of(symbols)
-    worth = np.where((kinds(clips) == LIMITED) & (scale > 1), OF_MEANS, 1.0) * units(clips)
-    weights = torch.from_numpy(symbols * worth).float().to(x_hat.device)
+    kinds = feature_kinds(filter.limits)
+    worth = np.where((kinds == LIMITED) & (scale > 1), LIMITED_OF_MEANS, 1.0) * UNITS[kinds]
+    weights = torch.from_numpy(filter.coefficients * worth).float().to(x_hat.device)
     padded = F.pad(x_hat, (1, 1, 1, 1), mode="replicate")
     filtered, rows = torch.empty_like(x_hat), max(1, STRIP_PIXELS // x_hat.shape[3])
     for top in range(0, x_hat.shape[2], rows):
         part = x_hat[0, :, top : top + rows]
-        seen = features(padded[0, :, top : top + rows + 2], CLIPS[clips], scale)
+        seen = features(padded[0, :, top : top + rows + 2], filter.limits, scale)
         change = torch.addmm(weights[:, -1:], weights[:, :-1], seen.flatten(1))
         torch.add(part, change.view_as(part), out=filtered[0, :, top : top + rows])
     return filtered
 
 
-def features(padded: Tensor, clips: tuple[float, ...], scale: int = 1) -> Tensor:
+def features(padded: Tensor, limits: tuple[float, ...], scale: int = 1) -> Tensor:
     """x_hat [3, H, W] with a row or column more on each side -> all features but 1, [n, H, W]."""
     centre = padded[:, 1:-1, 1:-1]
-    seen = padded.new_empty(DIFFERENCES * (1 + len(clips)) + COLOURS, *centre.shape[1:])
+    seen = padded.new_empty(DIFFERENCES * (1 + len(limits)) + COLOURS, *centre.shape[1:])
     difference, *limited = seen[:-COLOURS].split(DIFFERENCES)
     by_colour = difference.unflatten(0, (COLOURS, -1))
     for n, (row, column) in enumerate(NEIGHBOURS):
-        torch.sub(beside(padded, row, column, scale), centre, out=by_colour[:, n])
-    for clip, part in zip(clips, limited, strict=True):
-        torch.clamp(difference, -clip, clip, out=part)
+        torch.sub(shifted(padded, row, column, scale), centre, out=by_colour[:, n])
+    for limit, part in zip(limits, limited, strict=True):
+        torch.clamp(difference, -limit, limit, out=part)
     seen[-COLOURS:] = centre
     return seen
 
 
-def beside(padded: Tensor, row: int, column: int, scale: int) -> Tensor:
-    """What lies so many samples beside every one [3, H, W]; of means, read between them."""
+def shifted(padded: Tensor, row: int, column: int, scale: int) -> Tensor:
+    """What lies so many samples beside every one, [3, H, W]; of means, read between them."""
     height, width = padded.shape[1] - 2, padded.shape[2] - 2
     if scale == 1:
         return padded[:, 1 + row : 1 + row + height, 1 + column : 1 + column + width]
@@ -163,66 +106,67 @@ def parabola(place: float) -> Tensor:
 
 @dataclass
 class FilterFit:
-    """Normal equations of all features there are, of what has been added so far."""
+    """Least squares for a filter: normal equations of every feature, of what has been added."""
 
-    products: NDArray[np.float64] = field(default_factory=lambda: np.zeros((EVERY_FEATURE,) * 2))
-    wanted: NDArray[np.float64] = field(default_factory=lambda: np.zeros((COLOURS, EVERY_FEATURE)))
+    products: NDArray[np.float64] = field(default_factory=lambda: np.zeros((FEATURES,) * 2))
+    wanted: NDArray[np.float64] = field(default_factory=lambda: np.zeros((COLOURS, FEATURES)))
 
     def add(self, x_hat: Tensor, pixels: Pixels) -> None:
-        """x_hat [1, 3, H', W'] of uint8 [H, W, 3], H' and W' at least H and W."""
+        """x_hat [1, 3, H, W] of uint8 [H, W, 3]."""
         height, width = pixels.shape[:2]
-        x_hat = (x_hat[0, :, :height, :width].cpu().double() * EXACT).round()
+        x_hat = (x_hat[0].cpu().double() * LEVELS).round()
         padded = F.pad(x_hat[None], (1, 1, 1, 1), mode="replicate")[0].float()
         rows = strips(height, width)
-        share = sum(min(STRIP, height - top) for top in rows) / height
-        clips = tuple(clip * EXACT for clip in EVERY_CLIP)
+        share = sum(min(STRIP_ROWS, height - top) for top in rows) / height
+        limits = tuple(limit * LEVELS for limit in EVERY_LIMIT)
         for top in rows:
-            bottom = min(height, top + STRIP)
-            seen = features(padded[:, top : bottom + 2], clips).flatten(1).double()
+            bottom = min(height, top + STRIP_ROWS)
+            seen = features(padded[:, top : bottom + 2], limits).flatten(1).double()
             seen = torch.cat([seen, torch.ones_like(seen[:1])])
             x = torch.from_numpy(pixels[top:bottom].astype(np.float64)).permute(2, 0, 1) / 255 - 0.5
-            error = ((x * EXACT).round() - x_hat[:, top:bottom]).flatten(1)
+            error = ((x * LEVELS).round() - x_hat[:, top:bottom]).flatten(1)
             self.products += (seen @ seen.T).numpy() / share
             self.wanted += (error @ seen.T).numpy() / share
 
     def best(self, coder: EntropyCoder, weight: float) -> bytes | None:
-        """The filter that saves the most, or None; weight: bits that a unit of SE is worth.
+        """The chunk of the filter that saves the most, or None where none pays.
 
-        SE is the sum over the samples of all colours.
+        weight: bits that a unit of SE is worth, SE the sum over the samples of all colours.
         """
         best, gain = None, 0.0
-        for clips in FILTER_CLIPS:
-            numbers, saved = self.solve(clips)
-            data = write_filter(coder, numbers)
-            left = SURE * weight * saved - 8 * (CHUNK_BYTES + len(data))
+        for limits in FILTER_LIMITS:
+            filter, saved = self.solve(limits)
+            data = write_filter(coder, filter)
+            left = TRUSTED_SHARE * weight * saved - 8 * (CHUNK_BYTES + len(data))
             if left > gain:
                 best, gain = data, left
         return best
 
-    def solve(self, clips: int) -> tuple[Symbols, float]:
-        """-> numbers [3, features], and the SE that they save."""
-        places = within(clips)
+    def solve(self, limits: tuple[float, ...]) -> tuple[Filter, float]:
+        """-> the filter of these limits, and the SE that it saves."""
+        places = feature_places(limits)
         products, wanted = self.products[np.ix_(places, places)], self.wanted[:, places]
-        scale = units(clips)
-        scale[:-1] /= EXACT
-        products = products * scale * scale[:, None]
-        wanted = wanted * scale / EXACT
-        numbers = rounded_solution(products, wanted)
-        saved = 2 * (numbers * wanted).sum() - ((numbers @ products) * numbers).sum()
-        return numbers.astype(np.int32), float(saved)
+        units = UNITS[feature_kinds(limits)]
+        units[:-1] /= LEVELS
+        products = products * units * units[:, None]
+        wanted = wanted * units / LEVELS
+        solution = rounded_solution(products, wanted)
+        saved = 2 * (solution * wanted).sum() - ((solution @ products) * solution).sum()
+        return Filter(solution.astype(np.int32)), float(saved)
 
 
 def strips(height: int, width: int) -> range:
-    """First rows of strips, from all of the height, that hold about ENOUGH pixels."""
-    step = -(-height * width // ENOUGH)
-    return range(max(0, min(STRIP * (step // 2), height - STRIP)), height, STRIP * step)
+    """First rows of strips, from all of the height, that hold about ENOUGH_PIXELS."""
+    step = -(-height * width // ENOUGH_PIXELS)
+    first = max(0, min(STRIP_ROWS * (step // 2), height - STRIP_ROWS))
+    return range(first, height, STRIP_ROWS * step)
 
 
-def within(clips: int) -> list[int]:
-    """Places, among all features, of those of differences limited so many times."""
-    starts = [0, *(DIFFERENCES * (1 + EVERY_CLIP.index(clip)) for clip in CLIPS[clips])]
+def feature_places(limits: tuple[float, ...]) -> list[int]:
+    """Places, among features by every limit, of those by these limits."""
+    starts = [0, *(DIFFERENCES * (1 + EVERY_LIMIT.index(limit)) for limit in limits)]
     places = [start + n for start in starts for n in range(DIFFERENCES)]
-    return [*places, *range(EVERY_FEATURE - COLOURS - 1, EVERY_FEATURE)]
+    return [*places, *range(FEATURES - COLOURS - 1, FEATURES)]
 
 
 def rounded_solution(
@@ -237,8 +181,8 @@ def rounded_solution(
     steady = np.eye(len(products)) * (1e-9 * products.diagonal().mean() + 1e-12)
     factor = np.linalg.cholesky(products + steady)
     left = np.linalg.solve(factor, wanted.T)
-    numbers = np.zeros_like(left)
+    solution = np.zeros_like(left)
     for n in reversed(range(len(factor))):
-        best = (left[n] - factor[n + 1 :, n] @ numbers[n + 1 :]) / factor[n, n]
-        numbers[n] = np.clip(np.rint(best), -NUMBER_LIMIT, NUMBER_LIMIT)
-    return numbers[::-1].T
+        best = (left[n] - factor[n + 1 :, n] @ solution[n + 1 :]) / factor[n, n]
+        solution[n] = np.clip(np.rint(best), -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
+    return solution[::-1].T

@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aecodec.format.box import padded_size
 from aecodec.image.modes import Pixels as Pixels
-from aecodec.model.config import HYPER_STRIDE
-
-
-def padded_size(width: int, height: int) -> tuple[int, int]:
-    """-> width and height rounded up to multiples of 64 pixels."""
-    return -(-width // HYPER_STRIDE) * HYPER_STRIDE, -(-height // HYPER_STRIDE) * HYPER_STRIDE
 
 
 def to_planes(pixels: Pixels) -> Tensor:
@@ -28,12 +23,11 @@ def to_planes(pixels: Pixels) -> Tensor:
     return F.pad(x, (0, padded_width - width, 0, padded_height - height), mode="replicate")
 
 
-def from_planes(x_hat: Tensor, width: int, height: int, gray: bool = False) -> Pixels:
-    """Float [1, 3, H', W'] -> uint8 [H, W, 3]: clamped, rounded to 8 bits, padding cut off.
+def from_planes(x_hat: Tensor, gray: bool = False) -> Pixels:
+    """Float [1, 3, H, W] -> uint8 [H, W, 3]: clamped, rounded to 8 bits.
 
     Gray, uint8 [H, W], is the mean of the three planes.
     """
-    planes = x_hat[0, :, :height, :width]
-    planes = planes.mean(0) if gray else planes.permute(1, 2, 0)
+    planes = x_hat[0].mean(0) if gray else x_hat[0].permute(1, 2, 0)
     levels = ((planes + 0.5) * 255).round().clamp(0, 255)
     return levels.to(torch.uint8).contiguous().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Finding the settings that hit a size or a PSNR: a search over q, then over how rounding leans.
+"""Finding the settings that hit a size or a PSNR: a search over q, then over the rounding bias.
 
 q is coarse: one step is about 6 % of bytes. Between two q, rounding leans further towards smaller
 symbols (`quantize.rate_aware_round`), which the decoder need not know.
@@ -6,13 +6,16 @@ symbols (`quantize.rate_aware_round`), which the decoder need not know.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from aecodec.errors import AecodecError
-from aecodec.format.quality import MAX_Q
+from aecodec.format.constants import MAX_Q, Q_COUNT
 
-LEANS = tuple(1 + step / 16 for step in range(25))
+BIASES = tuple(1 + step / 16 for step in range(25))
 """Multiples of quantize.RATE_WEIGHT: the last one takes away about as much as a step of q."""
 
 
@@ -39,57 +42,50 @@ class Target:
         return self.size if self.size is not None else (self.bpp or 0.0) * pixels / 8
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """A file and the settings it was made with."""
-
-    data: bytes
-    psnr: float  # dB
+Encode = Callable[[int, float, bool], bytes]
+"""(q, rounding bias, refined or by effort 0) -> a file."""
 
 
-Encode = Callable[[int, float, bool], Attempt]
-"""(q, lean, in earnest or by effort 0) -> what comes of it."""
+def search(encode: Encode, measure: Callable[[bytes], float], target: Target, pixels: int) -> bytes:
+    """The file nearest to the target, of a picture of so many pixels.
 
-
-def search(encode: Encode, target: Target, pixels: int) -> bytes:
-    """The file nearest to the target. Raises AecodecError where it is out of reach."""
+    The q is looked for by effort 0, and then refined near it. measure: a file -> PSNR in dB, where
+    that is the target. Raises AecodecError where the target is out of reach.
+    """
     limit = target.bytes(pixels)
 
-    def above(attempt: Attempt) -> bool:
-        return attempt.psnr >= target.psnr if target.psnr else len(attempt.data) > limit
+    @cache
+    def attempt(q: int, bias: float, refined: bool) -> tuple[bytes, float]:
+        data = encode(q, bias, refined)
+        return data, measure(data) if target.psnr else math.nan
 
-    q = first(MAX_Q, lambda q: above(encode(q, 1.0, False)))
-    while q > 0 and above(encode(q - 1, 1.0, True)):
+    def above(q: int, bias: float = 1.0, refined: bool = True) -> bool:
+        data, psnr = attempt(q, bias, refined)
+        return psnr >= target.psnr if target.psnr else len(data) > limit
+
+    def file(q: int, bias: float = 1.0) -> bytes:
+        return attempt(q, bias, True)[0]
+
+    q = bisect_left(range(Q_COUNT), True, key=lambda q: above(q, refined=False))
+    while q > 0 and above(q - 1):
         q -= 1
-    while q <= MAX_Q and not above(encode(q, 1.0, True)):
+    while q <= MAX_Q and not above(q):
         q += 1
     if q > MAX_Q and target.psnr:
-        best = encode(MAX_Q, 1.0, True).psnr
+        best = attempt(MAX_Q, 1.0, True)[1]
         raise AecodecError(
             f"{target.psnr:g} dB is out of reach: this picture has {best:.2f} at most"
         )
     if q > MAX_Q:
-        return encode(MAX_Q, 1.0, True).data
-    below = 1 + first(len(LEANS) - 2, lambda n: not above(encode(q, LEANS[n + 1], True)))
+        return file(MAX_Q)
+    below = 1 + bisect_left(BIASES[1:], True, key=lambda bias: not above(q, bias))
     if target.psnr:
-        return encode(q, LEANS[below - 1], True).data
-    if below < len(LEANS):
-        return encode(q, LEANS[below], True).data
+        return file(q, BIASES[below - 1])
+    if below < len(BIASES):
+        return file(q, BIASES[below])
     if q == 0:
-        least = len(encode(0, LEANS[-1], True).data)
+        least = len(file(0, BIASES[-1]))
         raise AecodecError(
             f"{limit:.0f} bytes are out of reach: this picture takes {least} at least"
         )
-    return encode(q - 1, 1.0, True).data
-
-
-def first(last: int, true: Callable[[int], bool]) -> int:
-    """The first of 0..last from where on `true` holds, by bisection; last + 1 if nowhere."""
-    low, high = 0, last + 1
-    while low < high:
-        middle = (low + high) // 2
-        if true(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return file(q - 1)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.errors import FormatError
+from aecodec.format.constants import SYMBOL_LIMIT
 from aecodec.format.tables import PRECISION_BITS, Tables
-from aecodec.model.quantize import SYMBOL_LIMIT
 
 Symbols = NDArray[np.int32]
 Indexes = NDArray[np.uint8]
@@ -97,7 +97,7 @@ class SymbolDecoder:
         if len(payload) % 4:
             raise FormatError("payload: length is not a multiple of 4 bytes")
         words = np.frombuffer(payload, dtype="<u4").astype(np.uint32)
-        self.coder = coder
+        self.coder, self.escapes = coder, 0
         with _coder_errors():
             self.ans = constriction.stream.stack.AnsCoder(words[::-1].copy())
 
@@ -113,6 +113,7 @@ class SymbolDecoder:
                 symbols[places] = entries - reach
                 escaped.append((places[entries == 2 * reach + 1], reach))
             values = self._escapes(sum(len(places) for places, _ in escaped))
+        self.escapes += len(values)
         start = 0
         for places, reach in escaped:
             part = values[start : start + len(places)]

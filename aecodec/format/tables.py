@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.errors import ModelError
-from aecodec.model.quantize import SYMBOL_LIMIT
+from aecodec.format.constants import SYMBOL_LIMIT
+
+Symbols = NDArray[np.int32]
+Indexes = NDArray[np.uint8]
+"""Which table codes each symbol."""
 
 PRECISION_BITS = 24
 TOTAL = 2**PRECISION_BITS

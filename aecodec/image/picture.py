@@ -20,7 +20,8 @@ from PIL import Image, UnidentifiedImageError
 
 from aecodec import files
 from aecodec.errors import AecodecError, ImageError
-from aecodec.format.container import MAX_PIXELS, size_trouble
+from aecodec.format.constants import MAX_PIXELS
+from aecodec.format.header import size_error
 from aecodec.image.metadata import (
     EXIF_PREFIX,
     Metadata,
@@ -163,7 +164,7 @@ def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:
 
     That Pillow cut 16 bit to 8 shows only before it has loaded the pixels. Raises ImageError.
     """
-    if trouble := size_trouble(*image.size, max_pixels):
+    if trouble := size_error(*image.size, max_pixels):
         raise ImageError(trouble)
     with _pillow("read this picture"):
         bits, mode = bits_of(image), mode_of(image)

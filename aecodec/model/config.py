@@ -7,12 +7,6 @@ from typing import Any
 
 from aecodec.errors import ModelError
 
-Q_COUNT = 64
-"""Rates of one model: q in 0..63."""
-LATENT_STRIDE = 16
-"""Image pixels per latent position, each way."""
-HYPER_STRIDE = 64
-"""Image pixels per hyper-latent position, each way: images are padded to a multiple of it."""
 STEPS = 4
 """Context steps of the quadtree: each codes a quarter of all latents, at every position."""
 

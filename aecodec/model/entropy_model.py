@@ -15,13 +15,15 @@ Sources: hyperprior, Balle et al. 2018 (ICLR), section 3; mean and scale, Minnen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aecodec.model.config import Q_COUNT, STEPS, ModelConfig
+from aecodec.format.constants import Q_COUNT, TABLE_COUNT
+from aecodec.model.config import STEPS, ModelConfig
 from aecodec.model.layers import (
     DepthwiseBlock,
     PerQ,
@@ -31,7 +33,6 @@ from aecodec.model.layers import (
     space_to_depth,
 )
 
-SCALE_COUNT = 64
 SCALE_MIN = 0.11
 SCALES_PER_OCTAVE = 6
 """Table k is a Gaussian of standard deviation 0.11 * 2^(k/6) steps: 0.11 to 159."""
@@ -39,8 +40,10 @@ QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
 """QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
 channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
 
-CodeStep = Callable[[int, Tensor, Tensor], Tensor]
-"""(step, mean, scale) -> y_hat, all of the step's latents alone: [B, M, H/32, W/32]."""
+CodeBatch = Callable[[int, Tensor, Tensor], Tensor]
+"""(batch, mean, scale) -> its latents, dequantized, of that shape. Batch 0 is the hyper-latent,
+[B, N, H/64, W/64], batches 1 to 4 are the steps of the latent, [B, M, H/32, W/32] each."""
+PROBABILITY_FLOOR = 1e-9
 
 
 class HyperInput(nn.Module):
@@ -89,7 +92,7 @@ class ScaleOutput(nn.Module):
 
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         above = F.leaky_relu(h + self.base(q) - self.FLOOR, 0.01)
-        return above.clamp(max=(SCALE_COUNT - 1) / SCALES_PER_OCTAVE) + self.FLOOR
+        return above.clamp(max=(TABLE_COUNT - 1) / SCALES_PER_OCTAVE) + self.FLOOR
 
 
 class Bias(nn.Module):
@@ -195,10 +198,10 @@ class EntropyNetwork(nn.Module):
         self,
         z_hat: Tensor,
         q: Tensor,
-        code_step: CodeStep,
+        code_batch: CodeBatch,
         network_dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Walk the four steps; `code_step` codes, decodes or (in training) simulates each.
+        """Walk the four steps, batches 1 to 4: see `Model.walk`.
 
         z_hat as this path's units have it, q int64 [B] -> y_hat [B, M, H/16, W/16].
         With `network_dtype`, all but inputs and outputs runs under autocast to it.
@@ -211,7 +214,7 @@ class EntropyNetwork(nn.Module):
             with torch.autocast(device, network_dtype, enabled=fast):
                 features = self.features(step, y_hat, fused, q)
             mean, scale = self.predict(step, features.to(z_hat.dtype), q)
-            y_hat = put_step(code_step(step, mean, scale), step, y_hat)
+            y_hat = put_step(code_batch(1 + step, mean, scale), step, y_hat)
         return y_hat
 
 
@@ -246,6 +249,15 @@ class HyperPrior(nn.Module):
         return self.mean(q), self.scale(q).clamp(min=ScaleOutput.FLOOR)
 
 
+def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
+    """Bits of a residual in steps under a Gaussian integrated over one step, elementwise."""
+    inverse = math.sqrt(0.5) * torch.exp2(-log2_scale)
+    distance = residual.abs()
+    upper = torch.erfc((distance - 0.5) * inverse)
+    lower = torch.erfc((distance + 0.5) * inverse)
+    return -torch.log2((0.5 * (upper - lower)).clamp(min=PROBABILITY_FLOOR))
+
+
 def tile_cell(cell: Tensor, like: Tensor) -> Tensor:
     """Repeat [C, 2, 2] over the positions of `like` [B, C', H, W] -> [1, C, H, W]."""
     h, w = like.shape[2:]
@@ -265,6 +277,11 @@ def take_step(y: Tensor, step: int) -> Tensor:
     """[B, M, H, W] -> the latents that `step` codes, [B, M, H/2, W/2]; H and W are even."""
     places = step_places(step, y.shape[1])
     return torch.cat([y[:, channels, rows, columns] for channels, rows, columns in places], dim=1)
+
+
+def take_batch(y: Tensor, z: Tensor, batch: int) -> Tensor:
+    """The latents of a batch: z, or of y those that a step codes."""
+    return take_step(y, batch - 1) if batch else z
 
 
 def put_steps(parts: Sequence[Tensor], like: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ So any order of summation, number of threads, BLAS or device gives the same bits
 Activations are in units of 2^-12 and clamped to +-64; weights are 16-bit integers with one shift
 a layer; rescaling is a floor of a division by a power of two.
 
-`to_fixed` replaces the layers of a model's entropy side, `float_twin` goes back.
+`to_fixed` replaces the layers of a model's entropy side, each by its twin's `from_float`;
+`float_twin` goes back by `to_float`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import ModelError
+from aecodec.format.constants import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT, TABLE_COUNT
 from aecodec.model.entropy_model import (
-    SCALE_COUNT,
     SCALES_PER_OCTAVE,
     Bias,
     EntropyNetwork,
@@ -34,9 +34,8 @@ from aecodec.model.entropy_model import (
     mean_scale_rows,
     tile_cell,
 )
-from aecodec.model.layers import Activation, Depthwise, PerQ, Pointwise, pointwise
+from aecodec.model.layers import Activation, Depthwise, Pointwise, pointwise
 from aecodec.model.model import Model
-from aecodec.model.quantize import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT
 
 FRACTION_BITS = 12
 ONE = 2.0**FRACTION_BITS
@@ -78,7 +77,22 @@ def quantize_weight(weight: Tensor) -> tuple[Tensor, int]:
     return (weight.double() * 2.0**shift).round().to(torch.int16), shift
 
 
-class FixedAffine(nn.Module):
+class Fixed(nn.Module):
+    """An integer layer: by `from_float` from its floating-point twin, by `to_float` back into it.
+
+    These two are for layers without numbers of their own.
+    """
+
+    @classmethod
+    def from_float(cls, layer: Any) -> Fixed:
+        """-> the integer twin of a layer."""
+        return cls()
+
+    def to_float(self, layer: Any) -> None:
+        """Give a floating-point layer the values of this one."""
+
+
+class FixedAffine(Fixed):
     """What FixedPointwise and FixedDepthwise share: integer weight, bias and shift."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
@@ -92,6 +106,15 @@ class FixedAffine(nn.Module):
         self.bias: Tensor
         self.shift: Tensor
         self.prepare()
+
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedAffine:
+        return cls(layer.weight, layer.bias)
+
+    def to_float(self, layer: Any) -> None:
+        weight = self.weight.double() * 2.0**-self.bits
+        layer.weight.copy_(weight.float().view_as(layer.weight))
+        layer.bias.copy_((self.bias.double() * 2.0 ** -(FRACTION_BITS + self.bits)).float())
 
     def prepare(self) -> None:
         """Check the bound and make the float64 working copies; after every load.
@@ -112,12 +135,6 @@ class FixedAffine(nn.Module):
     def rescaled(self, sums: Tensor) -> Tensor:
         """Sums, divided, as the layer's output, in place."""
         return sums.floor_().clamp_(-LIMIT, LIMIT)
-
-    def floats(self) -> tuple[Tensor, Tensor]:
-        """-> weight and bias in floating point."""
-        weight = self.weight.double() * 2.0**-self.bits
-        bias = self.bias.double() * 2.0 ** -(FRACTION_BITS + self.bits)
-        return weight.float(), bias.float()
 
 
 class FixedPointwise(FixedAffine):
@@ -148,7 +165,7 @@ class FixedDepthwise(FixedAffine):
         return self.rescaled(total).permute(0, 3, 1, 2)
 
 
-class FixedActivation(nn.Module):
+class FixedActivation(Fixed):
     """Hardswish: |x| * 6 * 10923 stays below 2^22 * 2^14.6 * 2^13.5."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,7 +173,7 @@ class FixedActivation(nn.Module):
         return gate.mul_(SIXTH * 2.0 ** -(FRACTION_BITS + SIXTH_BITS)).floor_()
 
 
-class FixedTable(nn.Module):
+class FixedTable(Fixed):
     """An integer table with one row for every q, int32 [64, C]."""
 
     def __init__(self, rows: Tensor) -> None:
@@ -172,22 +189,40 @@ class FixedTable(nn.Module):
 
 
 class FixedBias(FixedTable):
+    """Bias: adds a row for q."""
+
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedBias:
+        return cls(layer.rows.table() * ONE)
+
+    def to_float(self, layer: Any) -> None:
+        layer.rows.fit(self.rows.float() / ONE)
+
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         return h + self.row(q).clamp(-LIMIT, LIMIT)
 
 
-class FixedPhaseBias(nn.Module):
+class FixedPhaseBias(Fixed):
+    """PhaseBias: adds a vector for each position of a 2x2 cell."""
+
     def __init__(self, cell: Tensor) -> None:
         super().__init__()
         integers = (cell.detach().double() * ONE).round().clamp(-LIMIT, LIMIT)
         self.register_buffer("cell", integers.to(torch.int32))
         self.cell: Tensor
 
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedPhaseBias:
+        return cls(layer.cell)
+
+    def to_float(self, layer: Any) -> None:
+        layer.cell.copy_(self.cell.float() / ONE)
+
     def forward(self, h: Tensor) -> Tensor:
         return h + tile_cell(self.cell.double().clamp(-LIMIT, LIMIT), h)
 
 
-class FixedHyperInput(nn.Module):
+class FixedHyperInput(Fixed):
     """z_hat in 1/16 steps -> 2^-12."""
 
     def forward(self, z_hat: Tensor) -> Tensor:
@@ -197,12 +232,26 @@ class FixedHyperInput(nn.Module):
 class FixedWhiten(FixedTable):
     """y_hat in 1/16 steps -> 2^-12, order 1. |y_hat| <= LATENT_LIMIT, rows < 2^31."""
 
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedWhiten:
+        return cls(layer.table.double() * WHITEN_UNIT)
+
+    def to_float(self, layer: Any) -> None:
+        layer.table.copy_(self.rows.double() / WHITEN_UNIT)
+
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
         return rescale(y_hat * self.row(q), WHITEN_BITS).clamp_(-LIMIT, LIMIT)
 
 
 class FixedMeanOutput(FixedTable):
     """Network output -> mean in 1/16 steps. |h| <= 2^18 and rows < 2^31."""
+
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedMeanOutput:
+        return cls(layer.table.double() * MEAN_UNIT)
+
+    def to_float(self, layer: Any) -> None:
+        layer.table.copy_(self.rows.double() / MEAN_UNIT)
 
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         mean = rescale(h * self.row(q) + 2.0 ** (MEAN_BITS - 1), MEAN_BITS)
@@ -212,23 +261,38 @@ class FixedMeanOutput(FixedTable):
 class FixedScaleOutput(FixedTable):
     """Network output (octaves) -> table index 0..63."""
 
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedScaleOutput:
+        return cls((scale_index(layer.base.table().double()) + 0.5) * ONE)
+
+    def to_float(self, layer: Any) -> None:
+        layer.base.fit(log2_scale(self.rows.double() / ONE - 0.5).float())
+
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         index = rescale(h * SCALES_PER_OCTAVE + self.row(q), FRACTION_BITS)
-        return index.clamp_(0, SCALE_COUNT - 1)
+        return index.clamp_(0, TABLE_COUNT - 1)
 
 
-class FixedHyperPrior(nn.Module):
+class FixedHyperPrior(Fixed):
     """p(z | q): means in 1/16 steps and table indexes, [64, N] each."""
 
     def __init__(self, mean: Tensor, index: Tensor) -> None:
         super().__init__()
         self.mean = FixedTable(mean * SIXTEENTHS)
-        self.index = FixedTable(index.clamp(0, SCALE_COUNT - 1))
+        self.index = FixedTable(index.clamp(0, TABLE_COUNT - 1))
+
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedHyperPrior:
+        return cls(layer.mean.table().double(), scale_index(layer.scale.table().double()))
+
+    def to_float(self, layer: Any) -> None:
+        layer.mean.fit(self.mean.rows.float() / SIXTEENTHS)
+        layer.scale.fit(log2_scale(self.index.rows.float()))
 
     def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """-> mean in 1/16 steps, table index 0..63, float64 [1, N, 1, 1]."""
         mean = self.mean.row(q).clamp(-MEAN_LIMIT, MEAN_LIMIT)
-        return mean, self.index.row(q).clamp(0, SCALE_COUNT - 1)
+        return mean, self.index.row(q).clamp(0, TABLE_COUNT - 1)
 
 
 def scale_index(log2_scale: Tensor) -> Tensor:
@@ -241,26 +305,20 @@ def log2_scale(index: Tensor) -> Tensor:
     return index / SCALES_PER_OCTAVE + ScaleOutput.FLOOR
 
 
-def fixed_scale_rows(base: PerQ) -> Tensor:
-    return (scale_index(base.table().double()) + 0.5) * ONE
-
-
-TO_FIXED: dict[type[nn.Module], Callable[..., nn.Module]] = {
-    Pointwise: lambda m: FixedPointwise(m.weight, m.bias),
-    MeanScaleHead: lambda m: FixedMeanScaleHead(m.weight, m.bias),
-    Depthwise: lambda m: FixedDepthwise(m.weight, m.bias),
-    Activation: lambda m: FixedActivation(),
-    Bias: lambda m: FixedBias(m.rows.table() * ONE),
-    PhaseBias: lambda m: FixedPhaseBias(m.cell),
-    HyperInput: lambda m: FixedHyperInput(),
-    Whiten: lambda m: FixedWhiten(m.table.double() * WHITEN_UNIT),
-    MeanOutput: lambda m: FixedMeanOutput(m.table.double() * MEAN_UNIT),
-    ScaleOutput: lambda m: FixedScaleOutput(fixed_scale_rows(m.base)),
-    HyperPrior: lambda m: FixedHyperPrior(
-        m.mean.table().double(), scale_index(m.scale.table().double())
-    ),
+TWINS: dict[type[nn.Module], type[Fixed]] = {
+    Pointwise: FixedPointwise,
+    MeanScaleHead: FixedMeanScaleHead,
+    Depthwise: FixedDepthwise,
+    Activation: FixedActivation,
+    Bias: FixedBias,
+    PhaseBias: FixedPhaseBias,
+    HyperInput: FixedHyperInput,
+    Whiten: FixedWhiten,
+    MeanOutput: FixedMeanOutput,
+    ScaleOutput: FixedScaleOutput,
+    HyperPrior: FixedHyperPrior,
 }
-"""How each layer of the entropy side becomes integer."""
+"""What each layer of the entropy side becomes."""
 
 
 def to_fixed(model: Model) -> Model:
@@ -272,8 +330,8 @@ def to_fixed(model: Model) -> Model:
 
 def _replaced(module: Any) -> Any:
     """The integer twin of a layer, or the module with all its layers replaced."""
-    if type(module) in TO_FIXED:
-        return TO_FIXED[type(module)](module)
+    if type(module) in TWINS:
+        return TWINS[type(module)].from_float(module)
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
     return module
@@ -306,37 +364,13 @@ def float_twin(fixed: Model) -> Model:
     entropy_side = ("entropy.", "hyper_prior.")
     shared = {k: v for k, v in fixed.state_dict().items() if not k.startswith(entropy_side)}
     model.load_state_dict(shared, strict=False)
-    _copy_to_float(fixed, model)
-    return model
-
-
-def _copy_to_float(fixed: Model, model: Model) -> None:
-    """Set the entropy side of the floating-point `model` to the values of `fixed`."""
-    prior: FixedHyperPrior = fixed.hyper_prior  # type: ignore[assignment]
-    model.hyper_prior.mean.fit(prior.mean.rows.float() / SIXTEENTHS)
-    model.hyper_prior.scale.fit(log2_scale(prior.index.rows.float()))
-    targets = dict(model.entropy.named_modules())
     with torch.no_grad():
+        fixed.hyper_prior.to_float(model.hyper_prior)  # type: ignore[operator]
+        targets = dict(model.entropy.named_modules())
         for name, source in fixed.entropy.named_modules():
-            _copy_layer(source, targets.get(name))
-
-
-def _copy_layer(source: nn.Module, target: Any) -> None:
-    """One layer's inverse of TO_FIXED; modules that hold no numbers of their own pass."""
-    if isinstance(source, FixedAffine):
-        weight, bias = source.floats()
-        target.weight.copy_(weight.view_as(target.weight))
-        target.bias.copy_(bias)
-    elif isinstance(source, FixedBias):
-        target.rows.fit(source.rows.float() / ONE)
-    elif isinstance(source, FixedPhaseBias):
-        target.cell.copy_(source.cell.float() / ONE)
-    elif isinstance(source, FixedScaleOutput):
-        target.base.fit(log2_scale(source.rows.double() / ONE - 0.5).float())
-    elif isinstance(source, FixedWhiten):
-        target.table.copy_(source.rows.double() / WHITEN_UNIT)
-    elif isinstance(source, FixedMeanOutput):
-        target.table.copy_(source.rows.double() / MEAN_UNIT)
+            if isinstance(source, Fixed):
+                source.to_float(targets[name])
+    return model
 
 
 assert INPUT_LIMIT * 6 * ONE * SIXTH < EXACT

@@ -1,17 +1,25 @@
-"""The learned model: transforms and entropy model, and the class that holds both.
-
-Read in this order: config, layers, transforms, entropy_model, points, fixed_point.
-"""
+"""The class that holds all learned parts, the transforms and the entropy model."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from aecodec.model.config import Q_COUNT, ModelConfig
-from aecodec.model.entropy_model import EntropyNetwork, HyperAnalysis, HyperPrior, Whiten
+from aecodec.format.constants import Q_COUNT, SIXTEENTHS
+from aecodec.model.config import ModelConfig
+from aecodec.model.entropy_model import (
+    CodeBatch,
+    EntropyNetwork,
+    HyperAnalysis,
+    HyperPrior,
+    Whiten,
+    put_steps,
+)
 from aecodec.model.layers import PerQ
 from aecodec.model.points import Points
+from aecodec.model.quantize import dequantize
 from aecodec.model.transforms import (
     BRANCH_SCALE,
     SMALL_SCALES,
@@ -20,6 +28,9 @@ from aecodec.model.transforms import (
     SmallSynthesis,
     Synthesis,
 )
+
+SymbolsOf = Callable[[int, Tensor, Tensor], Tensor]
+"""(batch, mean in 1/16 steps, table index) -> symbols, float64 integers, all of one shape."""
 
 
 class Model(nn.Module):
@@ -82,3 +93,36 @@ class Model(nn.Module):
             branch = network(whitened, q, scale)
         linear = self.skip.inverse(y_hat * self.log_step(q).exp(), scale)
         return linear + BRANCH_SCALE * branch.float()
+
+    def walk(
+        self,
+        shape: torch.Size,
+        q: Tensor,
+        code_batch: CodeBatch,
+        network_dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        """The walk over coded batches -> y_hat: the hyper-latent, of this shape, then four steps.
+
+        `code_batch` encodes, decodes or simulates each: see its type for what it takes, and
+        entropy_model.py for its units. With `network_dtype`, networks run under autocast to it.
+        """
+        mean, scale = (part.expand(shape) for part in self.hyper_prior(q))
+        return self.entropy(code_batch(0, mean, scale), q, code_batch, network_dtype)
+
+    def walk_symbols(self, shape: torch.Size, q: int, symbols_of: SymbolsOf) -> Tensor:
+        """The walk in fixed point -> y_hat at its points in steps, y_r of SPEC 4.5.
+
+        What the decoder must repeat the encoder does too: one chooses the symbols of every batch,
+        the other reads them. shape: of z, [1, N, H'/64, W'/64]; -> [1, M, H'/16, W'/16], binary32,
+        exact below 2^16 steps, beyond which only forged payloads lie.
+        """
+        points: list[Tensor] = []
+
+        def code_batch(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+            symbols = symbols_of(batch, mean, index)
+            if batch:
+                points.append(self.points(symbols, mean, index))
+            return dequantize(symbols, mean)
+
+        y_hat = self.walk(shape, torch.tensor([q]), code_batch)
+        return (y_hat / SIXTEENTHS + put_steps(points, y_hat)).float()

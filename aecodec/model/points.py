@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aecodec.model.entropy_model import SCALE_COUNT
+from aecodec.format.constants import TABLE_COUNT
 
 PER_STEP = 256
 """The table counts in 1/256 steps."""
@@ -25,7 +25,7 @@ class Points(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        shape = SCALE_COUNT, SYMBOLS + 1, 2 * MEANS + 1
+        shape = TABLE_COUNT, SYMBOLS + 1, 2 * MEANS + 1
         self.register_buffer("table", torch.zeros(shape, dtype=torch.int16))
         self.table: Tensor
 
@@ -42,5 +42,5 @@ def point_places(symbols: Tensor, mean: Tensor, index: Tensor) -> tuple[Tensor, 
     """
     side = torch.where(symbols == 0, mean, symbols).sign()
     kind = symbols.abs().clamp(max=SYMBOLS)
-    beside = (mean * side).clamp(-MEANS, MEANS) + MEANS
-    return ((index * (SYMBOLS + 1) + kind) * (2 * MEANS + 1) + beside).long(), side
+    offset = (mean * side).clamp(-MEANS, MEANS) + MEANS
+    return ((index * (SYMBOLS + 1) + kind) * (2 * MEANS + 1) + offset).long(), side

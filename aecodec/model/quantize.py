@@ -5,36 +5,56 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SIXTEENTHS_BITS = 4
-SIXTEENTHS = 2**SIXTEENTHS_BITS
-SYMBOL_LIMIT = 2**15 - 1
-"""Largest magnitude of a symbol; the fixed-point bounds build on it."""
+from aecodec.format.constants import SIXTEENTHS, SYMBOL_LIMIT
+from aecodec.format.tables import Indexes, Symbols
+
 RATE_WEIGHT = 0.04
 """How far rounding leans to the smaller symbol; 1 / (4 mu ln 2) for mu bits a squared step (the
 slope of an ideal quantizer at high rate is mu = 8.7, 0.042). Chosen on validation pictures."""
 
 
-def rate_aware_round(residual: Tensor, scale: Tensor, lean: float = 1.0) -> Tensor:
+def rate_aware_round(residual: Tensor, scale: Tensor, rounding_bias: float = 1.0) -> Tensor:
     """Round a residual to the nearest integer or, where the bits saved are worth it, towards zero.
 
     residual and its predicted scale (standard deviation) in steps, of the same shape. With the
     bits between two neighbouring symbols taken from a Gaussian of variance scale^2 + 1/12, the
     threshold between n - 1 and n moves from n - 1/2 up by RATE_WEIGHT (2 n - 1) / variance,
-    or `lean` times as far.
+    or `rounding_bias` times as far.
     A choice of the encoder alone (rate-distortion optimized quantization).
     """
     nearest = residual.round()
     n = nearest.abs()
-    threshold = n - 0.5 + lean * RATE_WEIGHT * (2 * n - 1) / (scale.square() + 1 / 12)
-    return torch.where(residual.abs() < threshold, nearest - nearest.sign(), nearest)
+    shift = rounding_bias * RATE_WEIGHT * (2 * n - 1) / (scale.square() + 1 / 12)
+    return torch.where(residual.abs() < n - 0.5 + shift, nearest - nearest.sign(), nearest)
 
 
-def quantize(value: Tensor, mean: Tensor, scale: Tensor, lean: float = 1.0) -> Tensor:
+def rounded_residual(residual: Tensor, log2_scale: Tensor) -> Tensor:
+    """-> symbols as the encoder chooses them, of residuals in floating point."""
+    with torch.no_grad():
+        return rate_aware_round(residual, log2_scale.exp2())
+
+
+def quantize(value: Tensor, mean: Tensor, scale: Tensor, rounding_bias: float = 1.0) -> Tensor:
     """Latent and scale in steps, mean in 1/16 steps -> symbols, float64 integers."""
     residual = value.double() - mean / SIXTEENTHS
-    return rate_aware_round(residual, scale, lean).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+    return rate_aware_round(residual, scale, rounding_bias).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
 
 
 def dequantize(symbols: Tensor, mean: Tensor) -> Tensor:
     """Back from `quantize`: symbols, mean in 1/16 steps -> latent in 1/16 steps."""
     return symbols * SIXTEENTHS + mean
+
+
+def as_symbols(values: Tensor) -> Symbols:
+    """Integers of any shape -> int32 [n], as the entropy coder takes them."""
+    return values.reshape(-1).to(torch.int32).numpy()
+
+
+def from_symbols(symbols: Symbols, like: Tensor) -> Tensor:
+    """Inverse of `as_symbols`: float64 integers of the shape of `like`."""
+    return torch.from_numpy(symbols).double().view(like.shape)
+
+
+def as_indexes(values: Tensor) -> Indexes:
+    """Table indexes of any shape -> uint8 [n]."""
+    return values.reshape(-1).to(torch.uint8).numpy()

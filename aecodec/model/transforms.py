@@ -12,7 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aecodec.model.config import LATENT_STRIDE, ModelConfig
+from aecodec.format.constants import LATENT_STRIDE
+from aecodec.model.config import ModelConfig
 from aecodec.model.layers import (
     DepthwiseBlock,
     PerQ,

@@ -1,96 +1,36 @@
-"""Weights files: a model as safetensors, its id, and what is installed.
+"""Weights files, in both directions (SPEC 2.3).
 
 A file holds 16-bit floats (transforms), integers (entropy side, points, tables) and a few 32-bit
 floats (steps and the linear skip, which high rates need). Its metadata are name, size,
-configuration and model id. Finding and listing models does not import torch.
+configuration and model id.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aecodec.data import data_folder
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
 from aecodec.errors import ModelError
+from aecodec.format.constants import TABLE_COUNT
+from aecodec.format.tables import Tables
+from aecodec.model.config import ModelConfig
+from aecodec.model.fixed_point import prepare, to_fixed
+from aecodec.model.model import Model
+from aecodec.model.store import read_metadata
 
-if TYPE_CHECKING:
-    import torch
-
-    from aecodec.format.tables import Tables
-    from aecodec.model.model import Model
-
-DEFAULT_MODEL = "s1"
-FILE_NAME = "model.safetensors"
-MAX_HEADER_BYTES = 2**20
-"""of the JSON in front of a safetensors file; ours are below 64 KiB"""
 FULL_PRECISION = ("lmbda", "skip.", "log_gain.", "log_step.", "whiten.")
 """Tensors kept in 32 bits, by the start of their names."""
 
 
-@dataclass(frozen=True)
-class InstalledModel:
-    """One weights file of this installation."""
-
-    name: str
-    model_id: str
-    """hexadecimal, 16 digits"""
-    size: str
-    """XS, S, M or L"""
-    bytes: int
-    path: Path
-    default: bool
-
-
-def installed_models() -> list[InstalledModel]:
-    """All models of this installation, by name. Raises ModelError for an unreadable file."""
-    paths = sorted(data_folder("weights").glob(f"*/{FILE_NAME}"))
-    return [_installed(path) for path in paths]
-
-
-def find_model(wanted: str | None) -> InstalledModel:
-    """The model of that name or id (None: the default). Raises ModelError when there is none."""
-    models = installed_models()
-    for model in models:
-        if wanted in (model.name, model.model_id) or (wanted is None and model.default):
-            return model
-    names = ", ".join(f"{model.name} ({model.model_id})" for model in models) or "none"
-    raise ModelError(f"model {wanted or DEFAULT_MODEL} is not installed; installed: {names}")
-
-
-def _installed(path: Path) -> InstalledModel:
-    facts = read_metadata(path)
-    return InstalledModel(
-        name=facts["name"],
-        model_id=facts["model_id"],
-        size=facts["size"],
-        bytes=path.stat().st_size,
-        path=path,
-        default=facts["name"] == DEFAULT_MODEL,
-    )
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a weights file, read without its tensors. Raises ModelError."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > MAX_HEADER_BYTES:
-                raise ModelError(f"{path}: not a weights file (header too long)")
-            facts = json.loads(file.read(length))["__metadata__"]
-            missing = {"name", "size", "model_id", "config"} - set(facts)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-        raise ModelError(f"{path}: not a weights file ({error})") from error
-    if missing:
-        raise ModelError(f"{path}: no {', '.join(sorted(missing))} in its metadata")
-    return {str(key): str(value) for key, value in facts.items()}
-
-
-def model_id(tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> str:
+def model_id(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
     """First 8 bytes of the SHA-256 of the canonical weights, as 16 hexadecimal digits (SPEC 2.3).
 
     Canonical: the configuration as JSON with sorted keys, then every tensor in order of name: its
@@ -107,8 +47,6 @@ def model_id(tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> 
 
 def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
     """Write a model whose entropy side is fixed-point; -> its id. The inverse of load_weights."""
-    import torch
-
     tensors = halves(model.state_dict())
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies)
     tensors["tables.sizes"] = torch.from_numpy(tables.sizes)
@@ -124,7 +62,7 @@ def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
     return identity
 
 
-def halves(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def halves(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A copy on the host in 16 bits, but for what weights files hold in 32."""
     return {
         name: (value.half() if value.is_floating_point() and halved(name) else value).cpu().clone()
@@ -132,10 +70,8 @@ def halves(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], facts: dict[str, str]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str]) -> None:
     """A safetensors file with `facts` as its metadata: under a temporary name, then renamed."""
-    from safetensors.torch import save
-
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -148,13 +84,6 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
 
     Raises ModelError unless id, configuration, names, shapes, tables and bounds are all right.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from aecodec.format.tables import Tables
-    from aecodec.model.config import ModelConfig
-    from aecodec.model.entropy_model import SCALE_COUNT
-
     facts = read_metadata(path)
     try:
         tensors = load_file(path)
@@ -167,15 +96,12 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
         tables = Tables(*(tensors.pop(f"tables.{key}").numpy() for key in ("frequencies", "sizes")))
     except KeyError as error:
         raise ModelError(f"{path}: no {error} in it") from error
-    if len(tables.sizes) != SCALE_COUNT:
-        raise ModelError(f"{path}: {len(tables.sizes)} tables, not {SCALE_COUNT}")
+    if len(tables.sizes) != TABLE_COUNT:
+        raise ModelError(f"{path}: {len(tables.sizes)} tables, not {TABLE_COUNT}")
     return _build(path, config, tensors), tables, facts["model_id"]
 
 
-def _build(path: Path, config: Any, tensors: dict[str, torch.Tensor]) -> Model:
-    from aecodec.model.fixed_point import prepare, to_fixed
-    from aecodec.model.model import Model
-
+def _build(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
     model = to_fixed(Model(config).requires_grad_(False))
     check_tensors(path, tensors, model.state_dict())
     model.load_state_dict(tensors)
@@ -184,7 +110,7 @@ def _build(path: Path, config: Any, tensors: dict[str, torch.Tensor]) -> Model:
 
 
 def check_tensors(
-    path: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+    path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> None:
     """Raises ModelError unless names, shapes, kinds and finiteness are as the model has them."""
     if wrong := sorted(set(tensors) ^ set(expected)):

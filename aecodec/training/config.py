@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aecodec.errors import AecodecError
-from aecodec.model.config import HYPER_STRIDE, SIZES
+from aecodec.format.constants import HYPER_STRIDE
+from aecodec.model.config import SIZES
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature
+from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.coding.encoder import Latents, chosen_symbols
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.rate import gaussian_bits
 from aecodec.coding.refine import refine
-from aecodec.coding.tile import quantize_latent
 from aecodec.coding.transform import analyze
-from aecodec.format.container import Box
-from aecodec.format.payload import Indexes, Symbols, by_table
-from aecodec.format.quality import DEFAULT_EFFORT, effort_to_rounds
-from aecodec.format.tables import Tables, gaussian_mass, make_tables
-from aecodec.model.config import Q_COUNT
-from aecodec.model.entropy_model import SCALE_COUNT, put_steps
+from aecodec.format.box import Box
+from aecodec.format.constants import Q_COUNT, TABLE_COUNT
+from aecodec.format.payload import by_table
+from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables
+from aecodec.model.entropy_model import gaussian_bits, put_steps
 from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
 from aecodec.model.model import Model
 from aecodec.model.points import PER_STEP, point_places
-from aecodec.model.quantize import SIXTEENTHS
+from aecodec.model.quantize import as_indexes, as_symbols
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import centre
 from aecodec.training.loss import error_slope, mean_squares, rate_distortion
@@ -79,10 +78,13 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
             rate = torch.tensor([q])
-            coded = code_whole(fixed, refined_latents(twin, pixels, q, rounds), q)
-            slope = error_slope(twin, to_planes(pixels), rate, None, coded.y_hat)
-            mean = (coded.y_hat - coded.symbols) * SIXTEENTHS
-            places, side = point_places(coded.symbols, mean, coded.index)
+            y_hat, batches = code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)
+            slope = error_slope(twin, to_planes(pixels), rate, None, y_hat)
+            symbols, mean, index = (
+                put_steps([getattr(batch, name) for batch in batches[1:]], y_hat)
+                for name in ("symbols", "mean", "index")
+            )
+            places, side = point_places(symbols, mean, index)
             curvature = distortion_curvature(twin, rate).expand_as(slope)
             along.index_add_(0, places.flatten(), (slope * side).flatten().double())
             bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten().double())
@@ -91,35 +93,25 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class CodedLatents:
-    """y_hat in steps, its symbols and table indexes, float [1, M, H'/16, W'/16]."""
+class Batch:
+    """Symbols, means in 1/16 steps and table indexes of one batch, float64 of one shape."""
 
-    y_hat: Tensor
     symbols: Tensor
+    mean: Tensor
     index: Tensor
 
 
 @torch.no_grad()
-def code_whole(
-    fixed: Model,
-    latents: tuple[Tensor, Tensor],
-    q: int,
-    put: Callable[[Symbols, Indexes], None] = lambda symbols, indexes: None,
-) -> CodedLatents:
-    """y and z in steps -> what they are coded as; `put` as for `quantize_latent`."""
-    batches: list[tuple[Symbols, Indexes]] = []
+def code_batches(fixed: Model, latents: Latents, q: int) -> tuple[Tensor, list[Batch]]:
+    """y and z in steps -> y_hat in steps, and the five batches that they are coded as."""
+    batches: list[Batch] = []
+    choose = chosen_symbols(*latents)
 
-    def keep(symbols: Symbols, indexes: Indexes) -> None:
-        batches.append((symbols, indexes))
-        put(symbols, indexes)
+    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+        batches.append(Batch(choose(batch, mean, index), mean, index))
+        return batches[-1].symbols
 
-    y_hat = quantize_latent(fixed, *latents, q, keep)
-    shape = (1, -1, *(n // 2 for n in y_hat.shape[2:]))
-    symbols, index = (
-        put_steps([torch.from_numpy(part.astype(np.float32)).view(shape) for part in parts], y_hat)
-        for parts in zip(*batches[1:], strict=True)
-    )
-    return CodedLatents(y_hat, symbols, index)
+    return fixed.walk_symbols(latents[1].shape, q, symbols_of), batches
 
 
 def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
@@ -133,23 +125,20 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
     Photos have longer tails than Gaussians, and rate-aware rounding more zeros. The symbols are
     those after so many rounds of refinement.
     """
-    scales = log2_scale(torch.arange(SCALE_COUNT)).exp2().tolist()
+    scales = log2_scale(torch.arange(TABLE_COUNT)).exp2().tolist()
     masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
-
-    def put(symbols: Symbols, indexes: Indexes) -> None:
-        for index, places in by_table(indexes):
-            masses[index] += count(symbols[places], len(masses[index]))
 
     twin = float_twin(fixed).requires_grad_(False).eval()
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
-            y, z = refined_latents(twin, pixels, q, rounds)
-            with torch.inference_mode():
-                quantize_latent(fixed, y, z, q, put)
+            for batch in code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)[1]:
+                symbols = as_symbols(batch.symbols)
+                for index, places in by_table(as_indexes(batch.index)):
+                    masses[index] += count(symbols[places], len(masses[index]))
     return make_tables(masses)
 
 
-def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> tuple[Tensor, Tensor]:
+def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> Latents:
     """y and z of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
     return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
 
@@ -169,17 +158,17 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, f
     bits = {"float": 0.0, "fixed": 0.0}
     lost = []
 
-    def put(symbols: Symbols, indexes: Indexes) -> None:
-        scale = log2_scale(torch.from_numpy(indexes).float())
-        bits["fixed"] += float(gaussian_bits(torch.from_numpy(symbols).float(), scale).sum())
-
     for pixels in pictures:
         x = to_planes(centre(pixels))
         for q in FIT_Q:
             rate = torch.tensor([q])
             bpp, mse = rate_distortion(model, x, rate, "decoder", None)
             bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
-            y_hat = quantize_latent(fixed, *analyze(fixed, centre(pixels), q), q, put)
+            y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
+            bits["fixed"] += sum(
+                float(gaussian_bits(batch.symbols, log2_scale(batch.index)).sum())
+                for batch in batches
+            )
             found = mean_squares(x, fixed.g_s(y_hat, rate))
             lost.append(float(10 * (found / mse).log10()))
     return bits["fixed"] / bits["float"] - 1, sum(lost) / len(lost)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.planes import Pixels
-from aecodec.model.config import Q_COUNT
+from aecodec.format.constants import Q_COUNT
 from aecodec.model.entropy_model import SCALE_MIN
 from aecodec.model.layers import space_to_depth
 from aecodec.model.model import Model

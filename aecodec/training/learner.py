@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from aecodec.errors import AecodecError
-from aecodec.model.config import Q_COUNT
+from aecodec.format.constants import Q_COUNT
 from aecodec.model.fixed_point import saturate
 from aecodec.model.layers import DepthwiseBlock
 from aecodec.model.model import Model

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.descent import descend
-from aecodec.coding.rate import gaussian_bits, rounded
-from aecodec.model.entropy_model import take_step
+from aecodec.model.entropy_model import gaussian_bits, take_batch
 from aecodec.model.model import Model
+from aecodec.model.quantize import rounded_residual
 
 FROZEN = ("decoder", "refined")
 """Phases in which g_a and h_a do not learn."""
@@ -90,23 +90,18 @@ def code(
             slope = partial(error_slope, model, x, q, network_dtype)
             y, z = descend(model, y, z, q, rounds, slope, network_dtype)
     bits_of = symbol_bits if phase in FROZEN else latent_bits
-    z_mean, z_scale = model.hyper_prior(q)
-    z_symbols = rounded(z - z_mean, z_scale)
-    z_hat = straight_through(z - z_mean, z_symbols) + z_mean
-    bits = bits_of(z, z_mean, z_scale, z_symbols).sum(dim=(1, 2, 3))
     coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
-    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
-        part = take_step(y, step)
-        symbols = rounded(part - mean, scale)
-        coded.append((part, mean, scale, symbols))
-        return straight_through(part - mean, symbols) + mean
+    def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
+        value = take_batch(y, z, batch)
+        symbols = rounded_residual(value - mean, scale)
+        coded.append((value, mean, scale, symbols))
+        return straight_through(value - mean, symbols) + mean
 
-    y_hat = model.entropy(z_hat, q, code_step, network_dtype)
+    y_hat = model.walk(z.shape, q, code_batch, network_dtype)
     if phase == "entropy":
         x_hat = model.skip.inverse(y_hat * model.log_step(q).exp())
     else:
         x_hat = model.g_s(y_hat, q, network_dtype)
-    bits = bits + sum(bits_of(*part).sum(dim=(1, 2, 3)) for part in coded)
-    bpp = bits / (x.shape[2] * x.shape[3])
-    return bpp, x_hat
+    bits = torch.stack([bits_of(*batch).sum(dim=(1, 2, 3)) for batch in coded]).sum(dim=0)
+    return bits / (x.shape[2] * x.shape[3]), x_hat

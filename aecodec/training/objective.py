@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aecodec.model.config import Q_COUNT
+from aecodec.format.constants import Q_COUNT
 from aecodec.training.config import TrainConfig
 from aecodec.training.loss import mean_squares
 from aecodec.training.ssimulacra2 import RawError

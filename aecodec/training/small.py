@@ -21,17 +21,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
+from aecodec.coding.encoder import Latents
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.tile import quantize_latent
 from aecodec.errors import AecodecError
-from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
-from aecodec.model.config import Q_COUNT
+from aecodec.format.constants import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
+from aecodec.model.store import read_metadata
 from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
-from aecodec.model.weights import load_weights, read_metadata, save_weights
+from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import Pictures, random_crop
-from aecodec.training.export import refined_latents
+from aecodec.training.export import code_batches, refined_latents
 from aecodec.training.optimizer import Muon, matrices_of, parameters_but
 
 CROP = 256
@@ -63,8 +64,8 @@ def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int)
 
 
 @torch.inference_mode()
-def example_of(model: Model, latents: tuple[Tensor, Tensor], pixels: Pixels, q: int) -> Example:
-    y_hat = quantize_latent(model, *latents, q, lambda symbols, indexes: None)
+def example_of(model: Model, latents: Latents, pixels: Pixels, q: int) -> Example:
+    y_hat, _ = code_batches(model, latents, q)
     x, x_hat = to_planes(pixels), model.g_s(y_hat, torch.tensor([q]))
     whole = tuple(F.avg_pool2d(x_hat, scale) for scale in SMALL_SCALES)
     pairs = zip(whole, SMALL_SCALES, strict=True)

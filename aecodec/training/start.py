@@ -14,7 +14,8 @@ from aecodec.errors import AecodecError, ModelError
 from aecodec.model.config import ModelConfig
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
-from aecodec.model.weights import check_tensors, halves, load_weights, read_metadata, write_tensors
+from aecodec.model.store import read_metadata
+from aecodec.model.weights import check_tensors, halves, load_weights, write_tensors
 
 PLACES = ("step", "phase", "warm_from", "entropy_done")
 COUNTS = ("norm", "skipped")

@@ -23,9 +23,10 @@ from torch.nn import functional as F
 
 from aecodec.bench.metrics import psnr
 from aecodec.errors import FormatError
+from aecodec.format.constants import SIXTEENTHS
 from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import make_tables
-from aecodec.model.quantize import SIXTEENTHS, dequantize, quantize
+from aecodec.model.quantize import dequantize, quantize
 from benchmarks.autoencoders.trainer import Autoencoder, in_batches, to_bytes, to_float
 
 HEADER = struct.Struct("<HHHH")
@@ -81,7 +82,7 @@ class LatentCoder:
 def symbols_of(y: Tensor, step: Tensor, median: Tensor) -> Tensor:
     """-> int32 [n, M, h, w], plainly rounded."""
     values = y.view(*y.shape, *(1,) * (4 - y.ndim)) / _wide(step)
-    return quantize(values, _wide(median), torch.ones(1), lean=0.0).to(torch.int32)
+    return quantize(values, _wide(median), torch.ones(1), rounding_bias=0.0).to(torch.int32)
 
 
 def fit_coder(y: Tensor, ratio: float, positions: int = 0, number: int = 0) -> LatentCoder:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from aecodec.bench.bd_rate import bd_rate, overlap
-from aecodec.coding.rate import gaussian_bits
 from aecodec.errors import AecodecError
+from aecodec.model.entropy_model import gaussian_bits
 from benchmarks.autoencoders import resolutions
 from benchmarks.autoencoders.anchors import mean_curve
 from benchmarks.autoencoders.coding import at_rate, rate_curve, rounded

@@ -25,8 +25,8 @@ from aecodec.bench.plot import save
 from aecodec.bench.report import Curve
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
+from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
 from aecodec.coding.planes import Pixels
-from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
 from aecodec.image.picture import psnr
 from benchmarks.pictures import photo_options, read_middles
 

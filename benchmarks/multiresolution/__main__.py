@@ -27,8 +27,8 @@ from aecodec.bench.photos import Photo
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
 from aecodec.coding.planes import Pixels
-from aecodec.format.container import DEFAULT_TILE, Box
-from aecodec.format.quality import SCALES
+from aecodec.format.box import Box
+from aecodec.format.constants import DEFAULT_TILE, SCALES
 from aecodec.image.picture import psnr
 from benchmarks.multiresolution.draw import plot_arrived, plot_files
 from benchmarks.pictures import photo_options, read_middles

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from aecodec.bench.table import markdown
-from aecodec.coding.tile import LoadedModel
+from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import Model
-from aecodec.model.weights import find_model
+from aecodec.model.store import find_model
 from benchmarks.pictures import photo_options, read_middles
 from benchmarks.training.diagnosis import Coded, code, y_bits
 

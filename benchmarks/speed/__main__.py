@@ -34,7 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec
-from aecodec.format.quality import DEFAULT_EFFORT
+from aecodec.coding.effort import DEFAULT_EFFORT
 
 HERE = Path(__file__).parent
 SIZE = (768, 512)  # width and height of the default photo

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from aecodec.coding.tile import tile_latents
 from numpy.typing import NDArray
 from scipy.fft import dctn
 from torch import Tensor
@@ -30,18 +31,21 @@ from aecodec.bench.codecs import Aec, BenchCodec, Jpeg2000
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.table import markdown
 from aecodec.coding.descent import distortion_curvature
-from aecodec.coding.filter import FilterFit, apply_filter, read_filter
+from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
+from aecodec.coding.filter import FilterFit, apply_filter
 from aecodec.coding.planes import Pixels, from_planes, to_planes
-from aecodec.coding.rate import gaussian_bits
-from aecodec.coding.tile import LoadedModel, tile_latents
-from aecodec.format.container import CHUNK_BYTES, Box
-from aecodec.format.payload import Indexes, SymbolEncoder, Symbols, by_table
-from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
+from aecodec.format.box import Box
+from aecodec.format.chunks import CHUNK_BYTES
+from aecodec.format.constants import TABLE_COUNT
+from aecodec.format.filter import read_filter
+from aecodec.format.payload import SymbolEncoder, by_table
+from aecodec.format.tables import Indexes, Symbols
 from aecodec.model.config import STEPS
-from aecodec.model.entropy_model import SCALE_COUNT, take_step
+from aecodec.model.entropy_model import gaussian_bits, take_step
 from aecodec.model.fixed_point import log2_scale
+from aecodec.model.loaded import LoadedModel
+from aecodec.model.store import find_model
 from aecodec.model.transforms import BLOCK
-from aecodec.model.weights import find_model
 from aecodec.training.data import centre
 from aecodec.training.export import code_whole
 from aecodec.training.loss import error_slope
@@ -140,7 +144,7 @@ def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArr
 
 def y_bits(loaded: LoadedModel, coded: Coded, shift: int = 0) -> Tensor:
     """Bits of each latent, [1, M, H/16, W/16], with tables so many scales wider."""
-    index = (coded.index + shift).clamp(0, SCALE_COUNT - 1)
+    index = (coded.index + shift).clamp(0, TABLE_COUNT - 1)
     flat = coded.symbols.flatten().int().numpy(), index.flatten().byte().numpy()
     return torch.from_numpy(table_bits(loaded, *flat)).view(coded.index.shape)
 

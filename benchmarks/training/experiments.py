@@ -26,8 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.coding.rate import gaussian_bits
-from aecodec.model.entropy_model import ContextStep
+from aecodec.model.entropy_model import ContextStep, gaussian_bits
 from aecodec.model.layers import Activation, Pointwise
 from aecodec.training import learner, loss
 from aecodec.training.config import TrainConfig

@@ -23,9 +23,9 @@ from aecodec.bench import codecs, runner
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
 from aecodec.bench.table import codec_rows
+from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.format.quality import DEFAULT_EFFORT
-from aecodec.model.weights import find_model
+from aecodec.model.store import find_model
 
 
 class FakeCodec:
@@ -60,7 +60,7 @@ def one_thread() -> Iterator[None]:
 def fake_aec(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put `FakeCodec` in the place of aecodec's model."""
     default = find_model(None)
-    monkeypatch.setattr("aecodec.model.weights.installed_models", lambda: [default])
+    monkeypatch.setattr("aecodec.model.store.installed_models", lambda: [default])
     monkeypatch.setattr(codecs, "load_model", lambda model, device: FakeCodec())
 
 
@@ -253,7 +253,7 @@ def test_a_run_that_was_stopped_goes_on(
 
 def test_each_installed_model_is_a_codec(monkeypatch: pytest.MonkeyPatch) -> None:
     models = [SimpleNamespace(name="s1", default=True), SimpleNamespace(name="l1", default=False)]
-    monkeypatch.setattr("aecodec.model.weights.installed_models", lambda: models)
+    monkeypatch.setattr("aecodec.model.store.installed_models", lambda: models)
     assert runner._with_models(["aec", "jpeg"]) == ["aec", "aec:model=l1", "jpeg"]
     assert runner._with_models(["aec:model=s1"]) == ["aec:model=s1"]
 

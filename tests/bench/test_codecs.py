@@ -29,8 +29,8 @@ from aecodec.bench.measure import measure_memory, measure_photo, view_photo
 from aecodec.bench.metrics import PSNR_MAX
 from aecodec.bench.photos import Photo
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
+from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.format.quality import DEFAULT_EFFORT
 
 
 def synthetic(height: int, width: int, seed: int = 0) -> Photo:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aecodec.format.container import Container, Header, write_container
+from aecodec.format.container import Container, Payload, write_container
+from aecodec.format.header import Header
 
 HEAVY = {"torch", "numpy", "PIL", "skimage", "constriction", "matplotlib", "safetensors"}
 RUN = "import sys; from aecodec.cli.main import main; sys.exit(main())"
@@ -31,7 +32,9 @@ def run(code: str, *arguments: str, stdout: Any = subprocess.PIPE) -> tuple[int,
 def file(tmp_path: Path) -> str:
     """A sound .aec file."""
     path = tmp_path / "x.aec"
-    path.write_bytes(write_container(Container(Header(b"a model.", 8, 8, q=9), (b"payload",))))
+    path.write_bytes(
+        write_container(Container(Header(b"a model.", 8, 8, q=9), (Payload(b"payload"),)))
+    )
     return str(path)
 
 

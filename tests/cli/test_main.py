@@ -19,23 +19,17 @@ from aecodec import __version__, bench
 from aecodec.cli.jobs import default_workers
 from aecodec.cli.main import aecodec as command
 from aecodec.cli.main import main
-from aecodec.cli.progress import Advance
+from aecodec.coding.encoder import OnProgress
 from aecodec.errors import AecodecError, ModelError
-from aecodec.format.container import (
-    DEFAULT_TILE,
-    MAX_PIXELS,
-    Box,
-    Container,
-    CutPayload,
-    Header,
-    info,
-    read_container,
-    write_container,
-)
+from aecodec.format.box import Box
+from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS
+from aecodec.format.container import Container, Payload, read_container, write_container
+from aecodec.format.header import Header
+from aecodec.format.info import info
 from aecodec.format.quality import quality_to_q
 from aecodec.image.picture import Picture, as_picture, read_picture, write_picture
-from aecodec.model import weights
-from aecodec.model.weights import InstalledModel
+from aecodec.model import store
+from aecodec.model.store import InstalledModel
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
@@ -56,16 +50,16 @@ class StandIn:
         tile: int = DEFAULT_TILE,
         verify: bool = False,
         effort: int = 0,
-        advance: Advance | None = None,
+        on_progress: OnProgress | None = None,
     ) -> bytes:
         """As Codec.encode."""
-        if advance:
-            advance(1, 8)
+        if on_progress:
+            on_progress(1, 8)
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]
         header = Header(b"stand-in", width, height, quality_to_q(quality), tile=tile)
         payload = zlib.compress(picture.pixels.tobytes())
-        payloads = (payload,) * len(header.tiles())
+        payloads = (Payload(payload),) * len(header.tiles())
         metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
         return write_container(Container(header, payloads, **metadata))
 
@@ -80,13 +74,16 @@ class StandIn:
         """As Codec.decode_picture, a damaged tile filled from the first one."""
         container = read_container(data, keep_going, partial)
         size = (container.header.height, container.header.width, 3)
-        payload = container.payloads[0] or b""
-        if isinstance(payload, CutPayload):
+        payload = container.payloads[0]
+        if payload.state == "cut":
             return Picture(np.zeros(size, np.uint8), notes=("cut off",))
-        pixels = np.frombuffer(zlib.decompress(payload), np.uint8).reshape(size)[::scale, ::scale]
+        pixels = np.frombuffer(zlib.decompress(payload.data), np.uint8).reshape(size)[
+            ::scale, ::scale
+        ]
         if region is not None:
             pixels = pixels[region.top : region.bottom, region.left : region.right]
-        lost = tuple(f"tile {n} is damaged" for n, p in enumerate(container.payloads) if p is None)
+        damaged = [n for n, p in enumerate(container.payloads) if p.state == "damaged"]
+        lost = tuple(f"tile {n} is damaged" for n in damaged)
         return Picture(
             pixels, icc=container.icc, exif=container.exif, xmp=container.xmp, notes=lost
         )
@@ -465,7 +462,7 @@ def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
         InstalledModel("photo-m", "00ff", "M", 18_000_000, Path("m"), True),
         InstalledModel("photo-s", "11ff", "S", 9_000_000, Path("s"), False),
     ]
-    monkeypatch.setattr(weights, "installed_models", lambda: installed)
+    monkeypatch.setattr(store, "installed_models", lambda: installed)
     assert main(["models"]) == 0
     assert capsys.readouterr().out == (
         "* photo-m  00ff  size M  18,000,000 bytes  m\n"

@@ -11,21 +11,15 @@ from PIL import Image
 from torch.nn import functional as F
 
 from aecodec.codec import Codec
-from aecodec.coding.filter import (
-    CLIPS,
-    NEIGHBOURS,
-    FilterFit,
-    apply_filter,
-    numbers_of,
-    read_filter,
-    write_filter,
-)
-from aecodec.coding.tile import LoadedModel
-from aecodec.coding.transform import shrink
+from aecodec.coding.filter import FilterFit, apply_filter
 from aecodec.errors import FormatError
-from aecodec.format.container import FILTER_CLIPS, Box, read_container, write_container
+from aecodec.format.box import Box
+from aecodec.format.constants import FILTER_LIMITS
+from aecodec.format.container import read_container, write_container
+from aecodec.format.filter import NEIGHBOURS, Filter, feature_count, read_filter, write_filter
 from aecodec.image.picture import psnr
-from aecodec.model.weights import find_model
+from aecodec.model.loaded import LoadedModel, load_model
+from aecodec.model.store import find_model
 from tests.model.integer_reference import Coder, Reference
 from tests.photos import photo
 
@@ -35,31 +29,34 @@ COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
-    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+    return load_model()
 
 
-def some_numbers(clips: int) -> np.ndarray:
-    return np.random.default_rng(clips).integers(-9, 10, (3, numbers_of(clips)), dtype=np.int32)
+def some_filter(limits: tuple[float, ...]) -> Filter:
+    shape = (3, feature_count(limits))
+    return Filter(np.random.default_rng(len(limits)).integers(-9, 10, shape).astype(np.int32))
 
 
-@pytest.mark.parametrize("clips", FILTER_CLIPS)
-def test_bytes_and_back(clips: int, loaded: LoadedModel) -> None:
-    numbers = some_numbers(clips)
-    numbers[0, 0] = 900  # far beyond the others: it escapes
-    data = write_filter(loaded.coder, numbers)
-    assert np.array_equal(read_filter(loaded.coder, data), numbers)
+@pytest.mark.parametrize("limits", FILTER_LIMITS)
+def test_bytes_and_back(limits: tuple[float, ...], loaded: LoadedModel) -> None:
+    filter = some_filter(limits)
+    filter.coefficients[0, 0] = 900  # far beyond the others: it escapes
+    data = write_filter(loaded.coder, filter)
+    again = read_filter(loaded.coder, data)
+    assert np.array_equal(again.coefficients, filter.coefficients) and again.limits == limits
     with pytest.raises(FormatError, match="the filter's payload"):
         read_filter(loaded.coder, data + bytes(3) + b"\1")
 
 
-@pytest.mark.parametrize("clips", FILTER_CLIPS)
-def test_it_does_what_the_specification_says(clips: int) -> None:
+@pytest.mark.parametrize("limits", FILTER_LIMITS)
+def test_it_does_what_the_specification_says(limits: tuple[float, ...]) -> None:
     """SPEC 3.7, sample by sample, edges included."""
-    numbers, limits = some_numbers(clips), CLIPS[clips]
+    filter = some_filter(limits)
+    numbers = filter.coefficients
     x = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 6, 7)) * 0.2
-    found = apply_filter(numbers, torch.from_numpy(x).float()[None])[0]
+    found = apply_filter(filter, torch.from_numpy(x).float()[None])[0]
     for c, r, k in np.ndindex(x.shape):
-        n, m = numbers[c, :24].reshape(3, 8), numbers[c, 24:-4].reshape(clips, 3, 8)
+        n, m = numbers[c, :24].reshape(3, 8), numbers[c, 24:-4].reshape(len(limits), 3, 8)
         value = x[c, r, k] + numbers[c, -1] / 8192 + numbers[c, -4:-1] @ x[:, r, k] / 4096
         for d, p in np.ndindex(3, 8):
             down, right = NEIGHBOURS[p]
@@ -72,16 +69,16 @@ def test_it_does_what_the_specification_says(clips: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [4, 8])
-@pytest.mark.parametrize("clips", FILTER_CLIPS)
-def test_a_parabola_is_filtered_alike_at_every_scale(clips: int, scale: int) -> None:
+@pytest.mark.parametrize("limits", FILTER_LIMITS)
+def test_a_parabola_is_filtered_alike_at_every_scale(limits: tuple[float, ...], scale: int) -> None:
     """As long as no difference is limited and none counts half."""
-    numbers, n = some_numbers(clips), torch.arange(5.0 * scale) / (5 * scale)
+    filter, n = some_filter(limits), torch.arange(5.0 * scale) / (5 * scale)
     rows, columns = 0.3 * n.square() - 0.2 * n, 0.1 * n - 0.4 * n.square()
     x_hat = (rows[:, None] + columns) * torch.tensor([1.0, -0.5, 2.0])[:, None, None] * 0.1
-    numbers[:, 24:-4] *= 2
-    small = apply_filter(numbers, F.avg_pool2d(x_hat[None], scale), scale)
-    numbers[:, 24:-4] //= 2
-    whole = F.avg_pool2d(apply_filter(numbers, x_hat[None]), scale)
+    filter.coefficients[:, 24:-4] *= 2
+    small = apply_filter(filter, F.avg_pool2d(x_hat[None], scale), scale)
+    filter.coefficients[:, 24:-4] //= 2
+    whole = F.avg_pool2d(apply_filter(filter, x_hat[None]), scale)
     torch.testing.assert_close(small[:, :, 1:-1, 1:-1], whole[:, :, 1:-1, 1:-1])
 
 
@@ -89,9 +86,9 @@ def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
     """What was filtered away comes back, as far as whole numbers allow."""
     pixels = photo(96, 80)
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - 0.5
-    numbers = np.zeros((3, numbers_of(1)), np.int32)
+    numbers = np.zeros((3, feature_count(FILTER_LIMITS[1])), np.int32)
     numbers[0, 1], numbers[1, 30], numbers[1, -4], numbers[2, -1] = 6, 9, 90, 50
-    x_hat = apply_filter(-numbers, x)
+    x_hat = apply_filter(Filter(-numbers), x)
     fit = FilterFit()
     fit.add(x_hat, pixels)
     data = fit.best(loaded.coder, 1e6)
@@ -110,8 +107,7 @@ def test_codec_sends_a_filter_where_it_pays() -> None:
     assert container.filter is not None
     assert read_container(codec.encode(strange, 80, effort=0)).filter is None
     assert read_container(codec.encode(strange[..., 0], 80)).filter is None
-    numbers = read_filter(codec._encoder.coder, container.filter)
-    assert numbers.any()
+    assert read_filter(load_model().coder, container.filter).coefficients.any()
     plain = codec.decode_picture(without_filter(data)).pixels
     assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
 
@@ -131,8 +127,8 @@ def test_several_tiles_share_a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aecodec.coding.transform.PIECE", 64)
     for scale, pixels in smaller.items():
         for box in (Box(0, 0, 280, 300), Box(120, 130, 140, 131), Box(190, 60, 200, 195)):
-            part, at = codec.decode_picture(data, box, scale).pixels, shrink(box, scale)
-            assert abs(part - pixels[at.top : at.bottom, at.left : at.right]).max() <= 1
+            part, at = codec.decode_picture(data, box, scale).pixels, box.shrunk(scale)
+            assert abs(part - pixels[at.pixel_slices()]).max() <= 1
 
 
 def test_too_small_tiles_go_without() -> None:
@@ -142,18 +138,18 @@ def test_too_small_tiles_go_without() -> None:
 
 def test_the_numbers_as_plain_integers_read_them(loaded: LoadedModel) -> None:
     """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
-    numbers = some_numbers(2)
-    data = write_filter(loaded.coder, numbers)
+    filter = some_filter(FILTER_LIMITS[2])
+    data = write_filter(loaded.coder, filter)
     table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
     coder = Coder(data[5:], Reference(find_model(None).path).tables)
-    assert coder.symbols(np.tile(table, 3)).tolist() == numbers.flatten().tolist()
+    assert coder.symbols(np.tile(table, 3)).tolist() == filter.coefficients.flatten().tolist()
 
 
 def test_a_number_too_large_is_refused(loaded: LoadedModel) -> None:
-    numbers = some_numbers(1)
-    numbers[1, 5] = -1001
+    filter = some_filter(FILTER_LIMITS[1])
+    filter.coefficients[1, 5] = -1001
     with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
-        read_filter(loaded.coder, write_filter(loaded.coder, numbers))
+        read_filter(loaded.coder, write_filter(loaded.coder, filter))
 
 
 def without_filter(data: bytes) -> bytes:

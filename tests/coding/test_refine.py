@@ -11,14 +11,16 @@ import torch
 
 from aecodec.codec import Codec
 from aecodec.coding.descent import context_slope
+from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
+from aecodec.coding.encoder import encode_latents
 from aecodec.coding.refine import Field, refine
-from aecodec.coding.tile import LoadedModel, encode_latent, encode_tile, tile_latents
-from aecodec.coding.transform import analyze, grow, synthesize
+from aecodec.coding.transform import analyze, reach
 from aecodec.errors import AecodecError
-from aecodec.format.container import Box, read_container
-from aecodec.format.quality import MAX_EFFORT, ROUNDS, effort_to_rounds, quality_to_q
-from aecodec.model.quantize import SIXTEENTHS
-from aecodec.model.weights import find_model
+from aecodec.format.box import Box
+from aecodec.format.constants import SIXTEENTHS
+from aecodec.format.container import read_container
+from aecodec.model.loaded import LoadedModel, load_model
+from tests.payloads import pixels_of
 from tests.photos import photo
 
 Q = 30
@@ -26,14 +28,14 @@ Q = 30
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
-    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+    return load_model()
 
 
 def cost(loaded: LoadedModel, pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
     """bits + lambda SE of the file that y and z become."""
-    _, y_hat, bits = encode_latent(loaded, y, z, Q)
+    _, y_hat, bits = encode_latents(loaded, y, z, Q)
     height, width = pixels.shape[:2]
-    error = (synthesize(loaded.model, y_hat, width, height, Q) - pixels.astype(float)) / 255
+    error = (pixels_of(loaded.model, y_hat, width, height, Q) - pixels.astype(float)) / 255
     return bits + float(loaded.model.lmbda[Q]) * float((error**2).sum()) / 3
 
 
@@ -70,11 +72,11 @@ def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> Non
     pixels = photo(128, 64)
     y, z = (t.clone() for t in analyze(loaded.model, pixels, Q))
     seen, points, slope, z_slope = context_slope(loaded.float_model, y, z, torch.tensor([Q]))
-    _, y_hat, _ = encode_latent(loaded, y, z, Q)
+    _, y_hat, _ = encode_latents(loaded, y, z, Q)
     assert float(((seen + points - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
     pointless = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
     pointless.model.points.table.zero_()
-    beside = y_hat - encode_latent(pointless, y, z, Q)[1]
+    beside = y_hat - encode_latents(pointless, y, z, Q)[1]
     assert float((points - beside).abs().mean()) < 0.3 * float(beside.abs().mean())
     assert slope.shape == y.shape and z_slope.shape == z.shape
     assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
@@ -84,7 +86,7 @@ def test_a_tile_sees_as_far_as_it_reaches(loaded: LoadedModel) -> None:
     """Its slope beside what `grow` takes around it is that beside the whole picture."""
     pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded.float_model
     y = analyze(model, pixels, Q)[0].clone()
-    near = grow(tile, model.config.synthesis_blocks, 512, 64)
+    near = tile.grown(reach(model.config.synthesis_blocks), 512, 64)
     assert near.width < 512
     parts = y[..., near.left // 16 : near.right // 16]
     inside = y[..., 12:16]
@@ -100,10 +102,10 @@ def test_every_effort_is_decoded_by_the_same_decoder(loaded: LoadedModel) -> Non
     files = {effort: codec.encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
     assert len(set(files.values())) == 3
     assert all(codec.decode(data).size == (100, 70) for data in files.values())
-    box, q = Box(0, 0, 64, 64), quality_to_q(60)
-    latents = tile_latents(loaded, pixels, q, box, effort_to_rounds(2))
-    again, _ = encode_tile(loaded, latents, q, box, verify=True)
-    assert read_container(files[2]).payloads[0] == again
+    y, z = refine(loaded.float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2))
+    again, _, _ = encode_latents(loaded, y, z, 38)
+    container = read_container(files[2])
+    assert container.header.q == 38 and container.payloads[0].data == again
 
 
 def test_efforts() -> None:

@@ -12,9 +12,11 @@ from torch.nn import functional as F
 
 import aecodec
 from aecodec.codec import Codec
+from aecodec.coding.effort import scale_for
 from aecodec.coding.planes import Pixels
-from aecodec.format.container import Box, Container, read_container, write_container
-from aecodec.format.quality import SCALES, scale_for
+from aecodec.format.box import Box
+from aecodec.format.constants import SCALES
+from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.image.picture import Picture, psnr
 from aecodec.model.transforms import LappedTransform, mean_of_pixels
 from tests.photos import photo
@@ -91,7 +93,9 @@ def test_a_region_is_a_part_of_the_small_picture(box: Box, scale: int) -> None:
 
 def test_a_small_region_decodes_only_the_tiles_it_touches() -> None:
     container = read_container(coded())
-    payloads = tuple(p if n in (0, 1) else b"\1\2\3" for n, p in enumerate(container.payloads))
+    payloads = tuple(
+        p if n in (0, 1) else Payload(b"\1\2\3") for n, p in enumerate(container.payloads)
+    )
     forged = write_container(Container(container.header, payloads))
     assert codec().decode(forged, Box(0, 0, 60, 140), 4).size == (35, 15)
 

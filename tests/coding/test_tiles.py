@@ -12,16 +12,12 @@ from PIL import Image
 import aecodec
 from aecodec.codec import Codec
 from aecodec.coding import transform
-from aecodec.coding.transform import WholeLatents, analyze, pieces, reconstruct
-from aecodec.format.container import (
-    DEFAULT_TILE,
-    Box,
-    Container,
-    Header,
-    read_container,
-    write_container,
-)
+from aecodec.coding.transform import analyze
+from aecodec.format.box import Box
+from aecodec.format.constants import DEFAULT_TILE
+from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.image.picture import Picture, psnr
+from tests.payloads import loaded, pixels_of
 from tests.photos import photo
 
 WIDTH, HEIGHT = 300, 200
@@ -57,16 +53,15 @@ def test_tiles_show_no_seam() -> None:
 
 def test_pieces_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the piece, latents and pixels are those of the picture transformed at once."""
-    pixels, model = photo(WIDTH, HEIGHT), codec()._encoder.model
+    pixels, model = photo(WIDTH, HEIGHT), loaded().model
     y, z = analyze(model, pixels, 40)
-    everything, header = Box(0, 0, HEIGHT, WIDTH), Header(bytes(8), WIDTH, HEIGHT, 40)
-    at_once = reconstruct(model, WholeLatents(y), everything, header)
+    at_once = pixels_of(model, y, WIDTH, HEIGHT, 40)
     monkeypatch.setattr(transform, "PIECE", 64)
-    assert len(pieces(everything)) == 4
+    assert len(list(Box(0, 0, HEIGHT, WIDTH).pieces(transform.PIECE))) == 20
     again = analyze(model, pixels, 40)
     assert torch.allclose(again[0], y, atol=1e-3)
     assert torch.allclose(again[1], z, atol=1e-3)
-    in_pieces = reconstruct(model, WholeLatents(y), everything, header)
+    in_pieces = pixels_of(model, y, WIDTH, HEIGHT, 40)
     assert levels_apart(in_pieces, at_once) <= 1
 
 
@@ -82,7 +77,9 @@ def test_a_region_is_a_part_of_the_whole(box: Box) -> None:
 
 def test_a_region_decodes_only_the_tiles_it_touches() -> None:
     container = read_container(tiled())
-    payloads = tuple(p if n in (0, 1) else b"\1\2\3" for n, p in enumerate(container.payloads))
+    payloads = tuple(
+        p if n in (0, 1) else Payload(b"\1\2\3") for n, p in enumerate(container.payloads)
+    )
     forged = write_container(Container(container.header, payloads))
     assert codec().decode(forged, Box(0, 0, 60, 140)).size == (140, 60)
     with pytest.raises(aecodec.FormatError, match=r"tile 2 \(column 2, row 0\): "):

@@ -9,34 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aecodec.errors import FormatError
-from aecodec.format.container import (
-    HEADER_BYTES,
-    MAX_ANCILLARY_BYTES,
-    MAX_CHUNKS,
-    MAX_CRITICAL_BYTES,
-    MAX_TILE,
-    SIGNATURE,
-    Box,
-    Chunk,
-    Container,
-    Header,
-    info,
-    read_container,
-    read_header,
-    write_container,
-)
+from aecodec.format.box import Box
+from aecodec.format.chunks import Chunk
+from aecodec.format.constants import MAX_ANCILLARY_BYTES, MAX_CHUNKS, MAX_CRITICAL_BYTES, MAX_TILE
+from aecodec.format.container import Container, Payload, read_container, write_container
+from aecodec.format.header import HEADER_BYTES, SIGNATURE, Header, read_header
+from aecodec.format.info import info
 
 HEADER = Header(model_id=bytes(range(8)), width=768, height=512, q=38)
 FULL = Container(
     HEADER,
-    payloads=(b"payload",),
+    payloads=(Payload(b"payload"),),
     icc=b"profile",
     exif=b"II*\0",
     xmp=b"<x/>",
     filter=b"\1\x20\x20\x20\x20words",
     alpha=b"PNG",
 )
-TILED = Container(replace(HEADER, tile=512), payloads=(b"left", b"right side"))
+DAMAGED = Payload(b"", "damaged")
+TILED = Container(replace(HEADER, tile=512), payloads=(Payload(b"left"), Payload(b"right side")))
 PLAIN = bytes.fromhex(
     "89 41 45 43 0d 0a 1a 0a 01"  # signature, version
     "00 01 02 03 04 05 06 07"  # model id
@@ -73,7 +64,7 @@ INDEX = chunk(b"TIDX", struct.pack(">II", 2, 2))
 
 
 def test_the_bytes_of_a_plain_file() -> None:
-    assert write_container(Container(HEADER, (b"hi",))) == PLAIN
+    assert write_container(Container(HEADER, (Payload(b"hi"),))) == PLAIN
     assert file_of(TILE) == PLAIN
     assert len(PLAIN) == HEADER_BYTES + 14
 
@@ -99,8 +90,11 @@ def test_the_bytes_of_a_file_with_tiles() -> None:
 
 
 def test_what_a_file_costs_beside_the_payload() -> None:
-    assert len(write_container(Container(HEADER, (b"",)))) == 44
-    assert len(write_container(Container(replace(HEADER, tile=512), (b"", b"")))) == 32 + 20 + 24
+    assert len(write_container(Container(HEADER, (Payload(b""),)))) == 44
+    assert (
+        len(write_container(Container(replace(HEADER, tile=512), (Payload(b""),) * 2)))
+        == 32 + 20 + 24
+    )
 
 
 def test_tiles_cover_the_picture_row_by_row() -> None:
@@ -118,20 +112,32 @@ def test_a_damaged_tile_does_not_lose_the_others() -> None:
     data[data.index(b"left")] ^= 1
     with pytest.raises(FormatError, match=r"tile 0 \(column 0, row 0\): damaged chunk TILE"):
         read_container(bytes(data))
-    assert read_container(bytes(data), keep_going=True).payloads == (None, b"right side")
-    assert read_container(write_container(TILED)[:-3], keep_going=True).payloads == (b"left", None)
+    assert read_container(bytes(data), keep_going=True).payloads == (
+        DAMAGED,
+        Payload(b"right side"),
+    )
+    assert read_container(write_container(TILED)[:-3], keep_going=True).payloads == (
+        Payload(b"left"),
+        DAMAGED,
+    )
 
 
 def test_a_damaged_type_of_the_first_tile_does_not_lose_the_others() -> None:
     data = bytearray(write_container(TILED))
     data[data.index(b"TILE")] ^= 1
-    assert read_container(bytes(data), keep_going=True).payloads == (None, b"right side")
+    assert read_container(bytes(data), keep_going=True).payloads == (
+        DAMAGED,
+        Payload(b"right side"),
+    )
 
 
 def test_a_damaged_length_of_a_tile_does_not_lose_the_others() -> None:
     data = bytearray(write_container(TILED))
     data[data.index(b"TILE") - 1] ^= 2
-    assert read_container(bytes(data), keep_going=True).payloads == (None, b"right side")
+    assert read_container(bytes(data), keep_going=True).payloads == (
+        DAMAGED,
+        Payload(b"right side"),
+    )
 
 
 metadata = st.none() | st.binary(max_size=40)
@@ -158,7 +164,7 @@ metadata = st.none() | st.binary(max_size=40)
 )
 def test_round_trip(container: Container, draw: st.DataObject) -> None:
     count = len(container.header.tiles())
-    payload = st.binary(max_size=100)
+    payload = st.binary(max_size=100).map(Payload)
     payloads = draw.draw(st.lists(payload, min_size=count, max_size=count))
     container = replace(container, payloads=tuple(payloads))
     data = write_container(container)
@@ -168,7 +174,7 @@ def test_round_trip(container: Container, draw: st.DataObject) -> None:
 
 def test_unknown_ancillary_chunks_are_skipped_and_listed() -> None:
     data = file_of(chunk(b"teSt", b"1"), chunk(b"teSt", b"2"), chunk(b"xmpx", b"x"), TILE)
-    assert read_container(data) == Container(HEADER, (b"hi",), xmp=b"x")
+    assert read_container(data) == Container(HEADER, (Payload(b"hi"),), xmp=b"x")
     assert [(c.type, c.bytes) for c in info(data).chunks] == [
         ("teSt", 1),
         ("teSt", 1),
@@ -297,7 +303,7 @@ def test_a_bad_file_is_refused_by_the_rule_it_breaks(data: bytes, rule: str) -> 
 
 def test_as_many_chunks_as_allowed() -> None:
     data = file_of(*[chunk(b"test")] * MAX_CHUNKS, TILE)
-    assert read_container(data).payloads == (b"hi",)
+    assert read_container(data).payloads == (Payload(b"hi"),)
 
 
 WHOLE = write_container(FULL)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aecodec.errors import FormatError, ModelError
+from aecodec.format.constants import SYMBOL_LIMIT
 from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import TOTAL, Tables, gaussian_mass, make_tables
-from aecodec.model.quantize import SYMBOL_LIMIT
 
 CODER = EntropyCoder(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
 

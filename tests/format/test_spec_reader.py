@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aecodec.format.container import Container, Info, info, read_container
+from aecodec.format.container import Container, read_container
+from aecodec.format.info import Info, info
 from tests.format.kaitai import BadFile, load_yaml, parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ def test_the_description_reads_what_aecodec_reads(path: Path) -> None:
         tables = [body.difference_table, body.limited_table, body.sample_table, body.offset_table]
         assert bytes([body.num_limits, *tables, *body.payload]) == container.filter
     payloads = [chunk.data for chunk in read.chunks if chunk.type == "TILE"]
-    assert payloads == list(container.payloads)
+    assert payloads == [payload.data for payload in container.payloads]
     assert len(payloads) == read.header.rows * read.header.columns
     if "TIDX" in bodies:
         assert bodies["TIDX"].len_payloads == [len(payload) for payload in payloads]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from aecodec.errors import ImageError
-from aecodec.format.container import MAX_SIDE
+from aecodec.format.constants import MAX_SIDE
 from aecodec.image.picture import (
     Picture,
     as_picture,

@@ -18,13 +18,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aecodec.codec import Codec
 from aecodec.coding import transform
+from aecodec.coding.decoder import decode_latents
+from aecodec.coding.encoder import Encoder, Settings, encode_latents
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.tile import LoadedModel, decode_latent, encode_latent
-from aecodec.coding.transform import analyze, synthesize
-from aecodec.format.container import read_container
+from aecodec.coding.transform import analyze
+from aecodec.format.container import Payload, read_container
+from aecodec.image.picture import Picture
 from aecodec.model.fixed_point import FixedAffine
+from tests.payloads import loaded, pixels_of
 from tests.photos import photo
 
 WIDTH, HEIGHT = 200, 133
@@ -38,21 +40,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from tests.model.test_exactness import RATES, decoded, loaded
+from tests.model.test_exactness import RATES, decoded
 for q in RATES:
     y_hat, _ = decoded(Path(sys.argv[1], str(q)).read_bytes(), q)
     np.save(Path(sys.argv[1], f"{q}.npy"), y_hat.numpy())
 """
-
-
-@cache
-def loaded() -> LoadedModel:
-    return codec()._encoder
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 @contextmanager
@@ -84,14 +76,14 @@ def running(onednn: bool, threads: int, layout: str) -> Iterator[None]:
 def encoded(q: int) -> tuple[bytes, Tensor, Tensor]:
     """The photo's payload, y before and after quantization."""
     y, z = analyze(loaded().model, photo(WIDTH, HEIGHT), q)
-    payload, y_hat, _ = encode_latent(loaded(), y, z, q)
+    payload, y_hat, _ = encode_latents(loaded(), y, z, q)
     return payload, y, y_hat
 
 
 @torch.inference_mode()
 def decoded(payload: bytes, q: int) -> tuple[Tensor, Pixels]:
-    y_hat = decode_latent(loaded(), payload, WIDTH, HEIGHT, q)
-    return y_hat, synthesize(loaded().model, y_hat, WIDTH, HEIGHT, q)
+    y_hat = decode_latents(loaded(), Payload(payload), WIDTH, HEIGHT, q)
+    return y_hat, pixels_of(loaded().model, y_hat, WIDTH, HEIGHT, q)
 
 
 @cache
@@ -147,7 +139,8 @@ def test_encoding_is_deterministic(onednn: bool, threads: int, layout: str) -> N
 def refined_with(onednn: bool, threads: int, layout: str) -> bytes:
     """A file of the highest rate and default effort, with a filter."""
     with running(onednn, threads, layout):
-        data = codec().encode(photo(WIDTH, HEIGHT)[..., ::-1], quality=100)
+        picture = Picture(photo(WIDTH, HEIGHT)[..., ::-1])
+        data = Encoder(loaded(), picture, Settings()).encode(63)
     assert read_container(data).filter
     return data
 

@@ -44,12 +44,13 @@ def walk(model: Model, z_hat: Tensor, symbols: Tensor, unit: float) -> tuple[Ten
     """Run the four steps on given symbols -> mean and scale of every latent."""
     means, scales = torch.zeros_like(symbols), torch.zeros_like(symbols)
 
-    def code_step(step: int, mean: Tensor, scale: Tensor) -> Tensor:
+    def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
+        step = batch - 1
         means.copy_(put_step(mean, step, means))
         scales.copy_(put_step(scale, step, scales))
         return unit * take_step(symbols, step) + mean
 
-    model.entropy(z_hat, torch.tensor([30]), code_step)
+    model.entropy(z_hat, torch.tensor([30]), code_batch)
     return means, scales
 
 

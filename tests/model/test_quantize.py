@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from aecodec.format.constants import SYMBOL_LIMIT
 from aecodec.model.points import Points
-from aecodec.model.quantize import SYMBOL_LIMIT, dequantize, quantize, rate_aware_round
+from aecodec.model.quantize import dequantize, quantize, rate_aware_round
 
 
 def test_wide_distributions_round_to_the_nearest() -> None:

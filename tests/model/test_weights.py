@@ -9,14 +9,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from aecodec.errors import ModelError
-from aecodec.model.weights import (
-    DEFAULT_MODEL,
-    find_model,
-    installed_models,
-    load_weights,
-    model_id,
-    read_metadata,
-)
+from aecodec.model.store import DEFAULT_MODEL, find_model, installed_models, read_metadata
+from aecodec.model.weights import load_weights, model_id
 
 
 def rewrite(path: Path, change: str) -> None:

@@ -18,8 +18,8 @@ import pytest
 import torch
 from PIL import Image
 
-from aecodec.coding.tile import LoadedModel
 from aecodec.image.picture import psnr
+from aecodec.model.loaded import LoadedModel
 from aecodec.training.start import load_for_training
 from tests.payloads import decode_pixels, encode_pixels
 from tests.photos import photo
@@ -103,7 +103,7 @@ def test_a_short_run_from_its_beginning_to_the_export(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", *export], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
-    loaded = LoadedModel.load(tmp_path / "new" / "model.safetensors", torch.device("cpu"))
+    loaded = LoadedModel.load(tmp_path / "new" / "model.safetensors")
     pixels = photo(100, 60)
     found = decode_pixels(loaded, encode_pixels(loaded, pixels, 60), 100, 60, 60)
     assert psnr(pixels, found) > 25

@@ -14,19 +14,20 @@ import torch
 from PIL import Image
 
 from aecodec.coding.planes import to_planes
-from aecodec.coding.tile import LoadedModel
 from aecodec.errors import AecodecError
 from aecodec.image.picture import psnr
 from aecodec.model.config import SIZES
 from aecodec.model.entropy_model import SCALES_PER_OCTAVE
+from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import Model
-from aecodec.model.weights import find_model, load_weights
+from aecodec.model.store import find_model
+from aecodec.model.weights import load_weights
 from aecodec.training import small
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, Tiles, random_crop
 from aecodec.training.export import (
     LOSS_MAX,
-    code_whole,
+    code_batches,
     export,
     fixed_point_cost,
     refined_latents,
@@ -94,7 +95,7 @@ def test_a_run_improves_resumes_and_exports(
 
     path = tmp_path / "model.safetensors"
     export(first.learner.ema, "tiny", path, [photo(256, 256)])
-    loaded = LoadedModel.load(path, torch.device("cpu"))
+    loaded = LoadedModel.load(path)
     payload = encode_pixels(loaded, photo(100, 60), 60)
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
     again = load_for_training(path).state_dict()
@@ -109,7 +110,7 @@ def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
     model = Model(dataclasses.replace(TINY, latent=256))
     initialise(model, [photo(512, 384)], lmbda_table(50, 12000))
     export(model, "new", tmp_path / "model.safetensors", [photo(256, 256)])
-    loaded = LoadedModel.load(tmp_path / "model.safetensors", torch.device("cpu"))
+    loaded = LoadedModel.load(tmp_path / "model.safetensors")
     pixels = photo(128, 128)
     assert psnr(pixels, decode_pixels(loaded, encode_pixels(loaded, pixels, 63), 128, 128, 63)) > 35
 
@@ -128,7 +129,7 @@ def test_what_points_were_fitted_to_is_nearer_with_them(tmp_path: Path) -> None:
         total = 0.0
         for q, part in latents.items():
             error = to_planes(pixels) - fixed.g_s(
-                code_whole(fixed, part, q).y_hat, torch.tensor([q])
+                code_batches(fixed, part, q)[0], torch.tensor([q])
             )
             total += float(fixed.lmbda[q] * error.square().mean())
         return total

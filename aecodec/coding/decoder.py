@@ -1,0 +1,130 @@
+"""A file, taken apart, to pixels: payloads, symbols, latents, planes. The inverse of encoder.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aecodec.coding.planes import Pixels, from_planes
+from aecodec.coding.transform import one_arithmetic, synthesize
+from aecodec.errors import FormatError
+from aecodec.format.alpha import read_alpha
+from aecodec.format.box import Box
+from aecodec.format.container import Container, Payload
+from aecodec.format.filter import read_filter
+from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
+from aecodec.image.picture import Picture
+from aecodec.model.loaded import LoadedModel
+from aecodec.model.model import SymbolsOf
+from aecodec.model.quantize import as_indexes, from_symbols
+
+
+class Decoder:
+    """One file, decoded tile by tile as its pixels are asked for."""
+
+    def __init__(self, model: LoadedModel, container: Container, keep_going: bool = False) -> None:
+        """With `keep_going`, damaged tiles are gray. Raises FormatError for a damaged filter."""
+        self.model, self.container, self.header = model, container, container.header
+        self.keep_going, self.boxes = keep_going, container.header.tiles()
+        data = container.filter
+        self.filter = None if data is None else read_filter(model.coder, data)
+        self.decoded: dict[int, Tensor] = {}
+        self.damaged: list[str] = []
+        self.missing: list[int] = []
+
+    def decode(self, region: Box, scale: int = 1) -> Picture:
+        """The pixels of `region` at 1/scale, alpha and metadata; its notes say what is wrong.
+
+        Raises FormatError for a damaged payload or alpha.
+        """
+        pixels, file = self.pixels(region, scale), self.container
+        alpha = None
+        if file.alpha is not None:
+            alpha = read_alpha(file.alpha, self.header.width, self.header.height, scale)
+            alpha = alpha[region.shrunk(scale).pixel_slices()]
+        return Picture(pixels, alpha, file.icc, file.exif, file.xmp, self.notes())
+
+    @torch.inference_mode()
+    def pixels(self, region: Box, scale: int = 1) -> Pixels:
+        """-> uint8 [H, W, 3] or, if gray, [H, W]: those of the picture at 1/scale that `region`
+        touches."""
+        gray, target = self.header.gray, region.shrunk(scale)
+        shape = (target.height, target.width)
+        pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
+        model, q, size = self.model.model, self.header.q, (self.header.width, self.header.height)
+        with one_arithmetic(model.device):
+            walk = synthesize(model, self.latents, q, region, size, scale, self.filter)
+            for box, x_hat in walk:
+                part = box.shrunk(scale)
+                top, left = part.top - target.top, part.left - target.left
+                place = Box(top, left, top + part.height, left + part.width).pixel_slices()
+                pixels[place] = from_planes(x_hat, gray)
+        return pixels
+
+    def latents(self, box: Box) -> Tensor:
+        """y_hat of an aligned box of pixels; boxes come from top to bottom.
+
+        Forgets the tiles that lie above.
+        """
+        self.decoded = {n: y for n, y in self.decoded.items() if self.boxes[n].bottom > box.top}
+        tile, rows = self.header.tile, []
+        for row in range(box.top // tile, -(-box.bottom // tile)):
+            columns = range(box.left // tile, -(-box.right // tile))
+            parts = [self.part(row * self.header.columns + column, box) for column in columns]
+            rows.append(torch.cat(parts, dim=3))
+        return torch.cat(rows, dim=2)
+
+    def part(self, number: int, box: Box) -> Tensor:
+        """What of a tile's y_hat lies in `box`."""
+        if number not in self.decoded:
+            self.decoded[number] = self.decode_tile(number)
+        return self.decoded[number][box.latent_slices(self.boxes[number])]
+
+    def decode_tile(self, number: int) -> Tensor:
+        """y_hat of a tile, [1, M, H'/16, W'/16]; 0, which is gray, of one that is not there."""
+        tile, payload = self.boxes[number], self.container.payloads[number]
+        where = self.header.tile_name(number)
+        if payload.state == "cut":
+            self.missing.append(number)
+            if not payload.data:
+                return self.gray(tile)
+        try:
+            if payload.state == "damaged":
+                raise FormatError("its chunk is damaged")
+            return decode_latents(self.model, payload, tile.width, tile.height, self.header.q)
+        except FormatError as error:
+            if not self.keep_going:
+                raise FormatError(f"{where}: {error}") from error
+            self.damaged.append(f"{where} is damaged and left gray: {error}")
+            return self.gray(tile)
+
+    def gray(self, tile: Box) -> Tensor:
+        """Latents of a tile of which nothing is known."""
+        return torch.zeros(1, self.model.model.config.latent, *tile.latent_size())
+
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the tiles that were asked for."""
+        if not self.missing:
+            return tuple(self.damaged)
+        tiles = f" in {len(self.missing)} of {len(self.boxes)} tiles" if len(self.boxes) > 1 else ""
+        return (*self.damaged, f"cut off: detail is missing{tiles}")
+
+
+@torch.inference_mode()
+def decode_latents(model: LoadedModel, payload: Payload, width: int, height: int, q: int) -> Tensor:
+    """Inverse of `encode_latents`: the payload of a tile of that size -> y_hat in steps.
+
+    Of a cut payload, latents that have not arrived are their predicted means. Raises FormatError.
+    """
+    kind = ArrivedSymbolDecoder if payload.state == "cut" else SymbolDecoder
+    decoder = kind(model.coder, payload.data)
+    shape = model.hyper_shape(width, height)
+    y_hat = model.model.walk_symbols(shape, q, read_symbols(decoder))
+    decoder.finish()
+    return y_hat
+
+
+def read_symbols(decoder: SymbolDecoder) -> SymbolsOf:
+    """Symbols as they come out of the payload: the inverse of `write_symbols`."""
+    return lambda batch, mean, index: from_symbols(decoder.get(as_indexes(index)), like=mean)

@@ -1,0 +1,23 @@
+"""The user's other two settings: effort 0 to 6, and the scale that a picture is decoded at."""
+
+from aecodec.format.constants import SCALES
+from aecodec.format.quality import check_integer
+
+ROUNDS = (0, 1, 2, 3, 4, 6, 8)
+"""Rounds of refinement (refine.py), by effort: their gain falls with each (benchmarks/effort). From
+effort 1 on a filter is sent, too, where it pays."""
+MAX_EFFORT = len(ROUNDS) - 1
+DEFAULT_EFFORT = 2  # about four times as long as effort 0
+SLOW_EFFORT = 6  # from here on a person at a terminal sees how far one photo has come
+
+
+def effort_to_rounds(effort: int) -> int:
+    """Rounds of refinement for an effort 0..6. Raises AecodecError out of range."""
+    check_integer("effort", effort, 0, MAX_EFFORT)
+    return ROUNDS[effort]
+
+
+def scale_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+    """The largest scale at which a picture of that size is not below the size that is wanted."""
+    smallest = min(n // m for n, m in zip(size, wanted, strict=True))
+    return max(scale for scale in SCALES if scale <= max(1, smallest))

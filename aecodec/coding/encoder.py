@@ -1,0 +1,191 @@
+"""One picture to the bytes of a file: latents, symbols, payloads, a filter where that pays.
+
+Its inverse stands beside it, decoder.py. From y to y_hat every tile is coded by itself; g_a and g_s
+know nothing of tiles (transform.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from aecodec.coding.decoder import decode_latents
+from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.coding.filter import FilterFit
+from aecodec.coding.planes import Pixels
+from aecodec.coding.refine import refine
+from aecodec.coding.transform import analyze, latents_in, one_arithmetic, reach, synthesize
+from aecodec.errors import AecodecError
+from aecodec.format.alpha import write_alpha
+from aecodec.format.box import Box
+from aecodec.format.constants import DEFAULT_TILE
+from aecodec.format.container import Container, Payload, write_container
+from aecodec.format.header import GRAY, RGB, Header
+from aecodec.format.payload import SymbolEncoder
+from aecodec.image.picture import Picture
+from aecodec.model.entropy_model import take_batch
+from aecodec.model.fixed_point import log2_scale
+from aecodec.model.loaded import LoadedModel
+from aecodec.model.model import SymbolsOf
+from aecodec.model.quantize import as_indexes, as_symbols, quantize
+
+OnProgress = Callable[[int, int], None]
+"""Told how many rounds of refinement have begun, and how many there are."""
+Latents = tuple[Tensor, Tensor]
+"""y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a picture is coded, but for q. Raises AecodecError for an effort out of range."""
+
+    tile: int = DEFAULT_TILE
+    """pixels, the side of a tile"""
+    verify: bool = False
+    """whether every payload is decoded and its symbols are compared with what was encoded"""
+    effort: int = DEFAULT_EFFORT
+    """0 (fastest) to 6 (smallest): rounds of refinement and, from 1 on, a filter"""
+
+    def __post_init__(self) -> None:
+        effort_to_rounds(self.effort)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of refinement of each tile."""
+        return effort_to_rounds(self.effort)
+
+
+class Encoder:
+    """One picture, at one q or, in the search for a target, at many."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        picture: Picture,
+        settings: Settings,
+        on_progress: OnProgress | None = None,
+        keep_latents: bool = False,
+    ) -> None:
+        """keep_latents: those of the last two q, for who will code at the same q again.
+
+        Raises FormatError for a tile or picture that the format cannot hold.
+        """
+        self.model, self.settings, self.pixels = model, settings, picture.pixels
+        height, width = picture.pixels.shape[:2]
+        mode = GRAY if picture.gray else RGB
+        header = Header(bytes.fromhex(model.model_id), width, height, 0, mode, settings.tile)
+        alpha = None if picture.alpha is None else write_alpha(picture.alpha)
+        self.start = Container(
+            header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha
+        )
+        self.boxes = header.tiles()
+        self.on_progress, self.begun = on_progress, count(1)
+        self.latents: Callable[[int, bool], Iterable[Latents]] = self.analyze
+        if keep_latents:
+            self.latents = lru_cache(maxsize=2)(lambda *key: list(self.analyze(*key)))
+
+    def encode(self, q: int, rounding_bias: float = 1.0, refined: bool = True) -> bytes:
+        """-> the bytes of a file.
+
+        refined: by the settings' effort, or else by effort 0. rounding_bias: as of
+        `rate_aware_round`. Raises FormatError for metadata too large for a chunk, AecodecError
+        where, with `verify`, the decoder would not see the same symbols.
+        """
+        model, payloads = self.model, []
+        filtered = refined and self.settings.rounds > 0 and self.pixels.ndim == 3
+        fit = FilterFit() if filtered else None
+        for box, part in zip(self.boxes, self.latents(q, refined), strict=True):
+            payload, y_hat = self.encode_tile(part, q, box, rounding_bias)
+            payloads.append(Payload(payload))
+            if fit is not None:
+                accumulate_filter_statistics(fit, model, y_hat, self.pixels, q, box)
+        weight = float(model.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
+        filter = fit.best(model.coder, weight) if fit is not None else None
+        header = replace(self.start.header, q=q)
+        return write_container(
+            replace(self.start, header=header, payloads=tuple(payloads), filter=filter)
+        )
+
+    def analyze(self, q: int, refined: bool) -> Iterator[Latents]:
+        """y and z of every tile, one after the other, so that no more than one is held."""
+        for box in self.boxes:
+            if refined and self.settings.rounds:
+                rounds, model = self.settings.rounds, self.model.float_model
+                yield refine(model, self.pixels, q, box, rounds, self.tell_of_round)
+            else:
+                yield analyze(self.model.model, self.pixels, q, box)
+
+    def tell_of_round(self) -> None:
+        """A round of refinement begins."""
+        if self.on_progress:
+            self.on_progress(next(self.begun), self.settings.rounds * len(self.boxes))
+
+    def encode_tile(
+        self, latents: Latents, q: int, box: Box, rounding_bias: float
+    ) -> tuple[bytes, Tensor]:
+        """-> payload, y_hat in steps. Raises AecodecError where the decoder would see another."""
+        payload, y_hat, _ = encode_latents(self.model, *latents, q, rounding_bias)
+        if self.settings.verify:
+            seen = decode_latents(self.model, Payload(payload), box.width, box.height, q)
+            if not torch.equal(seen, y_hat):
+                raise AecodecError(
+                    "what was encoded is not what would be decoded: please report this"
+                )
+        return payload, y_hat
+
+
+@torch.inference_mode()
+def encode_latents(
+    model: LoadedModel, y: Tensor, z: Tensor, q: int, rounding_bias: float = 1.0
+) -> tuple[bytes, Tensor, float]:
+    """y and z of a tile in steps -> payload, y_hat in steps, and the bits the tables say it costs.
+
+    y_hat, as everywhere outside of the entropy network, is at its reconstruction points.
+    """
+    encoder = SymbolEncoder(model.coder)
+    symbols_of = write_symbols(encoder, chosen_symbols(y, z, rounding_bias))
+    y_hat = model.model.walk_symbols(z.shape, q, symbols_of)
+    return encoder.finish(), y_hat, encoder.bits
+
+
+def write_symbols(encoder: SymbolEncoder, chosen: SymbolsOf) -> SymbolsOf:
+    """Symbols as they are chosen, which go into the payload on their way."""
+
+    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+        symbols = chosen(batch, mean, index)
+        encoder.put(as_symbols(symbols), as_indexes(index))
+        return symbols
+
+    return symbols_of
+
+
+def chosen_symbols(y: Tensor, z: Tensor, rounding_bias: float = 1.0) -> SymbolsOf:
+    """The symbols that y and z in steps become: rounded in view of what the tables say of them."""
+
+    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+        scale = log2_scale(index).exp2()
+        return quantize(take_batch(y, z, batch), mean, scale, rounding_bias)
+
+    return symbols_of
+
+
+@torch.inference_mode()
+def accumulate_filter_statistics(
+    fit: FilterFit, model: LoadedModel, y_hat: Tensor, pixels: Pixels, q: int, tile: Box
+) -> None:
+    """Let `fit` see what y_hat of a tile becomes, beside its pixels.
+
+    pixels: uint8 [H, W, 3] of the whole picture. Of the tile, what its neighbours reach into is
+    left out, since they are not there.
+    """
+    height, width = pixels.shape[:2]
+    inside = tile.inner(reach(model.model.config.synthesis_blocks), width, height)
+    latents_of = latents_in(y_hat, tile.aligned())
+    with one_arithmetic(model.model.device):
+        for box, x_hat in synthesize(model.model, latents_of, q, inside, (width, height)):
+            fit.add(x_hat, pixels[box.pixel_slices()])

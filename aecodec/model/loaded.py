@@ -1,0 +1,67 @@
+"""A model that is ready to code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from aecodec.errors import AecodecError, ModelError
+from aecodec.format.box import padded_size
+from aecodec.format.constants import HYPER_STRIDE
+from aecodec.format.payload import EntropyCoder
+from aecodec.model.fixed_point import float_twin
+from aecodec.model.model import Model
+from aecodec.model.store import find_model
+from aecodec.model.weights import load_weights
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model: transforms on a device, entropy side in fixed point on the CPU, and its tables."""
+
+    model: Model
+    coder: EntropyCoder
+    model_id: str
+
+    @cached_property
+    def float_model(self) -> Model:
+        """The same in floating point throughout, for what needs gradients."""
+        return float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device | str = "cpu") -> LoadedModel:
+        """From a weights file. Raises ModelError for one that is not what it says."""
+        model, tables, identity = load_weights(path)
+        model.to(device)
+        for exact in (model.entropy, model.hyper_prior, model.points):
+            exact.to("cpu")
+        return cls(model, EntropyCoder(tables), identity)
+
+    def hyper_shape(self, width: int, height: int) -> torch.Size:
+        """The shape of z of so many pixels, [1, N, H'/64, W'/64]."""
+        columns, rows = (n // HYPER_STRIDE for n in padded_size(width, height))
+        return torch.Size((1, self.model.config.hyper, rows, columns))
+
+
+def load_model(wanted: str | None = None, device: torch.device | str = "cpu") -> LoadedModel:
+    """An installed model by name or id (None: the default), ready to code.
+
+    Raises ModelError when it is not installed or its file is not what it says.
+    """
+    installed = find_model(wanted)
+    loaded = LoadedModel.load(installed.path, device)
+    if loaded.model_id != installed.model_id:
+        raise ModelError(f"{installed.path}: changed while it was read")
+    return loaded
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto", "cpu" or "cuda" -> device of the transforms. Raises AecodecError."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise AecodecError(f"unknown device {name!r}: auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AecodecError("no CUDA device is available")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,0 +1,74 @@
+"""Which models are installed, told from their weights files' metadata, without torch."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from aecodec.data import data_folder
+from aecodec.errors import ModelError
+
+DEFAULT_MODEL = "s1"
+FILE_NAME = "model.safetensors"
+MAX_HEADER_BYTES = 2**20
+"""of the JSON in front of a safetensors file; ours are below 64 KiB"""
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """One weights file of this installation."""
+
+    name: str
+    model_id: str
+    """hexadecimal, 16 digits"""
+    size: str
+    """XS, S, M or L"""
+    bytes: int
+    path: Path
+    default: bool
+
+
+def installed_models() -> list[InstalledModel]:
+    """All models of this installation, by name. Raises ModelError for an unreadable file."""
+    paths = sorted(data_folder("weights").glob(f"*/{FILE_NAME}"))
+    return [_installed(path) for path in paths]
+
+
+def find_model(wanted: str | None) -> InstalledModel:
+    """The model of that name or id (None: the default). Raises ModelError when there is none."""
+    models = installed_models()
+    for model in models:
+        if wanted in (model.name, model.model_id) or (wanted is None and model.default):
+            return model
+    names = ", ".join(f"{model.name} ({model.model_id})" for model in models) or "none"
+    raise ModelError(f"model {wanted or DEFAULT_MODEL} is not installed; installed: {names}")
+
+
+def _installed(path: Path) -> InstalledModel:
+    facts = read_metadata(path)
+    return InstalledModel(
+        name=facts["name"],
+        model_id=facts["model_id"],
+        size=facts["size"],
+        bytes=path.stat().st_size,
+        path=path,
+        default=facts["name"] == DEFAULT_MODEL,
+    )
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a weights file, read without its tensors. Raises ModelError."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > MAX_HEADER_BYTES:
+                raise ModelError(f"{path}: not a weights file (header too long)")
+            facts = json.loads(file.read(length))["__metadata__"]
+            missing = {"name", "size", "model_id", "config"} - set(facts)
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise ModelError(f"{path}: not a weights file ({error})") from error
+    if missing:
+        raise ModelError(f"{path}: no {', '.join(sorted(missing))} in its metadata")
+    return {str(key): str(value) for key, value in facts.items()}

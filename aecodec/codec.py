@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from aecodec.cli.progress import Advance
 from aecodec.coding.filter import FilterFit, read_filter
 from aecodec.coding.planes import Pixels
 from aecodec.coding.target import Attempt, Target, search
@@ -42,8 +41,10 @@ from aecodec.format.container import (
     write_container,
 )
 from aecodec.format.quality import DEFAULT_EFFORT, SCALES, effort_to_rounds, quality_to_q
-from aecodec.image.picture import Picture, as_picture, psnr, to_pil
+from aecodec.image.picture import Picture, as_picture, to_pil
+from aecodec.image.psnr import psnr
 from aecodec.model.weights import find_model
+from aecodec.progress import OnProgress as Advance
 
 
 class Codec:

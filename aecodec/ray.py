@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec import files
-from aecodec.cli.jobs import plan
-from aecodec.cli.main import PHOTO_SUFFIXES
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT
-from aecodec.image.picture import read_picture
+from aecodec.image.formats import PHOTO_SUFFIXES
+from aecodec.image.photo_file import read_picture
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -95,7 +94,7 @@ def main(folder: str, output: str, quality: int, effort: int, workers: int, thre
     """
     import ray
 
-    jobs = plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
+    jobs = files.plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
     names = [
         {"source": str(Path(j.source).resolve()), "target": str(Path(j.target).resolve())}
         for j in jobs

@@ -19,7 +19,7 @@ from aecodec.bench.photos import read_folder
 from aecodec.coding.planes import Pixels
 from aecodec.coding.tile import LoadedModel, encode_latent
 from aecodec.coding.transform import analyze, synthesize
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.config import Q_COUNT
 from aecodec.model.weights import find_model
 from aecodec.training.data import centre

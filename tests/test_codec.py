@@ -20,7 +20,8 @@ from aecodec.coding.planes import to_planes
 from aecodec.coding.tile import decode_latent, encode_latent
 from aecodec.coding.transform import analyze, synthesize
 from aecodec.format.container import read_container, write_container
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from aecodec.model.weights import find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training

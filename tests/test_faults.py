@@ -35,7 +35,8 @@ from aecodec.format.container import (
     read_container,
     write_container,
 )
-from aecodec.image.picture import Picture, picture_file, read_picture, to_pil, without_metadata
+from aecodec.image.photo_file import picture_file, read_picture
+from aecodec.image.picture import Picture, to_pil, without_metadata
 from tests.fuzz import (
     MAX_PIXELS,
     PNG_SIGNATURE,
@@ -374,7 +375,7 @@ COMMAND = """
 import io, os, resource, signal, sys
 from types import ModuleType
 from aecodec import files
-from tests.cli.test_main import StandIn
+from tests.cli.stand_in import StandIn
 stand_in = ModuleType("aecodec.codec")
 stand_in.Codec = StandIn
 sys.modules["aecodec.codec"] = stand_in

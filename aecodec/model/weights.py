@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aecodec.data import data_folder
 from aecodec.errors import ModelError
+from aecodec.files import data_folder
 
 if TYPE_CHECKING:
     import torch

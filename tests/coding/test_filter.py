@@ -24,7 +24,7 @@ from aecodec.coding.tile import LoadedModel
 from aecodec.coding.transform import shrink
 from aecodec.errors import FormatError
 from aecodec.format.container import FILTER_CLIPS, Box, read_container, write_container
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.weights import find_model
 from tests.model.integer_reference import Coder, Reference
 from tests.photos import photo

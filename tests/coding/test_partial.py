@@ -13,7 +13,7 @@ import aecodec
 from aecodec.codec import Codec
 from aecodec.format.container import Box, CutPayload, info, read_container
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from tests.format.test_payload import CODER, encode
 from tests.photos import photo
 

@@ -15,7 +15,8 @@ from aecodec.codec import Codec
 from aecodec.coding.planes import Pixels
 from aecodec.format.container import Box, Container, read_container, write_container
 from aecodec.format.quality import SCALES, scale_for
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from aecodec.model.transforms import LappedTransform, mean_of_pixels
 from tests.photos import photo
 

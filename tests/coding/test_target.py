@@ -16,7 +16,7 @@ from aecodec import AecodecError, Codec, Target
 from aecodec.cli.main import main
 from aecodec.coding.target import Attempt, Encode, first, search
 from aecodec.format.container import info
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from tests.photos import photo
 
 PIXELS = 10_000

@@ -21,7 +21,8 @@ from aecodec.format.container import (
     read_container,
     write_container,
 )
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from tests.photos import photo
 
 WIDTH, HEIGHT = 300, 200

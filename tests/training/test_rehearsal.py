@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from aecodec.coding.tile import LoadedModel
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.training.start import load_for_training
 from tests.payloads import decode_pixels, encode_pixels
 from tests.photos import photo

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from aecodec import files
@@ -38,8 +39,6 @@ class Compress:
 
     def __init__(self, quality: int = 60, threads: int = 1, effort: int = DEFAULT_EFFORT) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
-        import torch
-
         torch.set_num_threads(threads)
         self.quality, self.effort, self.codec = quality, effort, Codec()
 
@@ -92,7 +91,7 @@ def main(folder: str, output: str, quality: int, effort: int, workers: int, thre
 
     Both must be on a file system that all machines share. Exit code 1 if a file failed.
     """
-    import ray
+    import ray  # an extra, which the rest of this module does without
 
     jobs = files.plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
     names = [

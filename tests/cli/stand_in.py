@@ -19,7 +19,6 @@ from aecodec.format.container import (
 )
 from aecodec.format.quality import quality_to_q
 from aecodec.image.picture import Picture, as_picture
-from aecodec.progress import OnProgress
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
@@ -34,17 +33,11 @@ class StandIn:
             raise ModelError("no model is called none")
 
     def encode(
-        self,
-        image: Any,
-        quality: int = 60,
-        tile: int = DEFAULT_TILE,
-        verify: bool = False,
-        effort: int = 0,
-        advance: OnProgress | None = None,
+        self, image: Any, quality: int = 60, tile: int = DEFAULT_TILE, **options: Any
     ) -> bytes:
         """As Codec.encode."""
-        if advance:
-            advance(1, 8)
+        if on_progress := options.get("advance"):
+            on_progress(1, 8)
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]
         header = Header(b"stand-in", width, height, quality_to_q(quality), tile=tile)

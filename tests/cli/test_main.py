@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,9 +119,7 @@ def test_wrong_usage_exits_2(photo: Path, arguments: list[str], capsys: Any) -> 
     assert os.listdir() == ["photo.png"]
 
 
-def test_ctrl_c_exits_130_and_leaves_nothing(
-    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_ctrl_c_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -157,31 +156,21 @@ def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert first["name"] == "photo-m" and first["path"] == "m" and first["default"] is True
 
 
-class Report:
-    """As bench.Report."""
-
-    def table(self) -> str:
-        """The table."""
-        return "a table"
-
-    def to_json(self) -> str:
-        """The JSON."""
-        return "{}"
+REPORT = SimpleNamespace(table=lambda: "a table", to_json=lambda: "{}")
 
 
 def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def run(*arguments: Any) -> Report:
+    def run(*arguments: Any) -> SimpleNamespace:
         calls.append(arguments[:5])
-        return Report()
+        return REPORT
 
     monkeypatch.setattr(bench, "run", run)
     assert main(["bench"]) == 0
     assert capsys.readouterr() == ("a table\n", "")
-    assert (
-        main(["bench", str(tmp_path), "--codecs", "jpeg,aec", "-o", "r", "-j", "3", "--json"]) == 0
-    )
+    options = ["--codecs", "jpeg,aec", "-o", "r", "-j", "3", "--json"]
+    assert main(["bench", str(tmp_path), *options]) == 0
     assert capsys.readouterr() == ("{}\n", "")
     assert calls == [
         (None, bench.DEFAULT_CODECS, Path("aecodec-bench"), "cpu", default_workers()),
@@ -190,7 +179,7 @@ def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> 
 
 
 def test_a_bench_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    def run(*_: Any) -> Report:
+    def run(*_: Any) -> SimpleNamespace:
         raise AecodecError("matplotlib missing: pip install 'aecodec[bench]'")
 
     monkeypatch.setattr(bench, "run", run)

@@ -13,13 +13,9 @@ from aecodec.image.photo_file import picture_file
 from aecodec.image.picture import Picture
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (13, 17, 3), dtype=np.uint8)
-
 GRAY = PIXELS[:, :, 0].copy()
-
 ALPHA = PIXELS[::-1, :, 1].copy()
-
 ALPHA[:2] = 0
-
 KINDS = {
     "L": Picture(GRAY),
     "LA": Picture(GRAY, ALPHA),
@@ -57,11 +53,6 @@ def written(picture: Picture, suffix: str) -> bytes:
     parts, left_out = picture_file(picture, suffix)
     assert left_out == ()
     return b"".join(parts)
-
-
-def left_out(picture: Picture, suffix: str) -> tuple[str, ...]:
-    """What a photo file cannot hold of a picture."""
-    return picture_file(picture, suffix)[1]
 
 
 def same(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> bool:
@@ -111,26 +102,22 @@ def cmyk_profile() -> bytes:
     return struct.pack(">I", 144 + len(table)) + head + tags + table
 
 
-def keyed(image: Image.Image, key: Any) -> NDArray[np.uint8]:
+def keyed(image: Image.Image | NDArray[np.uint8], key: Any) -> NDArray[np.uint8]:
     """Alpha 0 where an image has this colour."""
     same_colour = np.atleast_3d(np.asarray(image)) == np.asarray(key)
     return np.where(same_colour.all(-1), 0, 255).astype(np.uint8)
 
 
 RGB = Image.fromarray(PIXELS)
-
 L = Image.fromarray(GRAY)
-
 FEW = RGB.quantize(16)
-
 FEW_GRAY = Image.fromarray(GRAY // 64 * 64).convert("P")
-
+FEW_WITH_ALPHA = Image.merge("PA", [FEW, Image.fromarray(ALPHA)])
 CLEAR = Image.fromarray(np.dstack([PIXELS, ALPHA // 128 * 255])).quantize(16, 2)
-
 PREMULTIPLIED = Image.fromarray(np.dstack([PIXELS, ALPHA])).convert("RGBa")
-
+LEVELS = np.array([[0, 85, 170, 255]], np.uint8)  # of 2 bits
+OPAQUE = np.full_like(ALPHA, 255)
 FEW_RGB = np.asarray(FEW.convert("RGB"))
-
 KEY = (int(GRAY[0, 0]), tuple(int(v) for v in PIXELS[0, 0]))
 
 # name -> a file, and the pixels and alpha that come of it exactly
@@ -140,7 +127,7 @@ EXACT: dict[str, tuple[bytes, NDArray[np.uint8], NDArray[np.uint8] | None]] = {
     "gray gif": (saved(L, "GIF"), GRAY, None),
     "gray bmp": (saved(L, "BMP"), GRAY, None),
     "gray pgm": (saved(L, "PPM"), GRAY, None),
-    "2-bit gray png": (png(2, 0, [b"\x1b"], 4), np.array([[0, 85, 170, 255]], np.uint8), None),
+    "2-bit gray png": (png(2, 0, [b"\x1b"], 4), LEVELS, None),
     "palette png": (saved(FEW, "PNG"), FEW_RGB, None),
     "palette gif": (saved(FEW, "GIF"), FEW_RGB, None),
     "palette tiff": (saved(FEW, "TIFF"), FEW_RGB, None),
@@ -152,33 +139,17 @@ EXACT: dict[str, tuple[bytes, NDArray[np.uint8], NDArray[np.uint8] | None]] = {
         FEW_RGB,
         np.asarray(FEW) + np.uint8(100),
     ),
-    "palette and alpha": (
-        saved(Image.merge("PA", [FEW, Image.fromarray(ALPHA)]), "TIFF"),
-        FEW_RGB,
-        ALPHA,
-    ),
+    "palette and alpha": (saved(FEW_WITH_ALPHA, "TIFF"), FEW_RGB, ALPHA),
     "transparent gray": (saved(L, "PNG", transparency=KEY[0]), GRAY, keyed(L, KEY[0])),
     "transparent rgb": (saved(RGB, "PNG", transparency=KEY[1]), PIXELS, keyed(RGB, KEY[1])),
-    "transparent 2-bit gray": (
-        png(2, 0, [b"\x1b"], 4, key=(2,)),
-        np.array([[0, 85, 170, 255]], np.uint8),
-        np.array([[255, 255, 0, 255]], np.uint8),
-    ),
-    "opaque alpha": (
-        written(Picture(PIXELS, np.full_like(ALPHA, 255)), ".png"),
-        PIXELS,
-        np.full_like(ALPHA, 255),
-    ),
+    "transparent 2-bit gray": (png(2, 0, [b"\x1b"], 4, key=(2,)), LEVELS, keyed(LEVELS, 170)),
+    "opaque alpha": (written(Picture(PIXELS, OPAQUE), ".png"), PIXELS, OPAQUE),
 }
 
 MORE_FRAMES = [Image.fromarray(PIXELS[::-1].copy()), Image.fromarray(255 - PIXELS)]
-
 FRAMES = {"save_all": True, "append_images": MORE_FRAMES[:1]}
-
 DEEP = "16-bit samples were reduced to 8 bits"
-
 ONE_LEFT = "1 further frame was left out"
-
 UNIT = Image.fromarray(GRAY.astype(np.float32) / 255)
 
 # name -> a file, and the notes on what reading it changes or loses, with semicolons

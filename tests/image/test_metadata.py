@@ -4,10 +4,11 @@ import pytest
 from PIL import Image
 
 from aecodec.errors import ImageError
-from aecodec.image.photo_file import read_picture
+from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture
-from tests.image.samples import ALPHA, GRAY, PIXELS, SRGB, exif, left_out, profile, written
+from tests.image.samples import ALPHA, GRAY, PIXELS, SRGB, exif, profile, written
 
+GRAY_PROFILE = profile(b"GRAY")
 WITH_METADATA = (".png", ".webp", ".jpg", ".tiff")
 
 
@@ -58,30 +59,28 @@ def test_a_tiff_is_upright_and_says_so(orientation: int) -> None:
     assert after.pixels.shape == ((13, 17, 3) if orientation < 5 else (17, 13, 3))
 
 
-def test_all_that_is_left_out_is_told() -> None:
-    picture = Picture(PIXELS, ALPHA, icc=SRGB, exif=exif(), xmp=b"<x/>")
-    assert left_out(picture, ".bmp") == ("alpha", "icc", "exif", "xmp")
+LEFT_OUT = [
+    (".bmp", Picture(PIXELS, ALPHA, icc=SRGB, exif=exif(), xmp=b"<x/>"), "alpha icc exif xmp"),
+    (".bmp", Picture(PIXELS, icc=b"a profile", exif=exif()), "icc exif"),
+    (".ppm", Picture(PIXELS, icc=b"a profile", exif=exif()), "icc exif"),
+    (".PGM", Picture(GRAY, ALPHA), "alpha"),
+    (".png", Picture(PIXELS, icc=b"a profile", xmp=b"\xff"), "xmp"),  # which is no text
+    (".png", Picture(PIXELS, icc=GRAY_PROFILE), "icc"),
+    (".webp", Picture(GRAY, icc=GRAY_PROFILE), "icc"),  # WebP holds gray as RGB
+]
 
 
-@pytest.mark.parametrize("suffix", [".ppm", ".bmp"])
-def test_what_a_format_cannot_hold_is_told(suffix: str) -> None:
-    picture = Picture(PIXELS, icc=b"a profile", exif=exif())
-    assert left_out(picture, suffix) == ("icc", "exif")
+@pytest.mark.parametrize("suffix, picture, names", LEFT_OUT)
+def test_what_a_format_cannot_hold_is_told(suffix: str, picture: Picture, names: str) -> None:
+    assert picture_file(picture, suffix)[1] == tuple(names.split())
 
 
-def test_a_gray_profile_does_not_go_with_rgb() -> None:
-    gray = Picture(GRAY, icc=profile(b"GRAY"))
-    assert read_picture(written(gray, ".png")).icc == profile(b"GRAY")
-    assert left_out(gray, ".webp") == ("icc",)
-    assert left_out(Picture(PIXELS, icc=profile(b"GRAY")), ".png") == ("icc",)
-
-
-def test_xmp_that_is_no_text_is_told_for_png() -> None:
-    picture = Picture(PIXELS, icc=b"a profile", xmp=b"\xff")
-    assert left_out(picture, ".png") == ("xmp",)
-    assert read_picture(written(picture, ".webp")).xmp == b"\xff"
+def test_what_another_format_can_hold_comes_back() -> None:
+    assert read_picture(written(Picture(GRAY, icc=GRAY_PROFILE), ".png")).icc == GRAY_PROFILE
+    no_text = Picture(PIXELS, icc=b"a profile", xmp=b"\xff")
+    assert read_picture(written(no_text, ".webp")).xmp == b"\xff"
 
 
 def test_metadata_too_long_for_jpeg_is_an_error() -> None:
     with pytest.raises(ImageError, match="^cannot write JPEG: "):
-        left_out(Picture(PIXELS, exif=bytes(70_000)), ".jpg")
+        picture_file(Picture(PIXELS, exif=bytes(70_000)), ".jpg")

@@ -85,16 +85,14 @@ def test_1_bit_is_black_and_white() -> None:
 
 
 EVERY_LEVEL = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
-
+EVERY_LEVEL_IMAGE = Image.fromarray(EVERY_LEVEL)
 DEEP_GRAY: dict[str, Callable[[], Picture]] = {
-    "png": lambda: read_picture(saved(Image.fromarray(EVERY_LEVEL), "PNG")),
-    "tiff": lambda: read_picture(saved(Image.fromarray(EVERY_LEVEL), "TIFF")),
-    "lzw tiff": lambda: read_picture(
-        saved(Image.fromarray(EVERY_LEVEL), "TIFF", compression="tiff_lzw")
-    ),
+    "png": lambda: read_picture(saved(EVERY_LEVEL_IMAGE, "PNG")),
+    "tiff": lambda: read_picture(saved(EVERY_LEVEL_IMAGE, "TIFF")),
+    "lzw tiff": lambda: read_picture(saved(EVERY_LEVEL_IMAGE, "TIFF", compression="tiff_lzw")),
     "pgm": lambda: read_picture(b"P5 256 256 65535\n" + EVERY_LEVEL.astype(">u2").tobytes()),
     "I": lambda: from_pil(Image.fromarray(EVERY_LEVEL.astype(np.int32))),
-    "I;16B": lambda: from_pil(Image.fromarray(EVERY_LEVEL).convert("I").convert("I;16B")),
+    "I;16B": lambda: from_pil(EVERY_LEVEL_IMAGE.convert("I").convert("I;16B")),
 }
 
 
@@ -109,24 +107,20 @@ def test_12_bit_gray_fills_the_range() -> None:
     assert picture.notes == ("12-bit samples were reduced to 8 bits",)
 
 
-def test_16_bit_gray_where_white_is_zero() -> None:
-    picture = read_picture(tiff(3, struct.pack("<3H", 0, 257, 65_535), {258: (16,), 262: (0,)}))
-    assert picture.pixels.tolist() == [[255, 254, 0]]
+WHITE_IS_ZERO = tiff(3, struct.pack("<3H", 0, 257, 65_535), {258: (16,), 262: (0,)})
+WITH_KEY = png(16, 0, [struct.pack(">3H", 1000, 1001, 1000)], 3, key=(1001,))
+DEEP_SAMPLES: dict[str, tuple[bytes, list[int], list[int] | None]] = {
+    "white is zero": (WHITE_IS_ZERO, [255, 254, 0], None),
+    "a key of 16 bits": (WITH_KEY, [4, 4, 4], [255, 0, 255]),
+    "alpha": (NOTED["16-bit gray png with alpha"][0], [ord("a")], [ord("c")]),
+}
 
 
-def test_16_bit_gray_with_a_key_compares_16_bits() -> None:
-    data = struct.pack(">3H", 1000, 1001, 1000)
-    picture = read_picture(png(16, 0, [data], 3, key=(1001,)))
-    assert picture.pixels.tolist() == [[4, 4, 4]]
-    assert picture.alpha is not None
-    assert picture.alpha.tolist() == [[255, 0, 255]]
-
-
-def test_16_bit_gray_with_alpha_stays_gray() -> None:
-    picture = read_picture(NOTED["16-bit gray png with alpha"][0])
-    assert picture.pixels.tolist() == [[ord("a")]]
-    assert picture.alpha is not None
-    assert picture.alpha.tolist() == [[ord("c")]]
+@pytest.mark.parametrize("data, gray, alpha", DEEP_SAMPLES.values(), ids=DEEP_SAMPLES.keys())
+def test_16_bit_gray_of_other_kinds(data: bytes, gray: list[int], alpha: list[int] | None) -> None:
+    picture = read_picture(data)
+    assert picture.pixels.tolist() == [gray]
+    assert alpha == (None if picture.alpha is None else picture.alpha[0].tolist())
 
 
 def test_floats_are_rounded() -> None:
@@ -138,24 +132,21 @@ def test_floats_are_rounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "samples, trouble",
+    "samples, error",
     [
         (np.array([[0, np.nan]], np.float32), "infinite or not a number"),
         (np.array([[0, np.inf]], np.float32), "infinite or not a number"),
         (np.array([[-0.5, 1]], np.float32), "float samples go from -0.5 to 1"),
         (np.array([[0, 1000]], np.float32), "float samples go from 0 to 1000"),
-        (
-            np.array([[0, 65_536]], np.int32),
-            "samples go from 0 to 65536; only 0 to 65535 is understood",
-        ),
+        (np.array([[0, 65_536]], np.int32), "go from 0 to 65536; only 0 to 65535 is understood"),
         (np.array([[-1, 5]], np.int32), "samples go from -1 to 5"),
     ],
 )
-def test_samples_out_of_range_are_refused(samples: NDArray[Any], trouble: str) -> None:
+def test_samples_out_of_range_are_refused(samples: NDArray[Any], error: str) -> None:
     image = Image.fromarray(samples)
-    with pytest.raises(ImageError, match=trouble):
+    with pytest.raises(ImageError, match=error):
         from_pil(image)
-    with pytest.raises(ImageError, match=trouble):
+    with pytest.raises(ImageError, match=error):
         read_picture(saved(image, "TIFF"))
 
 

@@ -29,7 +29,7 @@ def jpeg_psnr(picture: Picture, size: int) -> float | None:
     """
     image = Image.fromarray(picture.pixels)
     found = [_largest_jpeg(image, subsampling, size) for subsampling in ("4:2:0", "4:4:4")]
-    decoded = [np.asarray(Image.open(io.BytesIO(data))) for data in found if data]
+    decoded = (np.asarray(Image.open(io.BytesIO(data))) for data in found if data)
     return max((psnr(picture.pixels, pixels) for pixels in decoded), default=None)
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.coding.decoder import Decoder
-from aecodec.coding.effort import DEFAULT_EFFORT
-from aecodec.coding.encoder import Encoder, OnProgress, Settings
+from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress
+from aecodec.coding.encoder import Encoder, Settings
 from aecodec.coding.target import Target, search
 from aecodec.errors import AecodecError, ImageError, memory_errors
 from aecodec.format.box import Box
@@ -27,7 +27,8 @@ from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, SCALES
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
 from aecodec.format.quality import quality_to_q
-from aecodec.image.picture import Picture, as_picture, psnr, to_pil
+from aecodec.image.picture import Picture, as_picture, to_pil
+from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel, choose_device, load_model
 from aecodec.model.store import find_model
 

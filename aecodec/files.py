@@ -1,13 +1,18 @@
-"""Files and standard streams as a command needs them: whole or not at all, and never seeking."""
+"""Files and standard streams: which output belongs to which input, and reading and writing them.
+
+An output is written whole or not at all, and nothing seeks, so that pipes will do.
+It imports neither torch nor numpy, and prints nothing.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypeAlias
+from typing import BinaryIO, Literal, TextIO, TypeAlias
 
 from aecodec.errors import AecodecError
 
@@ -16,6 +21,86 @@ MAX_INPUT_BYTES = 2**31  # 8 bytes a pixel of the largest picture: an endless in
 _BLOCK_BYTES = 2**20
 Parts: TypeAlias = "Sequence[bytes | memoryview]"
 """of a file, so that nobody joins large ones only to write them"""
+PACKAGE = Path(__file__).resolve().parent
+_IN_CHECKOUT = {"weights": "weights", "published": "benchmarks/published"}
+
+
+class InputError(AecodecError):
+    """An input that no job can be made of; `source` names it."""
+
+    def __init__(self, source: str, what: str) -> None:
+        super().__init__(what)
+        self.source = source
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to make of another; `-` is a standard stream."""
+
+    source: str
+    target: str
+    into: bool = False
+    """Whether the target goes into a folder that may have to be made."""
+
+
+def plan(
+    sources: Sequence[str], output: str | None, suffix: str, taken: Sequence[str], recursive: bool
+) -> list[Job]:
+    """The jobs for the arguments of a command, by their order; files of folders by name.
+
+    One input goes to `output` as it is. More than one, or one from a folder, go into the folder
+    `output`, those from folders with their path in them; without `output`, beside the inputs.
+    Of folders, which need `recursive`, the files are taken whose suffix is in `taken`.
+    Raises InputError.
+    """
+    found = [pair for source in sources for pair in _expand(source, taken, recursive)]
+    into = output is not None and (len(sources) > 1 or _is_folder(output) or _is_folder(sources[0]))
+    jobs = []
+    for source, inside in found:
+        if into and source == STANDARD:
+            raise InputError(source, "cannot go into a folder: name an output file with -o")
+        if output is None:
+            target = output_for(source, suffix)
+        else:
+            target = str((Path(output) / inside).with_suffix(suffix)) if into else output
+        jobs.append(Job(source, target, into))
+    _check_targets(jobs)
+    return jobs
+
+
+def _expand(source: str, taken: Sequence[str], recursive: bool) -> Iterator[tuple[str, Path]]:
+    """The files that an argument stands for, each with its path inside of the output folder."""
+    if source == STANDARD or not Path(source).is_dir():
+        yield source, Path(Path(source).name)
+        return
+    if not recursive:
+        raise InputError(source, "is a folder; -r takes the files in it")
+    files = [path for path in sorted(Path(source).rglob("*")) if path.is_file()]
+    files = [path for path in files if path.suffix.lower() in taken]
+    if not files:
+        raise InputError(source, f"no files in it ({' '.join(taken)})")
+    for path in files:
+        yield str(path), path.relative_to(source)
+
+
+def _is_folder(name: str) -> bool:
+    return name.endswith(("/", os.sep)) or (name != STANDARD and Path(name).is_dir())
+
+
+def _check_targets(jobs: Sequence[Job]) -> None:
+    """Raises InputError where two inputs would be written over each other."""
+    sources: dict[str, str] = {}
+    for job in jobs:
+        if job.target in sources and job.target != STANDARD:
+            raise InputError(
+                job.source, f"and {sources[job.target]} would both be written as {job.target}"
+            )
+        sources[job.target] = job.source
+
+
+def output_for(source: str, suffix: str) -> str:
+    """The default output: the input's name with this suffix, or `-` for `-`."""
+    return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
 
 
 def read_bytes(source: str | Path) -> bytes:
@@ -37,11 +122,6 @@ def read_stream(stream: BinaryIO) -> bytes:
         if len(data) > MAX_INPUT_BYTES:
             raise AecodecError(f"more than {MAX_INPUT_BYTES} bytes")
     return bytes(data)
-
-
-def output_for(source: str, suffix: str) -> str:
-    """The default output: the input's name with this suffix, or `-` for `-`."""
-    return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
 
 
 def make_folder(target: str) -> None:
@@ -104,6 +184,15 @@ def _replace(path: Path, parts: Parts) -> None:
         raise
 
 
+def keep_time(job: Job) -> None:
+    """Give the target the source's time of modification. Raises AecodecError."""
+    try:
+        facts = os.stat(job.source)
+        os.utime(job.target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    except OSError as error:
+        raise AecodecError(f"its time cannot be set: {error.strerror}") from error
+
+
 def _opened(stream: TextIO | None) -> TextIO:
     """A standard stream. Raises AecodecError where the process was started without it."""
     if stream is None:
@@ -114,3 +203,12 @@ def _opened(stream: TextIO | None) -> TextIO:
 def reason(error: OSError) -> str:
     """What went wrong, for a line that names the file already."""
     return (error.strerror or str(error)).lower()
+
+
+def data_folder(name: Literal["weights", "published"]) -> Path:
+    """The folder with data files of that name: inside the wheel, or else in the checkout.
+
+    The caller says what is missing when the folder or a file in it is not there.
+    """
+    in_wheel = PACKAGE / "_data" / name
+    return in_wheel if in_wheel.is_dir() else PACKAGE.parent / _IN_CHECKOUT[name]

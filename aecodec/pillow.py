@@ -107,7 +107,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
 
 @cache
 def _codec() -> Codec:
-    from aecodec.codec import Codec
+    from aecodec.codec import Codec  # torch, which opening a file does without
 
     return Codec()
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import click
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from aecodec import files
-from aecodec.cli.jobs import plan
-from aecodec.cli.main import PHOTO_SUFFIXES
 from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.image.picture import read_picture
+from aecodec.image.formats import PHOTO_SUFFIXES
+from aecodec.image.photo_file import read_picture
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -39,8 +39,6 @@ class Compress:
 
     def __init__(self, quality: int = 60, threads: int = 1, effort: int = DEFAULT_EFFORT) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
-        import torch
-
         torch.set_num_threads(threads)
         self.quality, self.effort, self.codec = quality, effort, Codec()
 
@@ -93,9 +91,9 @@ def main(folder: str, output: str, quality: int, effort: int, workers: int, thre
 
     Both must be on a file system that all machines share. Exit code 1 if a file failed.
     """
-    import ray
+    import ray  # an extra, which the rest of this module does without
 
-    jobs = plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
+    jobs = files.plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
     names = [
         {"source": str(Path(j.source).resolve()), "target": str(Path(j.target).resolve())}
         for j in jobs

@@ -20,7 +20,7 @@ from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import Pixels
 from aecodec.coding.transform import analyze, synthesize
 from aecodec.format.constants import Q_COUNT
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.store import find_model
 from aecodec.training.data import centre

@@ -32,7 +32,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aecodec.cli.tasks import View
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
@@ -40,7 +39,8 @@ from aecodec.format.constants import SCALES
 from aecodec.format.container import read_container
 from aecodec.format.header import HEADER_BYTES
 from aecodec.format.info import info
-from aecodec.image.picture import Picture, picture_file, read_picture, without_metadata
+from aecodec.image.photo_file import picture_file, read_picture
+from aecodec.image.picture import Picture, without_metadata
 from tests.photos import photo
 
 SECONDS = 5.0
@@ -312,8 +312,8 @@ def read_case(case: Case, random: Random) -> bool:
         attempt(lambda: read_container(case.data, keep_going=True))
         box = random.choice((None, None, Box(0, 0, 1, 1), Box(10, 5, 30, 20)))
         keep_going, partial = random.random() < 0.5, random.random() < 0.3
-        view = View(box, random.choice(SCALES), partial, keep_going)
-        picture = attempt(lambda: codec().decode_picture(case.data, **vars(view)))
+        view = box, random.choice(SCALES), keep_going, partial
+        picture = attempt(lambda: codec().decode_picture(case.data, *view))
         assert facts or keep_going or partial or not picture, "decoded what info refuses"
     else:
         picture = attempt(lambda: read_picture(case.data, MAX_PIXELS))

@@ -21,7 +21,8 @@ from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import to_planes
 from aecodec.coding.transform import analyze
 from aecodec.format.container import Payload, read_container, write_container
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from aecodec.model.store import find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training

@@ -30,7 +30,8 @@ from aecodec.errors import AecodecError, FormatError
 from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.format.header import HEADER_BYTES, Header
 from aecodec.format.info import info
-from aecodec.image.picture import Picture, picture_file, read_picture, to_pil, without_metadata
+from aecodec.image.photo_file import picture_file, read_picture
+from aecodec.image.picture import Picture, to_pil, without_metadata
 from tests.fuzz import (
     MAX_PIXELS,
     PNG_SIGNATURE,
@@ -373,7 +374,7 @@ COMMAND = """
 import io, os, resource, signal, sys
 from types import ModuleType
 from aecodec import files
-from tests.cli.test_main import StandIn
+from tests.cli.stand_in import StandIn
 stand_in = ModuleType("aecodec.codec")
 stand_in.Codec = StandIn
 sys.modules["aecodec.codec"] = stand_in

@@ -64,6 +64,8 @@ def test_an_output_that_cannot_be() -> None:
         files.check_output("folder", "-", force=True)
     with pytest.raises(AecodecError, match="^there is no folder none$"):
         files.check_output("none/out", "-", force=True)
+    with pytest.raises(AecodecError, match="^no such file or directory$"):
+        files.write_bytes("none/out", b"")
 
 
 def test_writing_replaces_the_whole_file() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import aecodec
-from aecodec import data
+from aecodec import files
 
 
 def test_every_exported_name_is_there() -> None:
@@ -34,8 +34,8 @@ def test_the_import_is_light() -> None:
 def test_data_comes_from_the_wheel_or_the_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_PACKAGE", tmp_path / "aecodec")
-    assert data.data_folder("weights") == tmp_path / "weights"
-    assert data.data_folder("published") == tmp_path / "benchmarks" / "published"
+    monkeypatch.setattr(files, "PACKAGE", tmp_path / "aecodec")
+    assert files.data_folder("weights") == tmp_path / "weights"
+    assert files.data_folder("published") == tmp_path / "benchmarks" / "published"
     (tmp_path / "aecodec/_data/weights").mkdir(parents=True)
-    assert data.data_folder("weights") == tmp_path / "aecodec/_data/weights"
+    assert files.data_folder("weights") == tmp_path / "aecodec/_data/weights"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import aecodec.pillow
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from tests.photos import photo
 
 PIXELS = photo(200, 120)

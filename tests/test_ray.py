@@ -16,6 +16,11 @@ from tests.photos import photo
 COUNT = 50
 
 
+def test_it_needs_nothing_of_the_command() -> None:
+    code = "import sys, aecodec.ray; sys.exit('aecodec.cli' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.slow
 def test_ray_makes_the_same_files_as_the_command(tmp_path: Path) -> None:
     pixels = photo(120, 48 + COUNT)

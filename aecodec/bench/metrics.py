@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from aecodec.image.picture import psnr as picture_psnr
+from aecodec.image.psnr import psnr as picture_psnr
 
 Image8 = npt.NDArray[np.uint8]
 

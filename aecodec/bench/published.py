@@ -3,8 +3,8 @@
 import json
 
 from aecodec.bench.report import CodecResult, RDPoint
-from aecodec.data import data_folder
 from aecodec.errors import AecodecError
+from aecodec.files import data_folder
 
 PUBLISHED = {
     "jpeg": "jpeg.json",

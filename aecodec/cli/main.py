@@ -1,32 +1,37 @@
-"""The `aecodec` command. It only speaks: the work is the library's.
+"""The `aecodec` command and its options. It only speaks: the work is the library's.
 
-Importing this module must stay cheap: --help, --version, info and models answer without torch,
-numpy or Pillow, so the library is imported inside the commands that need it.
+This module imports neither torch nor numpy nor Pillow: --help, --version, info and models answer
+without them. `compress` and `decompress` import what they need of those when they are called.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from aecodec import __version__, files
+from aecodec import bench as benchmark
 from aecodec.cli.console import Failure, failing_for, name_of, run
-from aecodec.cli.jobs import InputError, Job, default_workers, plan
-from aecodec.cli.runner import run_task
+from aecodec.cli.progress import show_progress
 from aecodec.cli.summary import describe
-from aecodec.cli.tasks import Compress, Decompress, View
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
-from aecodec.coding.target import Target
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, SCALES
 from aecodec.format.info import info
+from aecodec.image.formats import PHOTO_SUFFIXES
+from aecodec.model import store
+
+if TYPE_CHECKING:
+    from aecodec.cli.tasks import Task
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,57 +50,9 @@ def aecodec() -> None:
     """
 
 
-PHOTO_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-    ".bmp",
-    ".gif",
-)
-"""What `compress -r` takes from a folder."""
-
-_inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
-_output = click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    help="Output file, or folder for several; - is stdout.",
-)
-_force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
-_recursive = click.option(
-    "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
-)
-_workers = click.option(
-    "-j",
-    "--jobs",
-    "workers",
-    metavar="N",
-    type=click.IntRange(1, 256),
-    help="Files at a time; each takes up to 3 GB of memory, 1 GB at effort 0.  "
-    "[default: the cores, at most 4]",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
-_device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="cpu",
-    show_default=True,
-    help="Where the networks run.",
-)
-
-
-_max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
+def default_workers() -> int:
+    """A file on every core, but not more than four: each needs its own memory."""
+    return min(4, os.cpu_count() or 1)
 
 
 def _read_region(context: click.Context, option: click.Parameter, value: str | None) -> Box | None:
@@ -124,6 +81,41 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
     if not 1 <= size < 2**40:
         raise click.BadParameter(f"{value!r} is not a size of a file")
     return int(size)
+
+
+_inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+_output = click.option(
+    "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
+)
+_force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
+_recursive = click.option(
+    "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
+)
+_workers = click.option(
+    "-j",
+    "--jobs",
+    "workers",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=default_workers,
+    help="Files at a time; each takes up to 3 GB of memory, 1 GB at effort 0.  "
+    "[default: the cores, at most 4]",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+_device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the networks run.",
+)
+_max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
 
 
 @aecodec.command()
@@ -173,9 +165,7 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
     help=f"Side of a tile in pixels, a multiple of {HYPER_STRIDE}.",
 )
 @click.option(
-    "--verify",
-    is_flag=True,
-    help="Decode every tile as it is coded and compare the symbols.",
+    "--verify", is_flag=True, help="Decode every tile as it is coded and compare the symbols."
 )
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
 @_max_pixels
@@ -186,42 +176,17 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
 @click.option("-v", "--verbose", is_flag=True, help="Tell the PSNR that the decoder will see.")
 @_json
 @_device
-def compress(
-    sources: tuple[str, ...],
-    output: str | None,
-    quality: int,
-    target_size: int | None,
-    target_bpp: float | None,
-    target_psnr: float | None,
-    effort: int,
-    strip: bool,
-    tile: int,
-    verify: bool,
-    model: str | None,
-    max_pixels: int,
-    recursive: bool,
-    workers: int | None,
-    keep_going: bool,
-    force: bool,
-    verbose: bool,
-    as_json: bool,
-    device: str,
-) -> int:
+def compress(**options: Any) -> int:
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
-    if tile % HYPER_STRIDE:
-        raise click.UsageError(f"--tile: {tile} is not a multiple of {HYPER_STRIDE}")
-    targets = {"size": target_size, "bpp": target_bpp, "psnr": target_psnr}
-    given = {name: value for name, value in targets.items() if value is not None}
-    context = click.get_current_context()
-    chosen = context.get_parameter_source("quality") != ParameterSource.DEFAULT
-    if len(given) + chosen > 1:
+    from aecodec.cli.tasks import Compress  # late: numpy and Pillow
+
+    if options["tile"] % HYPER_STRIDE:
+        raise click.UsageError(f"--tile: {options['tile']} is not a multiple of {HYPER_STRIDE}")
+    targets = [options[name] for name in ("target_size", "target_bpp", "target_psnr")]
+    chosen = click.get_current_context().get_parameter_source("quality") != ParameterSource.DEFAULT
+    if len(targets) - targets.count(None) + chosen > 1:
         raise click.UsageError("one of -q, --target-size, --target-bpp and --target-psnr")
-    target = Target(**given) if given else None  # type: ignore[arg-type]
-    task = Compress(
-        model, device, max_pixels, force, verbose, quality, strip, tile, verify, effort, target
-    )
-    jobs = _plan(sources, output, ".aec", PHOTO_SUFFIXES, recursive, as_json)
-    return run_task(task, jobs, workers, keep_going, as_json, tell=True)
+    return _run(Compress(**options), ".aec", PHOTO_SUFFIXES)
 
 
 @aecodec.command()
@@ -237,6 +202,7 @@ def compress(
     "--scale",
     type=click.Choice([f"1/{scale}" if scale > 1 else "1" for scale in SCALES]),
     default="1",
+    callback=lambda context, option, value: int(value.removeprefix("1/")),
     help="Decode at this part of width and height.",
 )
 @click.option(
@@ -262,32 +228,31 @@ def compress(
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
 @_json
 @_device
-def decompress(
-    sources: tuple[str, ...],
-    output: str | None,
-    region: Box | None,
-    scale: str,
-    thumbnail: int | None,
-    max_pixels: int,
-    recursive: bool,
-    workers: int | None,
-    keep_going: bool,
-    partial: bool,
-    force: bool,
-    verbose: bool,
-    as_json: bool,
-    device: str,
-) -> int:
+def decompress(**options: Any) -> int:
     """Decode .aec files to photos beside them. INPUT is a file, - for standard input, or a folder.
 
     The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
-    if thumbnail and scale != "1":
+    from aecodec.cli.tasks import Decompress  # late: numpy and Pillow
+
+    if options["thumbnail"] and options["scale"] != 1:
         raise click.UsageError("one of --scale and --thumbnail")
-    view = View(region, int(scale.removeprefix("1/")), partial, keep_going)
-    task = Decompress(None, device, max_pixels, force, verbose, view, thumbnail)
-    jobs = _plan(sources, output, ".png", (".aec",), recursive, as_json)
-    return run_task(task, jobs, workers, keep_going, as_json, tell=verbose)
+    return _run(Decompress(**options), ".png", (".aec",))
+
+
+def _run(task: Task, suffix: str, taken: tuple[str, ...]) -> int:
+    """Plan the jobs, which are checked before any work is done, and do them."""
+    from aecodec.cli.jobs import run_task  # late: numpy and Pillow
+
+    if len(task.sources) > 1 and files.STANDARD in (*task.sources, task.output):
+        raise click.UsageError("- stands for one file only")
+    try:
+        jobs = files.plan(task.sources, task.output, suffix, taken, task.recursive)
+    except files.InputError as error:
+        raise Failure(error.source, str(error)) from error
+    if task.as_json and any(job.target == files.STANDARD for job in jobs):
+        raise click.UsageError("--json and the output file cannot both go to standard output")
+    return run_task(task, jobs)
 
 
 @aecodec.command("info")
@@ -301,10 +266,8 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     for source in sources:
         with failing_for(source):
             facts = info(files.read_bytes(source))
-        if as_json:
-            click.echo(json.dumps({"file": source} | asdict(facts)))
-        else:
-            click.echo(f"{name_of(source)}\n{describe(facts)}")
+        text = f"{name_of(source)}\n{describe(facts)}"
+        click.echo(json.dumps({"file": source} | asdict(facts)) if as_json else text)
 
 
 @aecodec.command()
@@ -328,39 +291,25 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     "--jobs",
     metavar="N",
     type=click.IntRange(1, 256),
+    default=default_workers,
     help="Photos at a time; each has its share of the cores.  [default: the cores, at most 4]",
 )
 @_json
 @_device
 def bench(
-    folder: str | None,
-    codecs: str | None,
-    output: str,
-    jobs: int | None,
-    as_json: bool,
-    device: str,
+    folder: str | None, codecs: str | None, output: str, jobs: int, as_json: bool, device: str
 ) -> None:
     """Compare codecs on the photos in FOLDER, or on a few that come along without it.
 
     Look at report.html in REPORT_DIR. The Kodak photos are known by their checksums; see
     benchmarks/README.md for where they are.
     """
-    from aecodec.bench import DEFAULT_CODECS
-    from aecodec.bench import run as run_bench
-    from aecodec.cli.progress import show_advance
-
-    photos = None if folder is None else Path(folder)
+    photos = Path(folder) if folder else None
+    codecs = codecs or benchmark.DEFAULT_CODECS
     command = shlex.join(["aecodec", *sys.argv[1:]])
-    with failing_for(folder or "bench"), show_advance() as (tell, advance):
-        report = run_bench(
-            photos,
-            codecs or DEFAULT_CODECS,
-            Path(output),
-            device,
-            jobs or default_workers(),
-            command,
-            tell,
-            advance,
+    with failing_for(folder or "bench"), show_progress() as (say, on_progress):
+        report = benchmark.run(
+            photos, codecs, Path(output), device, jobs, command, say, on_progress
         )
     click.echo(report.to_json() if as_json else report.table())
 
@@ -369,10 +318,8 @@ def bench(
 @_json
 def models(as_json: bool) -> None:
     """List the installed models and their files; * marks the default."""
-    from aecodec.model.store import installed_models
-
     with failing_for("models"):
-        found = installed_models()
+        found = store.installed_models()
     if as_json:
         click.echo(json.dumps([asdict(model) for model in found], default=str))
         return
@@ -382,23 +329,3 @@ def models(as_json: bool) -> None:
             f"{mark} {model.name}  {model.model_id}  size {model.size}  {model.bytes:,} bytes"
             f"  {model.path}"
         )
-
-
-def _plan(
-    sources: tuple[str, ...],
-    output: str | None,
-    suffix: str,
-    taken: tuple[str, ...],
-    recursive: bool,
-    as_json: bool,
-) -> list[Job]:
-    """The jobs, checked before any work is done."""
-    if len(sources) > 1 and files.STANDARD in (*sources, output):
-        raise click.UsageError("- stands for one file only")
-    try:
-        jobs = plan(sources, output, suffix, taken, recursive)
-    except InputError as error:
-        raise Failure(error.source, str(error)) from error
-    if as_json and any(job.target == files.STANDARD for job in jobs):
-        raise click.UsageError("--json and the output file cannot both go to standard output")
-    return jobs

@@ -1,5 +1,7 @@
 """The user's other two settings: effort 0 to 6, and the scale that a picture is decoded at."""
 
+from collections.abc import Callable
+
 from aecodec.format.constants import SCALES
 from aecodec.format.quality import check_integer
 
@@ -9,6 +11,9 @@ effort 1 on a filter is sent, too, where it pays."""
 MAX_EFFORT = len(ROUNDS) - 1
 DEFAULT_EFFORT = 2  # about four times as long as effort 0
 SLOW_EFFORT = 6  # from here on a person at a terminal sees how far one photo has come
+
+OnProgress = Callable[[int, int], None]
+"""Told how many steps of long work are done, or have begun, and how many there are."""
 
 
 def effort_to_rounds(effort: int) -> int:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.decoder import decode_latents
-from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
+from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
 from aecodec.coding.planes import Pixels
 from aecodec.coding.refine import refine
@@ -34,8 +34,6 @@ from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolsOf
 from aecodec.model.quantize import as_indexes, as_symbols, quantize
 
-OnProgress = Callable[[int, int], None]
-"""Told how many rounds of refinement have begun, and how many there are."""
 Latents = tuple[Tensor, Tensor]
 """y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
 

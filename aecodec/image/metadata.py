@@ -43,7 +43,7 @@ def metadata_of(image: Image.Image) -> Metadata:
     }
 
 
-def profile_trouble(icc: bytes | None, gray: bool) -> str | None:
+def profile_error(icc: bytes | None, gray: bool) -> str | None:
     """Why a colour profile says nothing about RGB or gray pixels, or None where it may."""
     if icc is None or len(icc) < _PROFILE_HEADER_BYTES:
         return None
@@ -94,7 +94,7 @@ def _unfit(form: str, metadata: Metadata, gray: bool) -> set[str]:
     if form in _WITHOUT:
         return set(NAMES)
     unfit = set()
-    if profile_trouble(metadata["icc"], gray):
+    if profile_error(metadata["icc"], gray):
         unfit.add("icc")
     if form == "PNG" and not _is_utf8(metadata["xmp"] or b""):
         unfit.add("xmp")

@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from aecodec.data import data_folder
 from aecodec.errors import ModelError
+from aecodec.files import data_folder
 
 DEFAULT_MODEL = "s1"
 FILE_NAME = "model.safetensors"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aecodec.cli.progress import show_advance
+from aecodec.cli.progress import show_progress as show_advance
 
 TEST_BATCH = 64
 

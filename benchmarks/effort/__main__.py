@@ -27,7 +27,7 @@ from aecodec.bench.table import markdown
 from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
 from aecodec.coding.planes import Pixels
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from benchmarks.pictures import photo_options, read_middles
 
 HERE = Path(__file__).parent

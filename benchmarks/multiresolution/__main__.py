@@ -29,7 +29,7 @@ from aecodec.codec import Codec
 from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, SCALES
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from benchmarks.multiresolution.draw import plot_arrived, plot_files
 from benchmarks.pictures import photo_options, read_middles
 

@@ -16,7 +16,7 @@ from skimage import data as photos
 
 from aecodec.bench.plot import save
 from aecodec.codec import Codec
-from aecodec.image.picture import read_picture
+from aecodec.image.photo_file import read_picture
 
 HERE = Path(__file__).parent
 SHARES = (0.1, 0.3, 0.6)

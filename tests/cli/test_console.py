@@ -38,7 +38,9 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "info FILE", "models"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", "info FILE", "models", "compress --help", "bench --help"]
+)
 def test_light_commands_import_nothing_heavy(file: str, arguments: str) -> None:
     code = (
         "import sys; from aecodec.cli.main import main; code = main(sys.argv[1:])\n"

@@ -17,7 +17,7 @@ from aecodec.format.box import Box
 from aecodec.format.constants import FILTER_LIMITS
 from aecodec.format.container import read_container, write_container
 from aecodec.format.filter import NEIGHBOURS, Filter, feature_count, read_filter, write_filter
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.store import find_model
 from tests.model.integer_reference import Coder, Reference

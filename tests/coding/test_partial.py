@@ -15,7 +15,7 @@ from aecodec.format.box import Box
 from aecodec.format.container import read_container
 from aecodec.format.info import info
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from tests.format.test_payload import CODER, encode
 from tests.photos import photo
 

@@ -17,7 +17,8 @@ from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
 from aecodec.format.constants import SCALES
 from aecodec.format.container import Container, Payload, read_container, write_container
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from aecodec.model.transforms import LappedTransform, mean_of_pixels
 from tests.photos import photo
 

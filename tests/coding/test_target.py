@@ -15,7 +15,7 @@ from aecodec import AecodecError, Codec, Target
 from aecodec.cli.main import main
 from aecodec.coding.target import Encode, search
 from aecodec.format.info import info
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from tests.photos import photo
 
 PIXELS = 10_000

@@ -16,7 +16,8 @@ from aecodec.coding.transform import analyze
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE
 from aecodec.format.container import Container, Payload, read_container, write_container
-from aecodec.image.picture import Picture, psnr
+from aecodec.image.picture import Picture
+from aecodec.image.psnr import psnr
 from tests.payloads import loaded, pixels_of
 from tests.photos import photo
 

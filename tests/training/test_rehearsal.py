@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel
 from aecodec.training.start import load_for_training
 from tests.payloads import decode_pixels, encode_pixels

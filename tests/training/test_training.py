@@ -15,7 +15,7 @@ from PIL import Image
 
 from aecodec.coding.planes import to_planes
 from aecodec.errors import AecodecError
-from aecodec.image.picture import psnr
+from aecodec.image.psnr import psnr
 from aecodec.model.config import SIZES
 from aecodec.model.entropy_model import SCALES_PER_OCTAVE
 from aecodec.model.loaded import LoadedModel

@@ -1,0 +1,98 @@
+"""Photo files in and out, by Pillow: a file <-> a Picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from aecodec import files
+from aecodec.errors import AecodecError, ImageError
+from aecodec.format.constants import MAX_PIXELS
+from aecodec.image.formats import FORMATS, READABLE, WRITABLE
+from aecodec.image.metadata import Metadata, save_options
+from aecodec.image.modes import joined
+from aecodec.image.picture import Picture, from_pil, pillow_errors
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 survive
+    "TIFF": {"compression": "raw"},  # with compression, Pillow leaves the EXIF sub-folders out
+}
+_WITHOUT_ALPHA = ("JPEG", "PPM", "BMP")
+_WITHOUT_GRAY = (".ppm", ".webp")
+_WITHOUT_RGB = (".pgm",)
+
+
+def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a photo from a path, a binary stream or its bytes.
+
+    Raises ImageError for a file that cannot be read, is no photo of a format in READABLE, is
+    damaged, or has more than `max_pixels`.
+    """
+    data = _read(source)
+    with (
+        pillow_errors("read this picture"),
+        Image.open(io.BytesIO(data), formats=READABLE) as image,
+    ):
+        return from_pil(image, max_pixels)
+
+
+def _read(source: str | Path | BinaryIO | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        if isinstance(source, (str, Path)):
+            return files.read_bytes(Path(source))
+        return files.read_stream(source)
+    except AecodecError as error:
+        raise ImageError(str(error)) from error
+
+
+def picture_file(picture: Picture, suffix: str) -> tuple[files.Parts, tuple[str, ...]]:
+    """The photo file of a picture in the format that `suffix` names, such as ".png".
+
+    Returns the file's bytes, part after part, and the names of what this format cannot hold and
+    was left out: alpha, icc, exif, xmp. Raises ImageError for an unknown suffix, colours where the
+    format has only gray, and what Pillow refuses to write.
+    """
+    form = output_format(suffix)
+    if form == "PPM" and picture.gray == (suffix.lower() in _WITHOUT_RGB):
+        return _netpbm(picture)
+    buffer = io.BytesIO()
+    with pillow_errors(f"write {form}"):
+        image, alpha_left_out = _writable(picture, suffix.lower())
+        metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+        options, left_out = save_options(form, metadata, gray=image.mode in ("L", "LA"))
+        image.save(buffer, form, **_OPTIONS.get(form, {}), **options)
+    return (buffer.getbuffer(),), alpha_left_out + left_out
+
+
+def output_format(suffix: str) -> str:
+    """Pillow's name of the format that a suffix stands for. Raises ImageError if there is none."""
+    if suffix.lower() in WRITABLE:
+        return FORMATS[suffix.lower()]
+    raise ImageError(f"cannot write a picture as {suffix!r}; known are {' '.join(WRITABLE)}")
+
+
+def _netpbm(picture: Picture) -> tuple[files.Parts, tuple[str, ...]]:
+    """A PGM or PPM file, without Pillow's copies: the largest pictures are written so."""
+    height, width = picture.pixels.shape[:2]
+    start = f"P{5 if picture.gray else 6}\n{width} {height}\n255\n".encode()
+    samples = np.ascontiguousarray(picture.pixels).data.cast("B")
+    names = ("alpha", "icc", "exif", "xmp")
+    return (start, samples), tuple(name for name in names if getattr(picture, name) is not None)
+
+
+def _writable(picture: Picture, suffix: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """The image as the format of this suffix holds it, and "alpha" if it cannot hold that."""
+    if suffix in _WITHOUT_RGB and not picture.gray:
+        raise ImageError(f"this picture is RGB and {suffix} holds gray only: write it as .ppm")
+    left_out = picture.alpha is not None and FORMATS[suffix] in _WITHOUT_ALPHA
+    image = joined(picture.pixels, None if left_out else picture.alpha)
+    if suffix in _WITHOUT_GRAY:
+        image = image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+    return image, ("alpha",) if left_out else ()

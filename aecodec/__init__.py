@@ -6,6 +6,9 @@
 
 Everything raises AecodecError or one of its children, and nothing else.
 torch is imported with the first picture, not with this package.
+
+Public are the names here, `aecodec.pillow`, `aecodec.ray` and `aecodec.bench.run`; all else may
+change with every version. codec.py is where to start reading.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from aecodec.coding.encoder import Encoder, Settings
 from aecodec.coding.target import Target, search
 from aecodec.errors import AecodecError, ImageError, memory_errors
 from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, SCALES
+from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
 from aecodec.format.quality import quality_to_q
@@ -130,7 +130,7 @@ class Codec:
 
         Its notes name those, and what has not arrived.
         """
-        if scale not in SCALES:
+        if scale not in REDUCTIONS:
             raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{scale}")
         container = read_container(data, keep_going, partial)
         header = container.header

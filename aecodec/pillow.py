@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
-from aecodec.coding.effort import DEFAULT_EFFORT, scale_for
+from aecodec.coding.effort import DEFAULT_EFFORT, reduction_for
 from aecodec.errors import AecodecError
 from aecodec.format.container import read_head
 from aecodec.format.header import MODES, SIGNATURE
@@ -57,7 +57,7 @@ class AecImageFile(ImageFile.ImageFile):
         if size is None or self._data is None or self._scale != 1:
             return None
         width, height = self._size
-        self._scale = scale_for((width, height), (max(1, int(size[0])), max(1, int(size[1]))))
+        self._scale = reduction_for((width, height), (max(1, int(size[0])), max(1, int(size[1]))))
         self._size = -(-width // self._scale), -(-height // self._scale)
         return self.mode, (0, 0, width / self._scale, height / self._scale)
 

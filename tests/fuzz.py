@@ -35,7 +35,7 @@ from PIL import Image
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
-from aecodec.format.constants import SCALES
+from aecodec.format.constants import REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import HEADER_BYTES
 from aecodec.format.info import info
@@ -312,7 +312,7 @@ def read_case(case: Case, random: Random) -> bool:
         attempt(lambda: read_container(case.data, keep_going=True))
         box = random.choice((None, None, Box(0, 0, 1, 1), Box(10, 5, 30, 20)))
         keep_going, partial = random.random() < 0.5, random.random() < 0.3
-        view = box, random.choice(SCALES), keep_going, partial
+        view = box, random.choice(REDUCTIONS), keep_going, partial
         picture = attempt(lambda: codec().decode_picture(case.data, *view))
         assert facts or keep_going or partial or not picture, "decoded what info refuses"
     else:

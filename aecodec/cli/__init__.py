@@ -1,0 +1,1 @@
+"""Private. The command `aecodec`: main, jobs, tasks, and how they speak."""

@@ -25,7 +25,7 @@ from aecodec.cli.progress import show_progress
 from aecodec.cli.summary import describe
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, SCALES
+from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, REDUCTIONS
 from aecodec.format.info import info
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
@@ -200,7 +200,7 @@ def compress(**options: Any) -> int:
 )
 @click.option(
     "--scale",
-    type=click.Choice([f"1/{scale}" if scale > 1 else "1" for scale in SCALES]),
+    type=click.Choice([f"1/{scale}" if scale > 1 else "1" for scale in REDUCTIONS]),
     default="1",
     callback=lambda context, option, value: int(value.removeprefix("1/")),
     help="Decode at this part of width and height.",

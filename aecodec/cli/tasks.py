@@ -14,7 +14,7 @@ from aecodec import files
 from aecodec.cli.console import failing_for, name_of
 from aecodec.cli.jpeg import jpeg_warning
 from aecodec.cli.summary import Stopwatch, Summary
-from aecodec.coding.effort import SLOW_EFFORT, OnProgress, scale_for
+from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
 from aecodec.files import Job
 from aecodec.format.box import Box
@@ -193,4 +193,4 @@ class Decompress(Task):
             return self.scale
         box = self.region or Box(0, 0, header.height, header.width)
         side, wanted = max(box.width, box.height), 2 * self.thumbnail
-        return scale_for((side, side), (wanted, wanted))
+        return reduction_for((side, side), (wanted, wanted))

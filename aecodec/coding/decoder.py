@@ -33,30 +33,30 @@ class Decoder:
         self.damaged: list[str] = []
         self.missing: list[int] = []
 
-    def decode(self, region: Box, scale: int = 1) -> Picture:
-        """The pixels of `region` at 1/scale, alpha and metadata; its notes say what is wrong.
+    def decode(self, region: Box, reduction: int = 1) -> Picture:
+        """The pixels of `region` at 1/reduction, alpha and metadata; its notes say what is wrong.
 
         Raises FormatError for a damaged payload or alpha.
         """
-        pixels, file = self.pixels(region, scale), self.container
+        pixels, file = self.pixels(region, reduction), self.container
         alpha = None
         if file.alpha is not None:
-            alpha = read_alpha(file.alpha, self.header.width, self.header.height, scale)
-            alpha = alpha[region.shrunk(scale).pixel_slices()]
+            alpha = read_alpha(file.alpha, self.header.width, self.header.height, reduction)
+            alpha = alpha[region.shrunk(reduction).pixel_slices()]
         return Picture(pixels, alpha, file.icc, file.exif, file.xmp, self.notes())
 
     @torch.inference_mode()
-    def pixels(self, region: Box, scale: int = 1) -> Pixels:
-        """-> uint8 [H, W, 3] or, if gray, [H, W]: those of the picture at 1/scale that `region`
+    def pixels(self, region: Box, reduction: int = 1) -> Pixels:
+        """-> uint8 [H, W, 3] or, if gray, [H, W]: those of the picture at 1/reduction that `region`
         touches."""
-        gray, target = self.header.gray, region.shrunk(scale)
+        gray, target = self.header.gray, region.shrunk(reduction)
         shape = (target.height, target.width)
         pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
         model, q, size = self.model.model, self.header.q, (self.header.width, self.header.height)
         with one_arithmetic(model.device):
-            walk = synthesize(model, self.latents, q, region, size, scale, self.filter)
+            walk = synthesize(model, self.latents, q, region, size, reduction, self.filter)
             for box, x_hat in walk:
-                part = box.shrunk(scale)
+                part = box.shrunk(reduction)
                 top, left = part.top - target.top, part.left - target.left
                 place = Box(top, left, top + part.height, left + part.width).pixel_slices()
                 pixels[place] = from_planes(x_hat, gray)
@@ -68,7 +68,7 @@ class Decoder:
         Forgets the tiles that lie above.
         """
         self.decoded = {n: y for n, y in self.decoded.items() if self.boxes[n].bottom > box.top}
-        tile, rows = self.header.tile, []
+        tile, rows = self.header.tile_side, []
         for row in range(box.top // tile, -(-box.bottom // tile)):
             columns = range(box.left // tile, -(-box.right // tile))
             parts = [self.part(row * self.header.columns + column, box) for column in columns]

@@ -1,8 +1,8 @@
-"""The user's other two settings: effort 0 to 6, and the scale that a picture is decoded at."""
+"""The user's other two settings: effort 0 to 6, and how small a picture is decoded."""
 
 from collections.abc import Callable
 
-from aecodec.format.constants import SCALES
+from aecodec.format.constants import REDUCTIONS
 from aecodec.format.quality import check_integer
 
 ROUNDS = (0, 1, 2, 3, 4, 6, 8)
@@ -22,7 +22,7 @@ def effort_to_rounds(effort: int) -> int:
     return ROUNDS[effort]
 
 
-def scale_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:
-    """The largest scale at which a picture of that size is not below the size that is wanted."""
+def reduction_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:
+    """The largest reduction at which a picture of that size is not below the wanted size."""
     smallest = min(n // m for n, m in zip(size, wanted, strict=True))
-    return max(scale for scale in SCALES if scale <= max(1, smallest))
+    return max(each for each in REDUCTIONS if each <= max(1, smallest))

@@ -42,7 +42,7 @@ Latents = tuple[Tensor, Tensor]
 class Settings:
     """How a picture is coded, but for q. Raises AecodecError for an effort out of range."""
 
-    tile: int = DEFAULT_TILE
+    tile_side: int = DEFAULT_TILE
     """pixels, the side of a tile"""
     verify: bool = False
     """whether every payload is decoded and its symbols are compared with what was encoded"""
@@ -76,7 +76,7 @@ class Encoder:
         self.model, self.settings, self.pixels = model, settings, picture.pixels
         height, width = picture.pixels.shape[:2]
         mode = GRAY if picture.gray else RGB
-        header = Header(bytes.fromhex(model.model_id), width, height, 0, mode, settings.tile)
+        header = Header(bytes.fromhex(model.model_id), width, height, 0, mode, settings.tile_side)
         alpha = None if picture.alpha is None else write_alpha(picture.alpha)
         self.start = Container(
             header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha

@@ -54,45 +54,45 @@ ENOUGH_PIXELS = 2**18
 """Pixels that suffice for statistics: of larger areas, strips are left out."""
 
 
-def apply_filter(filter: Filter, x_hat: Tensor, scale: int = 1) -> Tensor:
+def apply_filter(filter: Filter, x_hat: Tensor, reduction: int = 1) -> Tensor:
     """x_hat [1, 3, H, W] -> filtered. Beyond its edges x_hat counts as repeated.
 
-    With a scale, x_hat has the means of scale x scale samples; what lies less than a mean beside
+    With a reduction r, x_hat has the means of r x r samples; what lies less than a mean beside
     another is read between them, and limited differences count less (SPEC 5.7).
     """
     kinds = feature_kinds(filter.limits)
-    worth = np.where((kinds == LIMITED) & (scale > 1), LIMITED_OF_MEANS, 1.0) * UNITS[kinds]
+    worth = np.where((kinds == LIMITED) & (reduction > 1), LIMITED_OF_MEANS, 1.0) * UNITS[kinds]
     weights = torch.from_numpy(filter.coefficients * worth).float().to(x_hat.device)
     padded = F.pad(x_hat, (1, 1, 1, 1), mode="replicate")
     filtered, rows = torch.empty_like(x_hat), max(1, STRIP_PIXELS // x_hat.shape[3])
     for top in range(0, x_hat.shape[2], rows):
         part = x_hat[0, :, top : top + rows]
-        seen = features(padded[0, :, top : top + rows + 2], filter.limits, scale)
+        seen = features(padded[0, :, top : top + rows + 2], filter.limits, reduction)
         change = torch.addmm(weights[:, -1:], weights[:, :-1], seen.flatten(1))
         torch.add(part, change.view_as(part), out=filtered[0, :, top : top + rows])
     return filtered
 
 
-def features(padded: Tensor, limits: tuple[float, ...], scale: int = 1) -> Tensor:
+def features(padded: Tensor, limits: tuple[float, ...], reduction: int = 1) -> Tensor:
     """x_hat [3, H, W] with a row or column more on each side -> all features but 1, [n, H, W]."""
     centre = padded[:, 1:-1, 1:-1]
     seen = padded.new_empty(DIFFERENCES * (1 + len(limits)) + COLOURS, *centre.shape[1:])
     difference, *limited = seen[:-COLOURS].split(DIFFERENCES)
     by_colour = difference.unflatten(0, (COLOURS, -1))
     for n, (row, column) in enumerate(NEIGHBOURS):
-        torch.sub(shifted(padded, row, column, scale), centre, out=by_colour[:, n])
+        torch.sub(shifted(padded, row, column, reduction), centre, out=by_colour[:, n])
     for limit, part in zip(limits, limited, strict=True):
         torch.clamp(difference, -limit, limit, out=part)
     seen[-COLOURS:] = centre
     return seen
 
 
-def shifted(padded: Tensor, row: int, column: int, scale: int) -> Tensor:
+def shifted(padded: Tensor, row: int, column: int, reduction: int) -> Tensor:
     """What lies so many samples beside every one, [3, H, W]; of means, read between them."""
     height, width = padded.shape[1] - 2, padded.shape[2] - 2
-    if scale == 1:
+    if reduction == 1:
         return padded[:, 1 + row : 1 + row + height, 1 + column : 1 + column + width]
-    weights = parabola(row / scale)[:, None] * parabola(column / scale)
+    weights = parabola(row / reduction)[:, None] * parabola(column / reduction)
     return F.conv2d(padded[:, None], weights[None, None].to(padded))[:, 0]
 
 

@@ -35,19 +35,19 @@ def refine(
     """
     height, width = pixels.shape[:2]
     around = tile.grown(reach(model.config.synthesis_blocks), width, height)
-    rate = torch.tensor([q], device=model.device)
+    qs = model.qs(q)
     with one_arithmetic(model.device):
         y_around = analyze(model, pixels, q, around)[0].to(model.device, copy=True)
         field = Field(model, pixels, q, around, y_around)
         y = y_around[tile.aligned().latent_slices(around)].clone()
         with torch.no_grad():
-            z = model.h_a(y, rate)
+            z = model.h_a(y, qs)
 
         def slope(y_hat: Tensor) -> Tensor:
             on_round()
             return field.slope(tile, y_hat)
 
-        y, z = descend(model, y, z, rate, rounds, slope)
+        y, z = descend(model, y, z, qs, rounds, slope)
         return y.cpu(), z.cpu()
 
 

@@ -20,7 +20,7 @@ from aecodec.format.box import Box
 from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
-from aecodec.model.transforms import NETWORK_STRIDE, SMALL_SCALES
+from aecodec.model.transforms import NETWORK_STRIDE, SMALL_REDUCTIONS
 
 PIECE = 1024
 """Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
@@ -69,16 +69,16 @@ def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tu
     """
     height, width = pixels.shape[:2]
     tile = tile or Box(0, 0, height, width)
-    rate, aligned = torch.tensor([q], device=model.device), tile.aligned()
+    qs, aligned = model.qs(q), tile.aligned()
     shape = (1, model.config.latent, *aligned.latent_size())
     y = torch.empty(shape, memory_format=torch.channels_last)
     with one_arithmetic(model.device):
         for piece in tile.pieces(PIECE):
             around = piece.grown(reach(model.config.analysis_blocks), width, height)
             x = to_planes(pixels[around.pixel_slices()]).to(model.device)
-            part = model.g_a(x, rate)[piece.aligned().latent_slices(around)]
+            part = model.g_a(x, qs)[piece.aligned().latent_slices(around)]
             y[piece.aligned().latent_slices(aligned)] = part.cpu()
-        return y, model.h_a(y.to(model.device), rate).cpu()
+        return y, model.h_a(y.to(model.device), qs).cpu()
 
 
 def synthesize(
@@ -87,32 +87,32 @@ def synthesize(
     q: int,
     region: Box,
     size: tuple[int, int],
-    scale: int = 1,
+    reduction: int = 1,
     filter: Filter | None = None,
 ) -> Iterator[tuple[Box, Tensor]]:
     """The walk over pieces: boxes of `region`, from top to bottom, and their x_hat.
 
     size: width and height of the picture. x_hat is float [1, 3, H, W] of the pixels that the box
-    touches in the picture at 1/scale, filtered where there is a filter. Whoever walks says by
+    touches in the picture at 1/reduction, filtered where there is a filter. Whoever walks says by
     `inference_mode` or `enable_grad` whether gradients are wanted, and sets `one_arithmetic`.
     """
-    rate = torch.tensor([q], device=model.device)
-    far = reach(model.config.synthesis_blocks, scale if filter else 0)
+    qs = model.qs(q)
+    far = reach(model.config.synthesis_blocks, reduction if filter else 0)
     for piece in region.pieces(PIECE):
         around = piece.grown(far, *size)
-        x_hat = _filtered(model, latents_of(around).to(model.device), rate, scale, filter)
-        start, part = around.shrunk(scale), piece.shrunk(scale)
+        x_hat = _filtered(model, latents_of(around).to(model.device), qs, reduction, filter)
+        start, part = around.shrunk(reduction), piece.shrunk(reduction)
         top, left = part.top - start.top, part.left - start.left
         yield piece, x_hat[:, :, top : top + part.height, left : left + part.width]
 
 
 def _filtered(
-    model: Model, y_hat: Tensor, rate: Tensor, scale: int, filter: Filter | None
+    model: Model, y_hat: Tensor, qs: Tensor, reduction: int, filter: Filter | None
 ) -> Tensor:
-    """y_hat in steps -> x_hat at 1/scale. At 1/2 a filter comes before the means (SPEC 5.7)."""
+    """y_hat in steps -> x_hat at 1/reduction. At 1/2 a filter comes before the means (SPEC 5.7)."""
     if filter is None:
-        return model.g_s(y_hat, rate, scale=scale)
-    if scale in SMALL_SCALES:
-        return apply_filter(filter, model.g_s(y_hat, rate, scale=scale), scale)
-    x_hat = apply_filter(filter, model.g_s(y_hat, rate))
-    return x_hat if scale == 1 else avg_pool2d(x_hat, scale)
+        return model.g_s(y_hat, qs, reduction=reduction)
+    if reduction in SMALL_REDUCTIONS:
+        return apply_filter(filter, model.g_s(y_hat, qs, reduction=reduction), reduction)
+    x_hat = apply_filter(filter, model.g_s(y_hat, qs))
+    return x_hat if reduction == 1 else avg_pool2d(x_hat, reduction)

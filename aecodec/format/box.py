@@ -55,10 +55,10 @@ class Box:
             self.right - reach * (self.right < width),
         )
 
-    def shrunk(self, scale: int) -> Box:
-        """The pixels of the picture at 1/scale of its size that the box touches."""
-        ends = (-(-n // scale) for n in (self.bottom, self.right))
-        return Box(self.top // scale, self.left // scale, *ends)
+    def shrunk(self, reduction: int) -> Box:
+        """The pixels of the picture at 1/reduction of its size that the box touches."""
+        ends = (-(-n // reduction) for n in (self.bottom, self.right))
+        return Box(self.top // reduction, self.left // reduction, *ends)
 
     def pieces(self, side: int) -> Iterator[Box]:
         """Boxes of at most `side` pixels each way, cut at multiples of it, row by row."""

@@ -11,8 +11,8 @@ LATENT_STRIDE = 16
 HYPER_STRIDE = 64
 """SPEC 4.1: pixels of a hyper-latent position, each way. Pictures are padded to multiples of it,
 and tiles have multiples of it as their side (SPEC 2.7)."""
-SCALES = (1, 2, 4, 8)
-"""SPEC 5.7: a picture is decoded at 1/scale of its size."""
+REDUCTIONS = (1, 2, 4, 8)
+"""SPEC 5.7: a picture is decoded at 1/reduction of its size; users call it its scale."""
 
 # SPEC 2.4, 2.7 and 3.4: checked before anything is allocated
 MAX_SIDE = 2**20 - 1

@@ -47,7 +47,7 @@ class Header:
     height: int
     q: int  # the model's rate index, 0..63
     mode: int = RGB  # a key of MODES
-    tile: int = DEFAULT_TILE  # pixels, the side of a tile
+    tile_side: int = DEFAULT_TILE  # pixels, the side of a tile
 
     def __post_init__(self) -> None:
         if len(self.model_id) != MODEL_ID_BYTES:
@@ -58,10 +58,10 @@ class Header:
             raise FormatError(f"unknown colour mode {self.mode}")
         if not 0 <= self.q <= MAX_Q:
             raise FormatError(f"q {self.q} is not in 0 to {MAX_Q}")
-        if self.tile % HYPER_STRIDE or not HYPER_STRIDE <= self.tile <= MAX_TILE:
+        if self.tile_side % HYPER_STRIDE or not HYPER_STRIDE <= self.tile_side <= MAX_TILE:
             raise FormatError(
                 f"the side of a tile is a multiple of {HYPER_STRIDE} up to {MAX_TILE}, "
-                f"not {self.tile}"
+                f"not {self.tile_side}"
             )
         if self.rows * self.columns > MAX_TILES:
             raise FormatError(f"{self.rows * self.columns} tiles are over the limit of {MAX_TILES}")
@@ -79,12 +79,12 @@ class Header:
     @property
     def rows(self) -> int:
         """Of tiles."""
-        return -(-self.height // self.tile)
+        return -(-self.height // self.tile_side)
 
     @property
     def columns(self) -> int:
         """Of tiles."""
-        return -(-self.width // self.tile)
+        return -(-self.width // self.tile_side)
 
     def whole(self) -> Box:
         """All pixels of the picture."""
@@ -104,7 +104,7 @@ class Header:
 
     def tiles(self) -> list[Box]:
         """The pixels of every tile, row by row (SPEC 2.7)."""
-        return list(self.whole().pieces(self.tile))
+        return list(self.whole().pieces(self.tile_side))
 
     def tile_name(self, number: int) -> str:
         """For messages."""
@@ -122,7 +122,7 @@ def write_header(header: Header) -> bytes:
         header.height,
         header.mode,
         header.q,
-        header.tile // HYPER_STRIDE,
+        header.tile_side // HYPER_STRIDE,
     )
     return fields + _CRC.pack(zlib.crc32(fields))
 

@@ -58,7 +58,7 @@ def info(data: bytes) -> Info:
         q=header.q,
         quality=q_to_quality(header.q),
         bpp=8 * len(data) / (header.width * header.height),
-        tile=header.tile,
+        tile=header.tile_side,
         tiles=len(payloads),
         chunks=(*others, *payloads),
         **{field: sizes.get(kind, 0) for kind, field in TYPES.items()},

@@ -33,7 +33,7 @@ class EntropyCoder:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self.reach = (tables.sizes - 2) // 2
+        self.largest = (tables.sizes - 2) // 2
         self.bits = [PRECISION_BITS - np.log2(table) for table in tables]
         self.models = [
             # Every symbol gets weight 1, the rest is shared in proportion to what is given: with
@@ -68,11 +68,11 @@ class SymbolEncoder:
         batch: list[tuple[Symbols, Any]] = []
         escapes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for index, places in by_table(indexes):
-            reach = int(self.coder.reach[index])
+            largest = int(self.coder.largest[index])
             values = symbols[places]
-            outside = np.abs(values) > reach
-            entries = np.where(outside, 2 * reach + 1, values + reach).astype(np.int32)
-            escapes.append(_zigzag(values[outside], reach))
+            outside = np.abs(values) > largest
+            entries = np.where(outside, 2 * largest + 1, values + largest).astype(np.int32)
+            escapes.append(_zigzag(values[outside], largest))
             batch.append((entries, self.coder.models[index]))
             self.bits += float(self.coder.bits[index][entries].sum())
         escaped = np.concatenate(escapes, dtype=np.int64)
@@ -107,17 +107,17 @@ class SymbolDecoder:
         escaped: list[tuple[NDArray[np.intp], int]] = []
         with _coder_errors():
             for index, places in by_table(indexes):
-                reach = int(self.coder.reach[index])
+                largest = int(self.coder.largest[index])
                 entries = self._entries(self.coder.models[index], len(places))
                 places = places[: len(entries)]
-                symbols[places] = entries - reach
-                escaped.append((places[entries == 2 * reach + 1], reach))
+                symbols[places] = entries - largest
+                escaped.append((places[entries == 2 * largest + 1], largest))
             values = self._escapes(sum(len(places) for places, _ in escaped))
         self.escapes += len(values)
         start = 0
-        for places, reach in escaped:
+        for places, largest in escaped:
             part = values[start : start + len(places)]
-            symbols[places] = _unzigzag(part, reach)
+            symbols[places] = _unzigzag(part, largest)
             start += len(places)
         return symbols
 
@@ -190,14 +190,14 @@ def _escape_groups(values: NDArray[np.int64], exponents: Symbols) -> Iterator[tu
         yield mantissas.astype(np.int32), _uniform(1 << exponent)
 
 
-def _zigzag(values: Symbols, reach: int) -> NDArray[np.int64]:
-    """Values beyond +-reach -> 1, 2, 3 ...: reach+1, -reach-1, reach+2, ..."""
-    return 2 * (np.abs(values.astype(np.int64)) - reach) - (values > 0)
+def _zigzag(values: Symbols, largest: int) -> NDArray[np.int64]:
+    """Values beyond +-largest -> 1, 2, 3 ...: largest+1, -largest-1, largest+2, ..."""
+    return 2 * (np.abs(values.astype(np.int64)) - largest) - (values > 0)
 
 
-def _unzigzag(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+def _unzigzag(values: NDArray[np.int64], largest: int) -> NDArray[np.int64]:
     """Inverse of `_zigzag`, 0 -> 0. Raises FormatError for a symbol no encoder writes."""
-    magnitude = (values + 1) // 2 + reach
+    magnitude = (values + 1) // 2 + largest
     if len(values) and int(magnitude.max()) > SYMBOL_LIMIT:
         raise FormatError(f"payload: a symbol is beyond {SYMBOL_LIMIT}")
     return np.where(values % 2 == 1, magnitude, -magnitude) * np.sign(values)

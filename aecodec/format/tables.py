@@ -60,8 +60,8 @@ def make_tables(masses: list[NDArray[np.float64]]) -> Tables:
 
 def gaussian_mass(scale: float) -> NDArray[np.float64]:
     """Probabilities of -K..K and the escape under a Gaussian, integrated over steps."""
-    reach = max(1, math.ceil(TAIL_SCALES * scale))
-    edges = [math.erf((k + 0.5) / (scale * math.sqrt(2))) for k in range(reach + 1)]
+    largest = max(1, math.ceil(TAIL_SCALES * scale))
+    edges = [math.erf((k + 0.5) / (scale * math.sqrt(2))) for k in range(largest + 1)]
     one_side = [(high - low) / 2 for low, high in zip(edges, edges[1:], strict=False)]
     return np.array([*reversed(one_side), edges[0], *one_side, 1 - edges[-1]])
 

@@ -1,0 +1,5 @@
+"""Private. The learned model, SPEC 4.1 to 4.3, 4.5 and 5.1; knows no pictures.
+
+Read in this order: config, layers, transforms, entropy_model, points, quantize, model, fixed_point;
+store, weights, loaded.
+"""

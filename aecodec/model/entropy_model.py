@@ -114,7 +114,7 @@ class PhaseBias(nn.Module):
         self.cell = nn.Parameter(torch.zeros(channels, 2, 2))
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + tile_cell(self.cell, h).to(h.dtype)
+        return h + repeat_cell(self.cell, h).to(h.dtype)
 
 
 class MeanScaleHead(Pointwise):
@@ -258,7 +258,7 @@ def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
     return -torch.log2((0.5 * (upper - lower)).clamp(min=PROBABILITY_FLOOR))
 
 
-def tile_cell(cell: Tensor, like: Tensor) -> Tensor:
+def repeat_cell(cell: Tensor, like: Tensor) -> Tensor:
     """Repeat [C, 2, 2] over the positions of `like` [B, C', H, W] -> [1, C, H, W]."""
     h, w = like.shape[2:]
     return cell.repeat(1, (h + 1) // 2, (w + 1) // 2)[None, :, :h, :w]

@@ -32,7 +32,7 @@ from aecodec.model.entropy_model import (
     ScaleOutput,
     Whiten,
     mean_scale_rows,
-    tile_cell,
+    repeat_cell,
 )
 from aecodec.model.layers import Activation, Depthwise, Pointwise, pointwise
 from aecodec.model.model import Model
@@ -219,7 +219,7 @@ class FixedPhaseBias(Fixed):
         layer.cell.copy_(self.cell.float() / ONE)
 
     def forward(self, h: Tensor) -> Tensor:
-        return h + tile_cell(self.cell.double().clamp(-LIMIT, LIMIT), h)
+        return h + repeat_cell(self.cell.double().clamp(-LIMIT, LIMIT), h)
 
 
 class FixedHyperInput(Fixed):

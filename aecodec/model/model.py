@@ -21,8 +21,8 @@ from aecodec.model.layers import PerQ
 from aecodec.model.points import Points
 from aecodec.model.quantize import dequantize
 from aecodec.model.transforms import (
-    BRANCH_SCALE,
-    SMALL_SCALES,
+    BRANCH_WEIGHT,
+    SMALL_REDUCTIONS,
     Analysis,
     LappedTransform,
     SmallSynthesis,
@@ -66,11 +66,15 @@ class Model(nn.Module):
         """Of the transforms; a fixed-point entropy side stays on the CPU."""
         return self.skip.basis.device
 
+    def qs(self, q: int) -> Tensor:
+        """A single q as the transforms take it, int64 [1] on their device."""
+        return torch.tensor([q], device=self.device)
+
     def g_a(self, x: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """x [B, 3, H, W], q int64 [B] -> y [B, M, H/16, W/16]."""
         with torch.autocast(x.device.type, network_dtype, enabled=network_dtype is not None):
             branch = self.analysis(x, q)
-        return (self.skip(x) + BRANCH_SCALE * branch.float()) * self.log_gain(q).exp()
+        return (self.skip(x) + BRANCH_WEIGHT * branch.float()) * self.log_gain(q).exp()
 
     def h_a(self, y: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """y [B, M, H/16, W/16] -> z [B, N, H/64, W/64]."""
@@ -84,15 +88,15 @@ class Model(nn.Module):
         y_hat: Tensor,
         q: Tensor,
         network_dtype: torch.dtype | None = None,
-        scale: int = 1,
+        reduction: int = 1,
     ) -> Tensor:
-        """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/scale, W/scale], scale 1, 2, 4 or 8."""
-        network = self.small if scale in SMALL_SCALES else self.synthesis
+        """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/r, W/r], the reduction r 1, 2, 4 or 8."""
+        network = self.small if reduction in SMALL_REDUCTIONS else self.synthesis
         whitened = self.whiten(y_hat, q)
         with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
-            branch = network(whitened, q, scale)
-        linear = self.skip.inverse(y_hat * self.log_step(q).exp(), scale)
-        return linear + BRANCH_SCALE * branch.float()
+            branch = network(whitened, q, reduction)
+        linear = self.skip.inverse(y_hat * self.log_step(q).exp(), reduction)
+        return linear + BRANCH_WEIGHT * branch.float()
 
     def walk(
         self,

@@ -28,8 +28,8 @@ PATCH = 3 * BLOCK * BLOCK
 NETWORK_STRIDE = 8
 SMALL_BLOCKS = 3
 """SPEC 5.7: part of every weights file, so frozen like the format."""
-SMALL_SCALES = (4, 8)
-BRANCH_SCALE = 0.05
+SMALL_REDUCTIONS = (4, 8)
+BRANCH_WEIGHT = 0.05
 """Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
 
 
@@ -51,24 +51,24 @@ class LappedTransform(nn.Module):
         patches = space_to_depth(mix_edges(x, self.overlap), BLOCK)
         return pointwise(patches, self.basis)
 
-    def inverse(self, u: Tensor, scale: int = 1) -> Tensor:
-        """u [B, M, H/16, W/16] -> [B, 3, H/scale, W/scale], means of scale x scale samples."""
+    def inverse(self, u: Tensor, reduction: int = 1) -> Tensor:
+        """u [B, M, H/16, W/16] -> [B, 3, H/r, W/r], means of r x r samples."""
         patches = pointwise(u, self.basis.t())
-        return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t(), scale)
+        return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t(), reduction)
 
 
-def mix_edges(x: Tensor, matrix: Tensor, scale: int = 1) -> Tensor:
+def mix_edges(x: Tensor, matrix: Tensor, reduction: int = 1) -> Tensor:
     """Multiply the 16 samples around every block edge, along both axes, by `matrix` [16, 16].
 
-    [B, C, H, W] -> [B, C, H/scale, W/scale], where `scale` samples become their mean at once.
+    [B, C, H, W] -> [B, C, H/r, W/r], where `reduction` samples become their mean at once.
     The outer 8 samples of the image have no neighbour and are not mixed.
     """
-    matrix = means(matrix.t(), scale)
+    matrix = means(matrix.t(), reduction)
     for axis in (3, 2):
         x = x.movedim(axis, -1)
         half, size = BLOCK // 2, x.shape[-1]
         edges = x[..., half : size - half].unflatten(-1, (-1, BLOCK)) @ matrix
-        ends = means(x[..., :half], scale), means(x[..., size - half :], scale)
+        ends = means(x[..., :half], reduction), means(x[..., size - half :], reduction)
         x = torch.cat([ends[0], edges.flatten(-2), ends[1]], dim=-1)
         x = x.movedim(-1, axis)
     return x
@@ -122,41 +122,43 @@ class Synthesis(SynthesisTrunk):
         super().__init__(config, config.synthesis_blocks)
         self.head = Pointwise(config.synthesis_width, 3 * NETWORK_STRIDE**2, zero=True)
 
-    def forward(self, whitened: Tensor, q: Tensor, scale: int = 1) -> Tensor:
-        """With a scale: [B, 3, H/scale, W/scale], the means of scale x scale samples."""
+    def forward(self, whitened: Tensor, q: Tensor, reduction: int = 1) -> Tensor:
+        """With a reduction: [B, 3, H/r, W/r], the means of r x r samples."""
         h = self.features(whitened, q)
-        if scale == 1:
+        if reduction == 1:
             return depth_to_space(self.head(h), NETWORK_STRIDE)
-        weight, bias = (mean_of_pixels(part, scale) for part in (self.head.weight, self.head.bias))
-        return depth_to_space(pointwise(h, weight, bias), NETWORK_STRIDE // scale)
+        weight, bias = (
+            mean_of_pixels(part, reduction) for part in (self.head.weight, self.head.bias)
+        )
+        return depth_to_space(pointwise(h, weight, bias), NETWORK_STRIDE // reduction)
 
 
-def mean_of_pixels(rows: Tensor, scale: int) -> Tensor:
-    """Rows for the 8x8 pixels of a position [192, ...] -> for means of scale x scale of them."""
-    side = NETWORK_STRIDE // scale
-    return rows.unflatten(0, (side, scale, side, scale, 3)).mean(dim=(1, 3)).flatten(0, 2)
+def mean_of_pixels(rows: Tensor, reduction: int) -> Tensor:
+    """Rows for the 8x8 pixels of a position [192, ...] -> for means of r x r of them."""
+    side = NETWORK_STRIDE // reduction
+    return rows.unflatten(0, (side, reduction, side, reduction, 3)).mean(dim=(1, 3)).flatten(0, 2)
 
 
 class SmallSynthesis(SynthesisTrunk):
     """Network of g_s for pictures at 1/4 and 1/8 of the size: half of the work in size S.
 
-    Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H/scale, W/scale]. Training starts it as
+    Whitened latent [B, M, H/16, W/16], q [B] -> [B, 3, H/r, W/r]. Training starts it as
     the first blocks of the whole network.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config, SMALL_BLOCKS)
         heads = {
-            str(scale): Pointwise(
-                config.synthesis_width, 3 * (NETWORK_STRIDE // scale) ** 2, zero=True
+            str(reduction): Pointwise(
+                config.synthesis_width, 3 * (NETWORK_STRIDE // reduction) ** 2, zero=True
             )
-            for scale in SMALL_SCALES
+            for reduction in SMALL_REDUCTIONS
         }
         self.heads = nn.ModuleDict(heads)
 
-    def forward(self, whitened: Tensor, q: Tensor, scale: int) -> Tensor:
-        h = self.heads[str(scale)](self.features(whitened, q))
-        return depth_to_space(h, NETWORK_STRIDE // scale)
+    def forward(self, whitened: Tensor, q: Tensor, reduction: int) -> Tensor:
+        h = self.heads[str(reduction)](self.features(whitened, q))
+        return depth_to_space(h, NETWORK_STRIDE // reduction)
 
     def start_as(self, network: Synthesis) -> None:
         """Take over the first blocks of the whole network, and its head as means of pixels."""
@@ -165,7 +167,7 @@ class SmallSynthesis(SynthesisTrunk):
         for block, source in zip(self.blocks, network.blocks, strict=False):
             block.load_state_dict(source.state_dict())
         with torch.no_grad():
-            for scale, head in self.heads.items():
+            for reduction, head in self.heads.items():
                 assert isinstance(head, Pointwise)
-                head.weight.copy_(mean_of_pixels(network.head.weight, int(scale)))
-                head.bias.copy_(mean_of_pixels(network.head.bias, int(scale)))
+                head.weight.copy_(mean_of_pixels(network.head.weight, int(reduction)))
+                head.bias.copy_(mean_of_pixels(network.head.bias, int(reduction)))

@@ -77,15 +77,15 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
     twin = float_twin(fixed).requires_grad_(False).eval()
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
-            rate = torch.tensor([q])
+            qs = fixed.qs(q)
             y_hat, batches = code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)
-            slope = error_slope(twin, to_planes(pixels), rate, None, y_hat)
+            slope = error_slope(twin, to_planes(pixels), qs, None, y_hat)
             symbols, mean, index = (
                 put_steps([getattr(batch, name) for batch in batches[1:]], y_hat)
                 for name in ("symbols", "mean", "index")
             )
             places, side = point_places(symbols, mean, index)
-            curvature = distortion_curvature(twin, rate).expand_as(slope)
+            curvature = distortion_curvature(twin, qs).expand_as(slope)
             along.index_add_(0, places.flatten(), (slope * side).flatten().double())
             bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten().double())
     points = -along / (bend + POINT_COUNT * CURVATURE_MIN) * PER_STEP
@@ -161,23 +161,23 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, f
     for pixels in pictures:
         x = to_planes(centre(pixels))
         for q in FIT_Q:
-            rate = torch.tensor([q])
-            bpp, mse = rate_distortion(model, x, rate, "decoder", None)
+            qs = fixed.qs(q)
+            bpp, mse = rate_distortion(model, x, qs, "decoder", None)
             bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
             y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
             bits["fixed"] += sum(
                 float(gaussian_bits(batch.symbols, log2_scale(batch.index)).sum())
                 for batch in batches
             )
-            found = mean_squares(x, fixed.g_s(y_hat, rate))
+            found = mean_squares(x, fixed.g_s(y_hat, qs))
             lost.append(float(10 * (found / mse).log10()))
     return bits["fixed"] / bits["float"] - 1, sum(lost) / len(lost)
 
 
 def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
     """How often each of -K..K and the escape occurs, both signs alike; size = 2 K + 2."""
-    reach = (size - 2) // 2
-    entries = np.where(np.abs(symbols) > reach, size - 1, symbols + reach)
+    largest = (size - 2) // 2
+    entries = np.where(np.abs(symbols) > largest, size - 1, symbols + largest)
     counts = np.bincount(entries, minlength=size).astype(np.float64)
     counts[:-1] = (counts[:-1] + counts[-2::-1]) / 2
     return counts

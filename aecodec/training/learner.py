@@ -25,7 +25,7 @@ from aecodec.training.loss import FROZEN, code
 from aecodec.training.objective import Objective, can_compile
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.replay import EAGER_CALLS, Queue, Replay
-from aecodec.training.schedule import annealing, phase_at, rate_at
+from aecodec.training.schedule import annealing, lr_at, phase_at
 from aecodec.training.start import COUNTS, PLACES, full_rate_of
 
 ABSURD_NORM = 20.0
@@ -50,7 +50,7 @@ class Learner:
         self.full_rate: dict[str, Tensor] | None = None
         """weights from just before the anneal, on the host, in 16 bits"""
         self.step, self.warm_from = 0, 0
-        self.rate, self.norm, self.skipped, self.updates = torch.zeros(4, device=model.device)
+        self.lr, self.norm, self.skipped, self.updates = torch.zeros(4, device=model.device)
         self.replays: dict[tuple[str, int, torch.Size], Replay] = {}
         self.queue = Queue()
         self.phase = self.phase_of(0.0)
@@ -120,7 +120,7 @@ class Learner:
         self.enter(self.phase_of(share))
         if self.full_rate is None and annealing(self.config, share):
             self.full_rate = halves(self.model.state_dict())
-        self.rate.fill_(rate_at(self.config, share, self.step - self.warm_from))
+        self.lr.fill_(lr_at(self.config, share, self.step - self.warm_from))
         refined = self.phase == "refined" and self.step % PLAIN_EVERY
         rounds = self.config.refined_rounds if refined else 0
         kind = self.phase, rounds, batch.shape
@@ -147,7 +147,7 @@ class Learner:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Step with `self.rate` of the full rates, unless the gradient is absurd; then the EMA."""
+        """Step with `self.lr` of the full rates, unless the gradient is absurd; then the EMA."""
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         first = self.norm == 0
         usual = norm.isfinite() & (first | (norm <= ABSURD_NORM * self.norm))
@@ -156,7 +156,7 @@ class Learner:
         self.norm.copy_(torch.where(usual, mean, self.norm * 1.02))
         self.skipped += ~usual
         self.updates += 1
-        self.optimizers.step(self.rate, (~usual).float())
+        self.optimizers.step(self.lr, (~usual).float())
         decay = ((1 + self.updates) / (10 + self.updates)).clamp(max=self.config.ema)
         weights: list[Tensor] = [*self.model.parameters()]
         averages: list[Tensor] = [*self.ema.parameters()]

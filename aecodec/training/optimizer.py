@@ -33,13 +33,13 @@ def parameters_but(network: nn.Module, others: Iterable[nn.Parameter]) -> list[n
 class Muon(torch.optim.Muon):
     """torch.optim.Muon at AdamW's rates, all matrices of one shape at once: a sixth of the kernels.
 
-    As in the fused AdamW, the rate may be a tensor, and where `found_inf` is 1 a step does nothing.
+    As in the fused AdamW, `lr` may be a tensor, and where `found_inf` is 1 a step does nothing.
     """
 
     found_inf: Tensor | None = None
 
-    def __init__(self, matrices: list[nn.Parameter], rate: float, decay: float = 0.0) -> None:
-        super().__init__(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    def __init__(self, matrices: list[nn.Parameter], lr: float, decay: float = 0.0) -> None:
+        super().__init__(matrices, lr=lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -58,16 +58,16 @@ class Muon(torch.optim.Muon):
                 self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
         buffers = [self.state[matrix]["momentum_buffer"] for matrix in matrices]
         slope = torch.stack([matrix.grad for matrix in matrices])  # type: ignore[misc]
-        rate, learnt = group["lr"], 1 - group["momentum"]
+        lr, learnt = group["lr"], 1 - group["momentum"]
         if self.found_inf is not None:
             slope.masked_fill_(self.found_inf.bool(), 0.0)
-            rate, learnt = rate * (1 - self.found_inf), learnt * (1 - self.found_inf)
+            lr, learnt = lr * (1 - self.found_inf), learnt * (1 - self.found_inf)
         average = torch.stack(buffers).lerp_(slope, learnt)
         torch._foreach_copy_(buffers, average.unbind())
         direction = orthogonal(slope.lerp_(average, group["momentum"]), group)
-        change = direction.mul_(rate * 0.2 * math.sqrt(max(slope.shape[1:])))
+        change = direction.mul_(lr * 0.2 * math.sqrt(max(slope.shape[1:])))
         if group["weight_decay"]:
-            change.add_(torch.stack(matrices).mul_(rate * group["weight_decay"]))
+            change.add_(torch.stack(matrices).mul_(lr * group["weight_decay"]))
         torch._foreach_sub_(matrices, change.unbind())
 
 
@@ -88,13 +88,13 @@ class Optimizers:
 
     def __init__(self, model: Model, config: TrainConfig, phase: str) -> None:
         entropy = phase == "entropy"
-        rate = config.entropy_lr if entropy else config.adamw_lr
+        lr = config.entropy_lr if entropy else config.adamw_lr
         matrices = matrices_of(model)
         rest = parameters_but(model, [*matrices, model.skip.basis])
-        skip: dict[str, Any] = {"params": [model.skip.basis], "lr": rate * config.skip_lr_share}
+        skip: dict[str, Any] = {"params": [model.skip.basis], "lr": lr * config.skip_lr_share}
         adamw = torch.optim.AdamW(
-            [{"params": rest, "lr": rate}, skip],
-            lr=rate,
+            [{"params": rest, "lr": lr}, skip],
+            lr=lr,
             weight_decay=0.0,
             fused=True,
             capturable=True,

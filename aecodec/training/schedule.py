@@ -26,7 +26,7 @@ def annealing(config: TrainConfig, share: float) -> bool:
     return share > 1 - config.decay_share
 
 
-def rate_at(config: TrainConfig, share: float, steps: int) -> float:
+def lr_at(config: TrainConfig, share: float, steps: int) -> float:
     """Learning rate as a share of the full one: warm-up by steps, linear decay by the clock."""
     decay = max(0.0, (1 - share) / config.decay_share) if annealing(config, share) else 1.0
     warm = min(1.0, (steps + 1) / config.warmup_steps)

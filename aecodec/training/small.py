@@ -29,7 +29,7 @@ from aecodec.format.constants import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import read_metadata
-from aecodec.model.transforms import SMALL_SCALES, SmallSynthesis
+from aecodec.model.transforms import SMALL_REDUCTIONS, SmallSynthesis
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import code_batches, refined_latents
@@ -53,9 +53,9 @@ class Example:
     """in steps [1, M, 16, 16], binary16"""
     q: int
     whole: tuple[Tensor, ...]
-    """for every small scale: the whole decode made small [1, 3, 256/scale, 256/scale]"""
+    """for every small reduction: the whole decode made small [1, 3, 256/r, 256/r]"""
     error: tuple[float, ...]
-    """for every small scale: MSE of that against the original made small"""
+    """for every small reduction: MSE of that against the original made small"""
 
 
 def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int) -> Example:
@@ -67,17 +67,19 @@ def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int)
 def example_of(model: Model, latents: Latents, pixels: Pixels, q: int) -> Example:
     y_hat, _ = code_batches(model, latents, q)
     x, x_hat = to_planes(pixels), model.g_s(y_hat, torch.tensor([q]))
-    whole = tuple(F.avg_pool2d(x_hat, scale) for scale in SMALL_SCALES)
-    pairs = zip(whole, SMALL_SCALES, strict=True)
-    error = tuple(float(F.mse_loss(small, F.avg_pool2d(x, scale))) for small, scale in pairs)
+    whole = tuple(F.avg_pool2d(x_hat, reduction) for reduction in SMALL_REDUCTIONS)
+    pairs = zip(whole, SMALL_REDUCTIONS, strict=True)
+    error = tuple(
+        float(F.mse_loss(small, F.avg_pool2d(x, reduction))) for small, reduction in pairs
+    )
     return Example(y_hat.half(), q, whole, error)
 
 
 def loss(model: Model, examples: list[Example], number: int) -> Tensor:
-    """-> the squared error that one small scale adds, as a share of the whole decode's [B]."""
+    """-> the squared error that one small reduction adds, as a share of the whole decode's [B]."""
     y_hat = torch.cat([example.y_hat for example in examples]).float()
     q = torch.tensor([example.q for example in examples])
-    x_hat = model.g_s(y_hat, q, scale=SMALL_SCALES[number])
+    x_hat = model.g_s(y_hat, q, reduction=SMALL_REDUCTIONS[number])
     whole = torch.cat([example.whole[number] for example in examples])
     error = torch.tensor([example.error[number] for example in examples])
     return (whole - x_hat).square().mean(dim=(1, 2, 3)) / error
@@ -107,7 +109,7 @@ def start(model: Model, examples: list[Example]) -> None:
 
     def mean_loss() -> float:
         with torch.no_grad():
-            return sum(float(loss(model, examples, n).mean()) for n in range(len(SMALL_SCALES)))
+            return sum(float(loss(model, examples, n).mean()) for n in range(len(SMALL_REDUCTIONS)))
 
     before, found = mean_loss(), copy.deepcopy(model.small.state_dict())
     model.small.start_as(model.synthesis)
@@ -125,12 +127,12 @@ def train(
     model.small.requires_grad_(True)
     parts = optimizers(model.small)
     groups = [(group, group["lr"]) for part in parts for group in part.param_groups]
-    added = np.zeros(len(SMALL_SCALES))
+    added = np.zeros(len(SMALL_REDUCTIONS))
     for step in range(1, steps + 1):
         picked = [examples[n] for n in random.integers(0, len(examples), BATCH)]
-        for group, rate in groups:
-            group["lr"] = rate * min(step / 20, 1.5 * (1 - step / steps) + 0.01, 1.0)
-        losses = torch.stack([loss(model, picked, n).mean() for n in range(len(SMALL_SCALES))])
+        for group, lr in groups:
+            group["lr"] = lr * min(step / 20, 1.5 * (1 - step / steps) + 0.01, 1.0)
+        losses = torch.stack([loss(model, picked, n).mean() for n in range(len(SMALL_REDUCTIONS))])
         losses.sum().backward()
         for part in parts:
             part.step()
@@ -143,9 +145,9 @@ def train(
 
 
 def shown(added: NDArray[np.float64]) -> str:
-    """Error added at each small scale, as dB below the whole decode made small."""
-    pairs = zip(SMALL_SCALES, 10 * np.log10(1 + added), strict=True)
-    return ", ".join(f"1/{scale}: {decibels:.3f} dB" for scale, decibels in pairs)
+    """Error added at each small reduction, as dB below the whole decode made small."""
+    pairs = zip(SMALL_REDUCTIONS, 10 * np.log10(1 + added), strict=True)
+    return ", ".join(f"1/{reduction}: {decibels:.3f} dB" for reduction, decibels in pairs)
 
 
 @click.command()

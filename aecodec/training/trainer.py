@@ -229,5 +229,4 @@ class Sums:
         self.sums.zero_()
         self.skipped.copy_(learner.skipped)
         self.count = 0
-        rate = round(float(learner.rate), 4)
-        return values | {"skipped": int(learner.skipped), "rate": rate}
+        return values | {"skipped": int(learner.skipped), "lr": round(float(learner.lr), 4)}

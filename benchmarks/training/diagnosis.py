@@ -135,7 +135,7 @@ def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArr
     """Bits of each symbol by its table; of escapes without what follows them."""
     bits = np.zeros(len(symbols))
     for index, places in by_table(indexes):
-        reach = int(loaded.coder.reach[index])
+        largest = int(loaded.coder.largest[index])
         values = symbols[places].astype(int)
         entries = np.where(abs(values) > reach, 2 * reach + 1, values + reach)
         bits[places] = loaded.coder.bits[index][entries]

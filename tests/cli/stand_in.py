@@ -34,7 +34,7 @@ class StandIn:
             on_progress(1, 8)
         picture = as_picture(image)
         height, width = picture.pixels.shape[:2]
-        header = Header(b"stand-in", width, height, quality_to_q(quality), tile=tile)
+        header = Header(b"stand-in", width, height, quality_to_q(quality), tile_side=tile)
         payload = zlib.compress(picture.pixels.tobytes())
         payloads = (Payload(payload),) * len(header.tiles())
         metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 import aecodec
 from aecodec.codec import Codec
-from aecodec.coding.effort import scale_for
+from aecodec.coding.effort import reduction_for
 from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
-from aecodec.format.constants import SCALES
+from aecodec.format.constants import REDUCTIONS
 from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.image.picture import Picture
 from aecodec.image.psnr import psnr
@@ -23,7 +23,7 @@ from aecodec.model.transforms import LappedTransform, mean_of_pixels
 from tests.photos import photo
 
 WIDTH, HEIGHT = 301, 203
-SMALL = SCALES[1:]
+SMALL = REDUCTIONS[1:]
 
 
 @cache
@@ -118,10 +118,10 @@ def test_other_scales_are_refused(scale: int) -> None:
 
 
 def test_scale_for() -> None:
-    assert scale_for((800, 600), (100, 75)) == 8
-    assert scale_for((800, 600), (100, 76)) == 4
-    assert scale_for((799, 600), (100, 75)) == 4
-    assert scale_for((10, 10), (20, 20)) == 1
+    assert reduction_for((800, 600), (100, 75)) == 8
+    assert reduction_for((800, 600), (100, 76)) == 4
+    assert reduction_for((799, 600), (100, 75)) == 4
+    assert reduction_for((10, 10), (20, 20)) == 1
 
 
 @pytest.mark.parametrize("scale", SMALL)

@@ -27,7 +27,9 @@ FULL = Container(
     alpha=b"PNG",
 )
 DAMAGED = Payload(b"", "damaged")
-TILED = Container(replace(HEADER, tile=512), payloads=(Payload(b"left"), Payload(b"right side")))
+TILED = Container(
+    replace(HEADER, tile_side=512), payloads=(Payload(b"left"), Payload(b"right side"))
+)
 PLAIN = bytes.fromhex(
     "89 41 45 43 0d 0a 1a 0a 01"  # signature, version
     "00 01 02 03 04 05 06 07"  # model id
@@ -92,13 +94,13 @@ def test_the_bytes_of_a_file_with_tiles() -> None:
 def test_what_a_file_costs_beside_the_payload() -> None:
     assert len(write_container(Container(HEADER, (Payload(b""),)))) == 44
     assert (
-        len(write_container(Container(replace(HEADER, tile=512), (Payload(b""),) * 2)))
+        len(write_container(Container(replace(HEADER, tile_side=512), (Payload(b""),) * 2)))
         == 32 + 20 + 24
     )
 
 
 def test_tiles_cover_the_picture_row_by_row() -> None:
-    header = replace(HEADER, width=1000, height=600, tile=512)
+    header = replace(HEADER, width=1000, height=600, tile_side=512)
     assert header.tiles() == [
         Box(0, 0, 512, 512),
         Box(0, 512, 512, 1000),
@@ -341,4 +343,4 @@ def test_what_cannot_be_written_is_refused() -> None:
     with pytest.raises(FormatError, match="a model id has 8 bytes, not 2"):
         Header(model_id=b"id", width=1, height=1, q=0)
     with pytest.raises(FormatError, match="multiple of 64"):
-        replace(HEADER, tile=MAX_TILE - 1)
+        replace(HEADER, tile_side=MAX_TILE - 1)

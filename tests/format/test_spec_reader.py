@@ -66,9 +66,9 @@ def same_header(read: object, container: Container, facts: Info) -> None:
         "height": header.height,
         "mode": facts.mode.lower(),
         "q": header.q,
-        "tile_units": header.tile // 64,
+        "tile_units": header.tile_side // 64,
         "crc": 0,
-        "tile": header.tile,
+        "tile": header.tile_side,
         "columns": header.columns,
         "rows": header.rows,
     }

@@ -104,7 +104,7 @@ def test_a_run_ends_annealed_and_written_before_its_time(
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.5)
     run, entries = run_until(folder, 9.0)
     last = [entry for entry in entries if "train" in entry][-1]
-    assert last["share"] == 1 and last["rate"] < 0.1
+    assert last["share"] == 1 and last["lr"] < 0.1
     assert "valid" in entries[-1]
     carried = read_checkpoint(folder / "out" / "carry.pt")
     assert carried["step"] == run.learner.step and carried["share"] == 1
@@ -198,7 +198,7 @@ def test_a_run_that_learns_nothing_stops(folder: Path, monkeypatch: pytest.Monke
 def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
     run, entries = run_until(folder, 8.0, decay_share=0.0)
     assert run.learner.full_rate is None
-    assert [entry["rate"] for entry in entries if "train" in entry][-1] == 1
+    assert [entry["lr"] for entry in entries if "train" in entry][-1] == 1
 
 
 def test_weights_from_before_the_anneal_come_back(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_short_run_from_its_beginning_to_the_export(tmp_path: Path) -> None:
     entries = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     trained = [entry for entry in entries if "train" in entry]
     assert (trained[0]["tiles"], trained[-1]["tiles"]) == (1, 2)
-    assert trained[-1]["share"] == 1 and trained[-1]["rate"] < 0.1
+    assert trained[-1]["share"] == 1 and trained[-1]["lr"] < 0.1
     phases = list(dict.fromkeys(entry["phase"] for entry in trained))
     assert phases[-2:] == ["joint", "refined"]  # a busy machine may start too late for the first
 

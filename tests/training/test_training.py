@@ -34,7 +34,7 @@ from aecodec.training.export import (
 )
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
 from aecodec.training.loss import code
-from aecodec.training.schedule import annealing, crop_at, phase_at, rate_at
+from aecodec.training.schedule import annealing, crop_at, lr_at, phase_at
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 from tests.payloads import decode_pixels, encode_pixels
@@ -150,15 +150,15 @@ def test_overlap_is_orthogonal() -> None:
 def test_schedule() -> None:
     assert [phase_at(CONFIG, share) for share in (0, 0.5, 0.7, 0.99)] == PHASES
     assert [crop_at(CONFIG, share) for share in (0, 0.9)] == [64, 128]
-    assert rate_at(CONFIG, 0.2, 0) == 0.5
-    assert rate_at(CONFIG, 0.2, 9) == 1.0
-    assert rate_at(CONFIG, 1.0, 9) == pytest.approx(0.02)
+    assert lr_at(CONFIG, 0.2, 0) == 0.5
+    assert lr_at(CONFIG, 0.2, 9) == 1.0
+    assert lr_at(CONFIG, 1.0, 9) == pytest.approx(0.02)
     assert [annealing(CONFIG, share) for share in (0.4, 0.41)] == [False, True]
 
 
 def test_with_no_share_to_decay_over_rates_stay() -> None:
     steady = dataclasses.replace(CONFIG, decay_share=0.0)
-    assert [rate_at(steady, share, 9) for share in (0, 0.5, 1)] == [1, 1, 1]
+    assert [lr_at(steady, share, 9) for share in (0, 0.5, 1)] == [1, 1, 1]
     assert not annealing(steady, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""One tile of pixels to a payload and back, for tests."""
+"""What tests code with, and one tile of pixels to a payload and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aecodec.codec import Codec
 from aecodec.coding.decoder import decode_latents
 from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import Pixels, from_planes
@@ -16,6 +17,12 @@ from aecodec.format.box import Box
 from aecodec.format.container import Payload
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.model import Model
+
+
+@cache
+def codec() -> Codec:
+    """With the default model, loaded once."""
+    return Codec()
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 
 import numpy as np
 import pytest
@@ -26,15 +25,10 @@ from aecodec.image.psnr import psnr
 from aecodec.model.store import find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training
-from tests.payloads import decode_pixels, encode_pixels, loaded, pixels_of
+from tests.payloads import codec, decode_pixels, encode_pixels, loaded, pixels_of
 from tests.photos import photo
 
 SIZES = [(1, 1), (1, 64), (65, 129), (200, 133), (768, 512)]
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

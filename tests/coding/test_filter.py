@@ -18,18 +18,13 @@ from aecodec.format.constants import FILTER_LIMITS
 from aecodec.format.container import read_container, write_container
 from aecodec.format.filter import NEIGHBOURS, Filter, feature_count, read_filter, write_filter
 from aecodec.image.psnr import psnr
-from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.store import find_model
 from tests.model.integer_reference import Coder, Reference
+from tests.payloads import loaded
 from tests.photos import photo
 
 COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
 """Those of a camera that no training photo came from."""
-
-
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    return load_model()
 
 
 def some_filter(limits: tuple[float, ...]) -> Filter:
@@ -38,14 +33,14 @@ def some_filter(limits: tuple[float, ...]) -> Filter:
 
 
 @pytest.mark.parametrize("limits", FILTER_LIMITS)
-def test_bytes_and_back(limits: tuple[float, ...], loaded: LoadedModel) -> None:
+def test_bytes_and_back(limits: tuple[float, ...]) -> None:
     filter = some_filter(limits)
     filter.coefficients[0, 0] = 900  # far beyond the others: it escapes
-    data = write_filter(loaded.coder, filter)
-    again = read_filter(loaded.coder, data)
+    data = write_filter(loaded().coder, filter)
+    again = read_filter(loaded().coder, data)
     assert np.array_equal(again.coefficients, filter.coefficients) and again.limits == limits
     with pytest.raises(FormatError, match="the filter's payload"):
-        read_filter(loaded.coder, data + bytes(3) + b"\1")
+        read_filter(loaded().coder, data + bytes(3) + b"\1")
 
 
 @pytest.mark.parametrize("limits", FILTER_LIMITS)
@@ -82,7 +77,7 @@ def test_a_parabola_is_filtered_alike_at_every_scale(limits: tuple[float, ...], 
     torch.testing.assert_close(small[:, :, 1:-1, 1:-1], whole[:, :, 1:-1, 1:-1])
 
 
-def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
+def test_least_squares_finds_a_filter() -> None:
     """What was filtered away comes back, as far as whole numbers allow."""
     pixels = photo(96, 80)
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255 - 0.5
@@ -91,11 +86,11 @@ def test_least_squares_finds_a_filter(loaded: LoadedModel) -> None:
     x_hat = apply_filter(Filter(-numbers), x)
     fit = FilterFit()
     fit.add(x_hat, pixels)
-    data = fit.best(loaded.coder, 1e6)
+    data = fit.best(loaded().coder, 1e6)
     assert data is not None
-    again = apply_filter(read_filter(loaded.coder, data), x_hat)
+    again = apply_filter(read_filter(loaded().coder, data), x_hat)
     assert float((again - x).square().mean()) < 0.05 * float((x_hat - x).square().mean())
-    assert fit.best(loaded.coder, 1e-3) is None  # not worth its bytes
+    assert fit.best(loaded().coder, 1e-3) is None  # not worth its bytes
 
 
 def test_codec_sends_a_filter_where_it_pays() -> None:
@@ -107,7 +102,7 @@ def test_codec_sends_a_filter_where_it_pays() -> None:
     assert container.filter is not None
     assert read_container(codec.encode(strange, 80, effort=0)).filter is None
     assert read_container(codec.encode(strange[..., 0], 80)).filter is None
-    assert read_filter(load_model().coder, container.filter).coefficients.any()
+    assert read_filter(loaded().coder, container.filter).coefficients.any()
     plain = codec.decode_picture(without_filter(data)).pixels
     assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
 
@@ -136,20 +131,20 @@ def test_too_small_tiles_go_without() -> None:
     assert read_container(Codec().encode(strange[64:128, 64:], 80, tile=64)).filter is None
 
 
-def test_the_numbers_as_plain_integers_read_them(loaded: LoadedModel) -> None:
+def test_the_numbers_as_plain_integers_read_them() -> None:
     """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
     filter = some_filter(FILTER_LIMITS[2])
-    data = write_filter(loaded.coder, filter)
+    data = write_filter(loaded().coder, filter)
     table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
     coder = Coder(data[5:], Reference(find_model(None).path).tables)
     assert coder.symbols(np.tile(table, 3)).tolist() == filter.coefficients.flatten().tolist()
 
 
-def test_a_number_too_large_is_refused(loaded: LoadedModel) -> None:
+def test_a_number_too_large_is_refused() -> None:
     filter = some_filter(FILTER_LIMITS[1])
     filter.coefficients[1, 5] = -1001
     with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
-        read_filter(loaded.coder, write_filter(loaded.coder, filter))
+        read_filter(loaded().coder, write_filter(loaded().coder, filter))
 
 
 def without_filter(data: bytes) -> bytes:

@@ -10,21 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aecodec
-from aecodec.codec import Codec
 from aecodec.format.box import Box
 from aecodec.format.container import read_container
 from aecodec.format.info import info
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
 from aecodec.image.psnr import psnr
 from tests.format.test_payload import CODER, encode
+from tests.payloads import codec
 from tests.photos import photo
 
 PIXELS = photo(200, 150)
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 @cache

@@ -19,39 +19,33 @@ from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import SIXTEENTHS
 from aecodec.format.container import read_container
-from aecodec.model.loaded import LoadedModel, load_model
-from tests.payloads import pixels_of
+from tests.payloads import loaded, pixels_of
 from tests.photos import photo
 
 Q = 30
 
 
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    return load_model()
-
-
-def cost(loaded: LoadedModel, pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
+def cost(pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
     """bits + lambda SE of the file that y and z become."""
-    _, y_hat, bits = encode_latents(loaded, y, z, Q)
+    _, y_hat, bits = encode_latents(loaded(), y, z, Q)
     height, width = pixels.shape[:2]
-    error = (pixels_of(loaded.model, y_hat, width, height, Q) - pixels.astype(float)) / 255
-    return bits + float(loaded.model.lmbda[Q]) * float((error**2).sum()) / 3
+    error = (pixels_of(loaded().model, y_hat, width, height, Q) - pixels.astype(float)) / 255
+    return bits + float(loaded().model.lmbda[Q]) * float((error**2).sum()) / 3
 
 
-def test_refinement_lowers_the_cost(loaded: LoadedModel) -> None:
+def test_refinement_lowers_the_cost() -> None:
     pixels, whole = photo(192, 128), Box(0, 0, 128, 192)
-    costs = [cost(loaded, pixels, *analyze(loaded.model, pixels, Q))]
+    costs = [cost(pixels, *analyze(loaded().model, pixels, Q))]
     for rounds in (1, 4):
-        refined = refine(loaded.float_model, pixels, Q, whole, rounds)
-        costs.append(cost(loaded, pixels, *refined))
+        refined = refine(loaded().float_model, pixels, Q, whole, rounds)
+        costs.append(cost(pixels, *refined))
     assert costs[2] < costs[1] < 0.98 * costs[0]
     assert costs[2] < 0.97 * costs[0]
 
 
-def test_the_slope_of_the_distortion(loaded: LoadedModel) -> None:
+def test_the_slope_of_the_distortion() -> None:
     """Against a difference of two distortions, along the slope itself."""
-    pixels, box, model = photo(130, 70), Box(0, 0, 70, 130), loaded.float_model
+    pixels, box, model = photo(130, 70), Box(0, 0, 70, 130), loaded().float_model
     y = analyze(model, pixels, Q)[0].clone()
     field = Field(model, pixels, Q, Box(0, 0, 128, 192), y)
     slope = field.slope(box, y)
@@ -67,14 +61,14 @@ def test_the_slope_of_the_distortion(loaded: LoadedModel) -> None:
     assert difference == pytest.approx(float((slope * way).sum()), rel=0.02)
 
 
-def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> None:
+def test_what_refinement_sees_is_what_the_file_holds() -> None:
     """But for fixed point, which moves a mean by less than a sixteenth of a step."""
     pixels = photo(128, 64)
-    y, z = (t.clone() for t in analyze(loaded.model, pixels, Q))
-    seen, points, slope, z_slope = context_slope(loaded.float_model, y, z, torch.tensor([Q]))
-    _, y_hat, _ = encode_latents(loaded, y, z, Q)
+    y, z = (t.clone() for t in analyze(loaded().model, pixels, Q))
+    seen, points, slope, z_slope = context_slope(loaded().float_model, y, z, torch.tensor([Q]))
+    _, y_hat, _ = encode_latents(loaded(), y, z, Q)
     assert float(((seen + points - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
-    pointless = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
+    pointless = dataclasses.replace(loaded(), model=copy.deepcopy(loaded().model))
     pointless.model.points.table.zero_()
     beside = y_hat - encode_latents(pointless, y, z, Q)[1]
     assert float((points - beside).abs().mean()) < 0.3 * float(beside.abs().mean())
@@ -82,9 +76,9 @@ def test_what_refinement_sees_is_what_the_file_holds(loaded: LoadedModel) -> Non
     assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
 
 
-def test_a_tile_sees_as_far_as_it_reaches(loaded: LoadedModel) -> None:
+def test_a_tile_sees_as_far_as_it_reaches() -> None:
     """Its slope beside what `grow` takes around it is that beside the whole picture."""
-    pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded.float_model
+    pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded().float_model
     y = analyze(model, pixels, Q)[0].clone()
     near = tile.grown(reach(model.config.synthesis_blocks), 512, 64)
     assert near.width < 512
@@ -97,13 +91,13 @@ def test_a_tile_sees_as_far_as_it_reaches(loaded: LoadedModel) -> None:
     assert not torch.allclose(alone.slope(Box(0, 0, 64, 64), inside), far_slope, atol=0.1)
 
 
-def test_every_effort_is_decoded_by_the_same_decoder(loaded: LoadedModel) -> None:
+def test_every_effort_is_decoded_by_the_same_decoder() -> None:
     codec, pixels = Codec(), photo(100, 70)
     files = {effort: codec.encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
     assert len(set(files.values())) == 3
     assert all(codec.decode(data).size == (100, 70) for data in files.values())
-    y, z = refine(loaded.float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2))
-    again, _, _ = encode_latents(loaded, y, z, 38)
+    y, z = refine(loaded().float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2))
+    again, _, _ = encode_latents(loaded(), y, z, 38)
     container = read_container(files[2])
     assert container.header.q == 38 and container.payloads[0].data == again
 

@@ -11,7 +11,6 @@ from PIL import Image
 from torch.nn import functional as F
 
 import aecodec
-from aecodec.codec import Codec
 from aecodec.coding.effort import reduction_for
 from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
@@ -20,15 +19,11 @@ from aecodec.format.container import Container, Payload, read_container, write_c
 from aecodec.image.picture import Picture
 from aecodec.image.psnr import psnr
 from aecodec.model.transforms import LappedTransform, mean_of_pixels
+from tests.payloads import codec
 from tests.photos import photo
 
 WIDTH, HEIGHT = 301, 203
 SMALL = REDUCTIONS[1:]
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 @cache

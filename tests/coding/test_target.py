@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aecodec import AecodecError, Codec, Target
+from aecodec import AecodecError, Target
 from aecodec.cli.main import main
 from aecodec.coding.target import Encode, search
 from aecodec.format.info import info
 from aecodec.image.psnr import psnr
+from tests.payloads import codec
 from tests.photos import photo
 
 PIXELS = 10_000
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 def encoder(step: float, gain: float, calls: list[int]) -> Encode:

@@ -18,15 +18,10 @@ from aecodec.format.constants import DEFAULT_TILE
 from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.image.picture import Picture
 from aecodec.image.psnr import psnr
-from tests.payloads import loaded, pixels_of
+from tests.payloads import codec, loaded, pixels_of
 from tests.photos import photo
 
 WIDTH, HEIGHT = 300, 200
-
-
-@cache
-def codec() -> Codec:
-    return Codec()
 
 
 @cache

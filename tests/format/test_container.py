@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aecodec.errors import FormatError
 from aecodec.format.box import Box
 from aecodec.format.chunks import Chunk
-from aecodec.format.constants import MAX_ANCILLARY_BYTES, MAX_CHUNKS, MAX_CRITICAL_BYTES, MAX_TILE
+from aecodec.format.constants import MAX_ANCILLARY_BYTES, MAX_CHUNKS, MAX_TILE
 from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.format.header import HEADER_BYTES, SIGNATURE, Header, read_header
 from aecodec.format.info import info
@@ -216,83 +216,18 @@ def test_info_tells_what_the_command_prints() -> None:
 
 
 BAD_FILES = {
-    "empty": (b"", "the signature is missing"),
-    "another format": (b"\x89PNG\r\n\x1a\n" + PLAIN[8:], "the signature is missing"),
-    "text mode": (PLAIN.replace(b"\r\n", b"\n"), "transferred as text"),
-    "cut signature": (PLAIN[:5], "cut inside the signature: 5 bytes"),
-    "version": (
-        file_of(TILE, version=2),
-        "format version 2; this aecodec reads version 1: a newer",
-    ),
     "version, cut": (file_of(TILE, version=9)[:9], "format version 9"),
-    "draft": (file_of(TILE, version=0), "format version 0 was a draft"),
-    "cut header": (PLAIN[:30], "cut inside the header: 30 bytes of 32"),
-    "header CRC": (PLAIN[:28] + b"0000" + PLAIN[32:], "damaged header: its CRC"),
-    "width 0": (file_of(TILE, width=0), "sides of 0x512 are not in 1 to 1048575"),
-    "height 0": (file_of(TILE, height=0), "sides of 768x0 are not in 1 to 1048575"),
-    "width": (file_of(TILE, width=2**20, height=1), "sides of 1048576x1 are not in 1 to 1048575"),
-    "mode": (file_of(TILE, mode=2), "unknown colour mode 2"),
-    "q": (file_of(TILE, q=64), "q 64 is not in 0 to 63"),
-    "tile 0": (file_of(TILE, tile=0), "side of a tile is a multiple of 64 up to 2048, not 0"),
-    "tile": (file_of(TILE, tile=33), "side of a tile is a multiple of 64 up to 2048, not 2112"),
-    "tiles": (file_of(TILE, width=2**17, height=2**17, tile=1), "4194304 tiles are over the limit"),
-    "no tile": (file_of(), "cut: no chunk TILE"),
-    "only metadata": (file_of(chunk(b"exif", b"x")), "cut: no chunk TILE"),
-    "cut chunk head": (file_of(TILE[:7]), "cut inside the head of a chunk"),
-    "cut chunk data": (file_of(TILE[:9]), "tile 0 .*: cut inside the chunk TILE"),
-    "cut chunk CRC": (file_of(TILE[:-1]), "cut inside the chunk TILE"),
-    "chunk CRC": (file_of(TILE[:-1] + b"!"), "damaged chunk TILE: its CRC"),
-    "skipped chunk CRC": (file_of(chunk(b"test")[:-1] + b"!", TILE), "damaged chunk test"),
-    "chunk type": (file_of(chunk(b"DA1A")), "4 ASCII letters, not 'DA1A'"),
-    "chunk type, 8 bit": (file_of(chunk(b"D\xc4TA")), "4 ASCII letters"),
-    "long metadata": (
-        file_of(struct.pack(">I", MAX_ANCILLARY_BYTES + 1) + b"exif"),
-        "chunk exif has 16777217 bytes; the limit is 16777216",
-    ),
-    "long tile": (
-        file_of(struct.pack(">I", MAX_CRITICAL_BYTES + 1) + b"TILE"),
-        "chunk TILE has 268435457 bytes; the limit is 268435456",
-    ),
-    "unknown critical": (file_of(chunk(b"DATA"), TILE), "unknown critical chunk DATA"),
-    "iccp twice": (file_of(chunk(b"iccp"), chunk(b"iccp"), TILE), "a second chunk iccp"),
-    "exif twice": (file_of(chunk(b"exif"), chunk(b"exif"), TILE), "a second chunk exif"),
-    "xmpx twice": (file_of(chunk(b"xmpx"), chunk(b"xmpx"), TILE), "a second chunk xmpx"),
-    "FLTR, cut": (file_of(chunk(b"FLTR", b"\1\0\0\0"), TILE), "not a filter of 0, 1 or 2 limits"),
-    "FLTR, limits": (
-        file_of(chunk(b"FLTR", b"\3\0\0\0\0"), TILE),
-        "not a filter of 0, 1 or 2 limits",
-    ),
-    "FLTR, table": (file_of(chunk(b"FLTR", b"\1\0\x40\0\0"), TILE), "names a table above 63"),
-    "FLTR, gray": (
-        file_of(chunk(b"FLTR", b"\1\0\0\0\0"), TILE, mode=1),
-        "FLTR in a picture of mode",
-    ),
-    "ALPH twice": (file_of(chunk(b"ALPH"), chunk(b"ALPH"), TILE), "a second chunk ALPH"),
-    "TIDX twice": (file_of(INDEX, INDEX, TILE, TILE, **TWO), "the chunk TIDX is not the tile"),
-    "TILE twice": (file_of(TILE, TILE), "14 bytes left over after the last tile"),
-    "metadata last": (file_of(TILE, chunk(b"exif")), "12 bytes left over after the last tile"),
-    "trailing byte": (PLAIN + b"\0", "1 bytes left over after the last tile"),
-    "chunks": (file_of(*[chunk(b"test")] * (MAX_CHUNKS + 1), TILE), "more than 64 chunks"),
-    "index of one": (file_of(INDEX, TILE), "a picture of 1 tiles has no chunk TIDX"),
-    "no index": (file_of(TILE, TILE, **TWO), "a picture of 2 tiles needs a chunk TIDX"),
-    "index length": (
-        file_of(chunk(b"TIDX", b"\0" * 12), TILE, TILE, **TWO),
-        "TIDX has 12 bytes, not 4 for each tile",
-    ),
-    "index": (
-        file_of(chunk(b"TIDX", struct.pack(">II", 1, 3)), TILE, TILE, **TWO),
-        "tile 0 .*: the chunk TILE is not the tile of the index",
-    ),
-    "one tile of two": (file_of(INDEX, TILE, **TWO), r"tile 1 \(column 1, row 0\): cut"),
+    "tile of a longer chunk": (file_of(TILE[:9]), "tile 0 .*: cut inside the chunk TILE"),
     "metadata after the index": (
         file_of(INDEX, chunk(b"exif", b"hi"), TILE, TILE, **TWO),
         "tile 0 .*: the chunk exif is not the tile of the index",
     ),
-    "another chunk for a tile": (
-        file_of(INDEX, TILE, chunk(b"tile", b"hi"), **TWO),
-        "tile 1 .*: the chunk tile is not the tile of the index",
+    "index too long": (
+        file_of(chunk(b"TIDX", b"\0" * 12), TILE, TILE, **TWO),
+        "TIDX has 12 bytes, not 4 for each tile",
     ),
 }
+"""What the invalid vectors, one for every rule, leave out."""
 
 
 @pytest.mark.parametrize("data, rule", BAD_FILES.values(), ids=BAD_FILES.keys())

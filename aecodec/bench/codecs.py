@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,6 @@ import PIL
 from PIL import Image, features
 
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
-from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_EFFORT
 
 Steps = tuple[float, ...]
@@ -41,16 +40,6 @@ class BenchCodec(Protocol):
 
     def decode(self, path: Path) -> Image.Image:
         """Read the file `path`, pixels and all, as an RGB picture."""
-
-
-class Model(Protocol):
-    """What the benchmark asks of `aecodec.Codec`."""
-
-    def encode(self, image: Image.Image, /, quality: int) -> bytes:
-        """An RGB picture -> a file's bytes."""
-
-    def decode(self, data: bytes, /) -> Image.Image:
-        """A file's bytes -> an RGB picture."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +81,18 @@ def load_model(model: str, device: str) -> Any:
     return Codec(model or None, device=device)
 
 
+class DecodedByPillow:
+    """A codec whose files Pillow itself decodes."""
+
+    def decode(self, path: Path) -> Image.Image:
+        """Read the file `path`, pixels and all, as an RGB picture."""
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+
+
 @dataclass(frozen=True)
-class Jpeg:
+class Jpeg(DecodedByPillow):
     """JPEG: optimized Huffman tables, progressive; q is libjpeg's quality."""
 
     q: Steps = (5, 10, 20, 40, 60, 80, 90, 97)
@@ -117,13 +116,9 @@ class Jpeg:
         }
         picture.save(path, quality=int(step), **options)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class Jpeg2000:
+class Jpeg2000(DecodedByPillow):
     """JPEG 2000, irreversible; ratio is uncompressed to compressed bytes.
 
     mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
@@ -145,13 +140,9 @@ class Jpeg2000:
         options: dict[str, Any] = {"irreversible": self.irreversible, "mct": self.mct}
         picture.save(path, quality_mode="rates", quality_layers=[step], **options)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class WebP:
+class WebP(DecodedByPillow):
     """WebP, lossy, always 4:2:0."""
 
     q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
@@ -167,13 +158,9 @@ class WebP:
         """Encode at quality `step`."""
         picture.save(path, quality=int(step), method=self.method)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class Avif:
+class Avif(DecodedByPillow):
     """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest."""
 
     q: Steps = (15, 30, 45, 60, 70, 80, 88, 94)
@@ -190,10 +177,6 @@ class Avif:
         """Encode at quality `step`."""
         options: dict[str, Any] = {"subsampling": ":".join(self.chroma), "max_threads": cores()}
         picture.save(path, quality=int(step), speed=self.speed, **options)
-
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
 
 
 @dataclass(frozen=True)
@@ -275,88 +258,6 @@ CLASSES: dict[str, type[Any]] = {
 }
 
 
-def split_codecs(text: str) -> tuple[str, ...]:
-    """'jpeg:q=75,avif:q=60,speed=4' -> one string a codec: a setting belongs to what is before."""
-    found: list[str] = []
-    for part in text.split(","):
-        if found and "=" in part and ":" not in part.partition("=")[0]:
-            found[-1] += f",{part}"
-        else:
-            found.append(part)
-    return tuple(found)
-
-
-def make_codec(text: str, device: str = "cpu") -> BenchCodec:
-    """'avif:q=60,speed=4' -> a codec, which may turn out not to be installed.
-
-    A curve of some points: 'jpeg:q=20/50/80'.
-
-    Raises:
-        AecodecError: no codec of that name, no such setting, or a value that is none.
-    """
-    name, _, rest = text.partition(":")
-    if name not in CLASSES:
-        raise AecodecError(f"codec {name!r} unknown; choose from {', '.join(CLASSES)}")
-    known = {field.name: field for field in fields(CLASSES[name])}
-    chosen: dict[str, Any] = {"device": device} if name == "aec" and device != "cpu" else {}
-    for part in rest.split(",") if rest else []:
-        key, _, value = part.partition("=")
-        if key not in known:
-            raise AecodecError(f"{text}: no setting {key!r}; {name} has {', '.join(known)}")
-        chosen[key] = _value(text, known[key].default, value)
-    codec: BenchCodec = CLASSES[name](**chosen)
-    return codec
-
-
-def _value(text: str, default: Any, value: str) -> Any:
-    """A setting's text as a value of the default's type."""
-    try:
-        if isinstance(default, tuple):
-            return tuple(float(each) if "." in each else int(each) for each in value.split("/"))
-        if isinstance(default, bool):
-            return {"yes": True, "no": False}[value]
-        return int(value) if isinstance(default, int) else value
-    except (ValueError, KeyError):
-        raise AecodecError(f"{text}: {value!r} is no value for a setting like {default}") from None
-
-
-def name_of(codec: BenchCodec) -> str:
-    """The codec as on the command line, without its steps: 'jpeg:chroma=444'."""
-    name = next(name for name, each in CLASSES.items() if each is type(codec))
-    told = [
-        f"{field.name}={_text(getattr(codec, field.name))}"
-        for field in fields(codec)[1:]
-        if getattr(codec, field.name) != field.default
-    ]
-    return f"{name}:{','.join(told)}" if told else name
-
-
-def settings_of(codec: BenchCodec) -> str:
-    """All that is the same at all RD points, and what differs: 'chroma=420, progressive=yes; q'."""
-    told = [
-        f"{field.name}={_text(getattr(codec, field.name))}"
-        for field in fields(codec)[1:]
-        if getattr(codec, field.name) != ""
-    ]
-    fixed = getattr(codec, "fixed", "")
-    return "; ".join(part for part in (", ".join(told), fixed, f"points by {knob(codec)}") if part)
-
-
-def knob(codec: BenchCodec) -> str:
-    """The name of the setting that differs between RD points."""
-    return fields(codec)[0].name
-
-
-def steps_of(codec: BenchCodec) -> Steps:
-    """The values of that setting."""
-    steps: Steps = getattr(codec, knob(codec))
-    return steps
-
-
-def _text(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
 def pillow_version(library: str) -> str:
     """Pillow and the library below it."""
     version = features.version(library)
@@ -369,13 +270,6 @@ def require(module: str) -> None:
     """Raises NotInstalled without that package."""
     if find_spec(module) is None:
         raise NotInstalled(f"{module} is missing: pip install 'aecodec[bench]'")
-
-
-def load(path: Path) -> Image.Image:
-    """Decode a file with Pillow."""
-    with Image.open(path) as picture:
-        picture.load()
-        return picture
 
 
 def cores() -> int:

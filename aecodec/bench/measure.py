@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from aecodec.bench.codecs import BenchCodec, name_of, steps_of
+from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
+from aecodec.bench.naming import name_of, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.errors import AecodecError
 

@@ -1,5 +1,7 @@
 """All results of a benchmark as one object, and as the JSON that `bench --json` prints."""
 
+from __future__ import annotations
+
 import json
 import math
 import statistics
@@ -82,6 +84,8 @@ class CodecResult:
     points: tuple[RDPoint, ...]
     measurements: tuple[Measurement, ...] = ()
     failures: tuple[Failure, ...] = ()
+    encode_mp_s: float | None = None
+    decode_mp_s: float | None = None
     peak_mib: float | None = None
     bd_rates: BdRates = field(default_factory=dict)
     bd_rates_ms_ssim: BdRates = field(default_factory=dict)
@@ -96,11 +100,6 @@ class CodecResult:
     def curve(self) -> list[tuple[float, float]]:
         """(bpp, PSNR in dB) of every point."""
         return curve(self.points, "psnr")
-
-    def speed(self, direction: Literal["encode_s", "decode_s"]) -> float | None:
-        """Megapixels a second, the median over photos and settings."""
-        speeds = [row.pixels / 1e6 / getattr(row, direction) for row in self.measurements]
-        return statistics.median(speeds) if speeds else None
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,20 @@ class Report:
             "codecs": [_codec_json(codec) for codec in self.codecs],
         }
         return json.dumps(content, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, measurements: Sequence[Measurement] = ()) -> Report:
+        """The inverse of `to_json`, to which the rows per photo come from elsewhere.
+
+        Figures are as rounded as the text has them.
+        """
+        content = json.loads(text)
+        rows: dict[str, list[Measurement]] = {codec["name"]: [] for codec in content["codecs"]}
+        for row in measurements:
+            rows[row.codec].append(row)
+        codecs = tuple(_codec_from_json(each, rows[each["name"]]) for each in content["codecs"])
+        lists = {name: tuple(content[name]) for name in ("photo_names", "notes")}
+        return cls(**content | lists | {"codecs": codecs})
 
 
 def curve(rows: Sequence[RDPoint | Measurement], metric: Metric) -> list[tuple[float, float]]:
@@ -164,6 +177,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(known) if known else None
 
 
+def speed(rows: Sequence[Measurement], direction: Literal["encode_s", "decode_s"]) -> float | None:
+    """Megapixels a second, the median over photos and settings."""
+    speeds = [row.pixels / 1e6 / getattr(row, direction) for row in rows]
+    return statistics.median(speeds) if speeds else None
+
+
 def _codec_json(codec: CodecResult) -> dict[str, Any]:
     """One codec of the JSON."""
     return {
@@ -172,8 +191,8 @@ def _codec_json(codec: CodecResult) -> dict[str, Any]:
         "settings": codec.settings,
         "status": codec.status,
         "points": [rounded(asdict(point)) for point in codec.points],
-        "encode_mp_s": _round(codec.speed("encode_s")),
-        "decode_mp_s": _round(codec.speed("decode_s")),
+        "encode_mp_s": _round(codec.encode_mp_s),
+        "decode_mp_s": _round(codec.decode_mp_s),
         "peak_mib": _round(codec.peak_mib),
         "failures": [asdict(failure) for failure in codec.failures],
         **_bd_json("", codec.bd_rates),
@@ -192,6 +211,41 @@ def _bd_json(end: str, rates: BdRates) -> dict[str, Any]:
         },
         f"bd_rate_images{end}": {anchor: rounded(rate.images) for anchor, rate in found.items()},
     }
+
+
+def _codec_from_json(content: dict[str, Any], rows: Sequence[Measurement]) -> CodecResult:
+    """The inverse of `_codec_json`, with the codec's rows per photo."""
+    return CodecResult(
+        name=content["name"],
+        version=content["version"],
+        settings=content["settings"],
+        status=content["status"],
+        points=tuple(RDPoint(**point) for point in content["points"]),
+        measurements=tuple(rows),
+        failures=tuple(Failure(**failure) for failure in content["failures"]),
+        encode_mp_s=_unrounded(content["encode_mp_s"], speed(rows, "encode_s")),
+        decode_mp_s=_unrounded(content["decode_mp_s"], speed(rows, "decode_s")),
+        peak_mib=content["peak_mib"],
+        bd_rates=_bd_from_json("", content),
+        bd_rates_ms_ssim=_bd_from_json("_ms_ssim", content),
+        bd_rates_ssimulacra2=_bd_from_json("_ssimulacra2", content),
+    )
+
+
+def _unrounded(told: float | None, again: float | None) -> float | None:
+    """A figure of three decimals with those that computing it again from rounded rows adds."""
+    return told if told is None or again is None else min(max(again, told - 49e-5), told + 49e-5)
+
+
+def _bd_from_json(end: str, content: dict[str, Any]) -> BdRates:
+    """The inverse of `_bd_json`; nothing where the report is from before that metric."""
+    rates: BdRates = {}
+    for anchor, percent in content.get(f"bd_rate{end}", {}).items():
+        rates[anchor] = None
+        if percent is not None:
+            low, high = content[f"bd_range{end}"][anchor]
+            rates[anchor] = BdRate(percent, low, high, content[f"bd_rate_images{end}"][anchor])
+    return rates
 
 
 def _round(value: float | None) -> float | None:

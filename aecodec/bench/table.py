@@ -28,19 +28,26 @@ def text_table(report: Report) -> str:
 def markdown_table(report: Report) -> str:
     """The same as markdown, then BD-rates by MS-SSIM and SSIMULACRA2, every RD point and what each
     codec was."""
-    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
-    lines += markdown(codec_rows(report))
-    lines += ["", EXPLANATION, ""]
-    lines += [f"* {note}" for note in report.notes]
-    lines += ["", "### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
+    lines = ["### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
     lines += markdown(eye_rows(report, "ms_ssim"))
     lines += ["", "### BD-rate by SSIMULACRA2", "", "Ranges: points, 100 is identical.", ""]
     lines += markdown(eye_rows(report, "ssimulacra2"))
-    for codec in report.codecs:
-        version = f"{codec.version}: " if codec.version else ""
-        lines += ["", f"### {codec.label}", "", f"{version}{codec.settings}", ""]
-        lines += markdown(point_rows(codec))
+    sections = [f"### {codec.label}\n\n{markdown_points(codec)}" for codec in report.codecs]
+    return "\n".join([markdown_summary(report), *lines, "", "\n".join(sections)])
+
+
+def markdown_summary(report: Report) -> str:
+    """What was measured, the codecs, one a line, and the notes, as markdown."""
+    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
+    lines += markdown(codec_rows(report))
+    lines += ["", EXPLANATION, "", *(f"* {note}" for note in report.notes)]
     return "\n".join(lines) + "\n"
+
+
+def markdown_points(codec: CodecResult) -> str:
+    """What a codec was, and its RD points, one a line, as markdown."""
+    version = f"{codec.version}: " if codec.version else ""
+    return "\n".join([f"{version}{codec.settings}", "", *markdown(point_rows(codec))]) + "\n"
 
 
 def codec_rows(report: Report) -> Rows:
@@ -85,8 +92,8 @@ def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
         f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
         f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
         *(_bd_rate_cell(codec, codec.bd_rates, anchor) for anchor in anchors),
-        _figure(codec.speed("encode_s"), 2),
-        _figure(codec.speed("decode_s"), 2),
+        _figure(codec.encode_mp_s, 2),
+        _figure(codec.decode_mp_s, 2),
         _figure(codec.peak_mib, 0),
         str(len(codec.failures)) if codec.status == "run" else "-",
     ]

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from aecodec.bench import measure, metrics
-from aecodec.bench.codecs import BenchCodec, name_of, settings_of
+from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
 
 FUNCTIONS = {

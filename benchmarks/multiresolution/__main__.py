@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg, steps_of
+from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg
+from aecodec.bench.naming import steps_of
 from aecodec.bench.photos import Photo
 from aecodec.bench.table import markdown
 from aecodec.codec import Codec

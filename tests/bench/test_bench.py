@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,12 @@ pytest.importorskip("matplotlib")
 import aecodec
 from aecodec import bench
 from aecodec.bench import codecs, runner
+from aecodec.bench.files import read_report, write_report
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
+from aecodec.bench.report import rounded
 from aecodec.bench.table import codec_rows
+from aecodec.bench.view import Views
 from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_EFFORT
 from aecodec.model.weights import find_model
@@ -219,6 +223,23 @@ def test_a_codec_that_fails_is_reported_and_the_run_goes_on(
     assert json.loads(report.to_json())["codecs"][0]["failures"][0]["what"] == "out of luck"
     assert read_csv(tmp_path / "report" / "failures.csv")[0]["codec"] == "jpeg"
     assert report.table().splitlines()[3].split()[-1] == "1"
+
+
+def test_a_report_is_read_back(photos: Path, tmp_path: Path) -> None:
+    codecs = "jpeg:q=20/50/80,jpeg2000:ratio=80/32/8,jxl:d=4/2.5/0.8,webp:q=101"
+    report = bench.run(photos, codecs, tmp_path / "first", command="me")
+    (tmp_path / "second").mkdir()
+    again = read_report(tmp_path / "first")
+    assert again.to_json() == report.to_json()
+    speedless = [[row[:-4] for row in codec_rows(each)] for each in (again, report)]
+    assert speedless[0] == speedless[1]
+    for codec, first in zip(again.codecs, report.codecs, strict=True):
+        rows = [rounded(asdict(row)) for row in first.measurements]
+        assert [asdict(row) for row in codec.measurements] == rows
+        assert codec.failures == first.failures
+    write_report(again, Views([], {}), tmp_path / "second")
+    for name in ("report.json", "images.csv", "failures.csv"):
+        assert (tmp_path / "second" / name).read_text() == (tmp_path / "first" / name).read_text()
 
 
 def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_path: Path) -> None:

@@ -1,21 +1,20 @@
 """The memory that the command needs for large pictures.
 
-    python benchmarks/memory.py [--decode 8192] [--encode 4096] [--json-file FILE]
-
 Compresses a square PPM file and decompresses an .aec file to PPM, each by `aecodec` as a process of
-its own, and prints its peak resident memory, the bytes of the picture itself, and the difference.
-The .aec file repeats the payload of one tile: decoding does not know that its tiles are alike.
+its own: its peak resident memory, the bytes of the picture itself, and the difference. The .aec
+file repeats the payload of one tile: decoding does not know that its tiles are alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,60 +24,59 @@ from skimage import data as photos
 
 from aecodec.codec import Codec
 from aecodec.format.container import DEFAULT_TILE, MAX_PIXELS, read_container, write_container
+from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
 
 CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Measure the memory of large pictures.")
-    parser.add_argument("--decode", metavar="SIDE", type=int, default=8192)
-    parser.add_argument("--encode", metavar="SIDE", type=int, default=4096)
-    parser.add_argument("--json-file", type=Path)
-    options = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Sides in pixels, and the name of the result."""
+    parser.add_argument("--decode", metavar="SIDE", type=int, default=8192, help="%(default)s")
+    parser.add_argument("--encode", metavar="SIDE", type=int, default=4096, help="%(default)s")
+    PAGE.add_name(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and keep.
+
+    The pictures are made by another process: what a process has held counts as its children's peak.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(1, spawn) as maker:
         folder = Path(name)
-        for verb, side, make, suffix in (
-            ("compress", options.encode, write_ppm, ".aec"),
-            ("decompress", options.decode, write_aec, ".ppm"),
-        ):
-            source = make(folder, side)
-            rows.append({"command": verb, "side": side} | run(verb, source, suffix, side))
-            print(rows[-1])
-    if options.json_file:
-        options.json_file.write_text(json.dumps(rows, indent=1) + "\n")
+        source = maker.submit(write_ppm, folder / "in.ppm", options.encode).result()
+        rows = [measure("compress", source, folder / "out.aec", options.encode)]
+        source = maker.submit(write_aec, folder / "in.aec", options.decode).result()
+        rows.append(measure("decompress", source, folder / "out.ppm", options.decode))
+    PAGE.keep(options.name, rows)
 
 
-def write_ppm(folder: Path, side: int) -> Path:
+def write_ppm(path: Path, side: int) -> Path:
     """A picture of this side, photos beside photos, a row of them at a time."""
     photo = photos.astronaut()
     row = np.tile(photo, (1, -(-side // photo.shape[1]), 1))[:, :side].tobytes()
-    with open(folder / "in.ppm", "wb") as file:
+    with open(path, "wb") as file:
         file.write(f"P6 {side} {side} 255\n".encode())
         for top in range(0, side, len(photo)):
             file.write(row[: 3 * side * min(len(photo), side - top)])
-    return folder / "in.ppm"
+    return path
 
 
-def write_aec(folder: Path, side: int) -> Path:
+def write_aec(path: Path, side: int) -> Path:
     """An .aec file of this side, a multiple of the tile's."""
     photo = photos.astronaut()
     n = DEFAULT_TILE // len(photo)
     tile = read_container(Codec().encode(np.tile(photo, (n, n, 1))))
     header = replace(tile.header, width=side, height=side)
-    data = write_container(
-        replace(tile, header=header, payloads=tile.payloads * len(header.tiles()))
-    )
-    (folder / "in.aec").write_bytes(data)
-    return folder / "in.aec"
+    payloads = tile.payloads * len(header.tiles())
+    path.write_bytes(write_container(replace(tile, header=header, payloads=payloads)))
+    return path
 
 
-def run(verb: str, source: Path, suffix: str, side: int) -> dict[str, Any]:
+def measure(verb: str, source: Path, target: Path, side: int) -> dict[str, Any]:
     """-> seconds and MiB of one command."""
     limit = str(max(MAX_PIXELS, side * side))
-    target = str(source.with_name("out" + suffix))
-    line = [sys.executable, "-c", CODE, verb, "--max-pixels", limit, str(source), "-o", target]
+    line = [sys.executable, "-c", CODE, verb, "--max-pixels", limit, str(source), "-o", str(target)]
     start = time.monotonic()
     process = subprocess.Popen(line)
     _, status, usage = os.wait4(process.pid, 0)
@@ -86,6 +84,8 @@ def run(verb: str, source: Path, suffix: str, side: int) -> dict[str, Any]:
         raise SystemExit(f"{verb} failed")
     peak, pixels = usage.ru_maxrss / 1024, 3 * side * side / 2**20
     return {
+        "command": verb,
+        "side": side,
         "seconds": round(time.monotonic() - start, 1),
         "peak_mib": round(peak),
         "picture_mib": round(pixels),
@@ -93,5 +93,19 @@ def run(verb: str, source: Path, suffix: str, side: int) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    main()
+def tables(name: str, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """One line a command."""
+    lines = [
+        {
+            "command": row["command"],
+            "pixels": f"{row['side']}x{row['side']}",
+            "seconds": f"{row['seconds']:.0f}",
+            "peak MiB": row["peak_mib"],
+            "of them the picture": row["picture_mib"],
+        }
+        for row in rows
+    ]
+    return {name: table(lines)}
+
+
+PAGE = Page(BENCHMARKS / "README.md", ("memory",), tables, folder=RESULTS)

@@ -1,12 +1,9 @@
 """Small, honest training experiments: which choice of the recipe wins in equal wall-clock time.
 
-    pip install -c constraints.txt -e '.[experiments]'
-    python benchmarks/training/experiments.py --data TRAIN --valid VALID [--seconds 120] [ARM ...]
-
 Every arm trains size XS from nothing with one choice changed, on one thread, for the same time,
 annealed, and is measured on the validation crops as the trainer does (estimated rate of rounded
-latents). Two arms run side by side, which takes as many threads. Writes results.json and table.md
-beside this file; arms that are not named keep their earlier results.
+latents). Two arms run side by side, which takes as many threads. Arms that are not named keep
+their earlier results, those of the same --name.
 """
 
 from __future__ import annotations
@@ -34,8 +31,9 @@ from aecodec.training.config import TrainConfig
 from aecodec.training.learner import Learner
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.trainer import Trainer
+from benchmarks.pages import Page, format_rate, table
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).parent
 RECIPE = HERE / "recipe.toml"
 ANCHOR = "recipe"
 
@@ -203,15 +201,18 @@ def run_arm(name: str, data: Path, valid: Path, seconds: float) -> dict[str, Any
     return {"name": name, "seconds": seconds, "steps": run.learner.step, **result}
 
 
-def main() -> None:
-    """Run the arms, write the table."""
-    parser = argparse.ArgumentParser(description="Training experiments.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which arms, on what, how long, and the name of the result."""
     parser.add_argument("arms", nargs="*", help="default: all")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--valid", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    options = parser.parse_args()
-    file = HERE / "results.json"
+    parser.add_argument("--data", type=Path, required=True, help="folder of pictures")
+    parser.add_argument("--valid", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument("--seconds", type=float, default=120.0, help="an arm (%(default)s)")
+    PAGE.add_name(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the arms, keep each as it ends."""
+    file = PAGE.file(options.name)
     results = json.loads(file.read_text()) if file.exists() else {}
     names = options.arms or [arm.name for arm in ARMS]
     work = functools.partial(
@@ -221,33 +222,33 @@ def main() -> None:
     with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:
         for result in pool.map(work, names):
             results[result["name"]] = result
-            print(
-                f"{result['name']:20s} {result['steps']:5d} steps  {result['loss']:.4f}", flush=True
-            )
-            file.write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "table.md").write_text(table(results))
-    print(table(results))
+            line = f"{result['name']:20s} {result['steps']:5d} steps  {result['loss']:.4f}"
+            print(line, flush=True)
+            PAGE.write(options.name, results)
+    PAGE.keep(options.name, results)
 
 
-def table(results: dict[str, Any]) -> str:
-    """Markdown: one line an arm."""
+def tables(name: str, results: dict[str, Any]) -> dict[str, str]:
+    """One line an arm, BD-rate against the recipe where that is among them."""
+    anchor = curve(results[ANCHOR]["points"]) if ANCHOR in results else []
     lines = [
-        "| arm | changed | seconds | steps | loss | BD-rate vs recipe |",
-        "|---|---|---|---|---|---|",
+        {
+            "arm": arm.name,
+            "changed": arm.what,
+            "seconds": f"{results[arm.name]['seconds']:.0f}",
+            "steps": results[arm.name]["steps"],
+            "loss": f"{results[arm.name]['loss']:.4f}",
+            "BD-rate vs recipe": format_rate(bd_rate(anchor, curve(results[arm.name]["points"]))),
+        }
+        for arm in ARMS
+        if arm.name in results
     ]
-    for arm in (arm for arm in ARMS if arm.name in results):
-        result = results[arm.name]
-        rate = bd_rate(*(curve(results[name]["points"]) for name in (ANCHOR, arm.name)))
-        lines.append(
-            f"| {arm.name} | {arm.what} | {result['seconds']:.0f} | {result['steps']} "
-            f"| {result['loss']:.4f} | {'-' if rate is None else f'{rate:+.1f} %'} |"
-        )
-    return "\n".join(lines) + "\n"
+    return {name: table(lines)}
 
 
 def curve(points: Iterable[dict[str, float]]) -> list[tuple[float, float]]:
+    """bpp and PSNR in dB."""
     return [(point["bpp"], point["psnr"]) for point in points]
 
 
-if __name__ == "__main__":
-    main()
+PAGE = Page(HERE / "README.md", ("experiments",), tables)

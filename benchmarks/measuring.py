@@ -1,0 +1,79 @@
+"""What the benchmarks measure with: photos, the default model, RD points, seconds."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.naming import steps_of
+from aecodec.bench.photos import Photo, read_folder, spread
+from aecodec.coding.planes import Pixels
+from aecodec.coding.tile import LoadedModel
+from aecodec.image.picture import psnr
+from aecodec.model.weights import find_model
+from aecodec.training.data import centre
+
+
+class Point(NamedTuple):
+    """One picture through one real file."""
+
+    bpp: float
+    psnr: float  # dB, of 8-bit RGB
+    seconds: float  # of encoding
+
+
+def add_photos(parser: argparse.ArgumentParser, count: int, side: int) -> None:
+    """Which photos, how many of them and how large a part, with these defaults."""
+    parser.add_argument("photos", type=Path, help="folder")
+    parser.add_argument("--count", type=int, default=count, help="of them; 0: all (%(default)s)")
+    parser.add_argument("--side", type=int, default=side, help="of their middles (%(default)s)")
+
+
+def read_middles(folder: Path, count: int, side: int) -> tuple[list[Photo], list[Pixels]]:
+    """So many photos of a folder, 0: all, and the middle of each, uint8 [side, side, 3]."""
+    photos = read_folder(folder, print)
+    photos = spread(photos, count or len(photos))
+    return photos, [np.ascontiguousarray(centre(photo.image, side)) for photo in photos]
+
+
+def load_default_model() -> LoadedModel:
+    """The default model, for what looks inside it."""
+    return LoadedModel.load(find_model(None).path, torch.device("cpu"))
+
+
+def points_of(codec: BenchCodec, picture: Pixels) -> list[Point]:
+    """One picture, uint8 [H, W, 3], through a file at every setting of a codec."""
+    points = []
+    with tempfile.TemporaryDirectory() as folder:
+        for step in steps_of(codec):
+            path = Path(folder, f"photo{codec.suffix}")
+            start = time.perf_counter()
+            codec.encode(Image.fromarray(picture), step, path)
+            seconds = time.perf_counter() - start
+            bpp = 8 * path.stat().st_size / (picture.size / 3)
+            points.append(Point(bpp, psnr(picture, np.asarray(codec.decode(path))), seconds))
+    return points
+
+
+def median_seconds(
+    calls: Sequence[Callable[[], object]], repeats: int, warm_up: int = 0
+) -> list[float]:
+    """The median wall-clock seconds of each call. They take turns; the first turns do not count."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(-warm_up, repeats):
+        for call, found in zip(calls, seconds, strict=True):
+            start = time.perf_counter()
+            call()
+            if turn >= 0:
+                found.append(time.perf_counter() - start)
+    return [statistics.median(found) for found in seconds]

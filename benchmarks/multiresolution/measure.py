@@ -1,0 +1,239 @@
+"""One file decoded at several sizes: how good, how fast, how early, and against two files.
+
+A picture made small is means of scale x scale samples (Pillow's `reduce`); PSNR is over 8-bit RGB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from aecodec.bench.bd_rate import bd_rate
+from aecodec.bench.codecs import Aec, Avif, BenchCodec, Jpeg
+from aecodec.bench.photos import Photo
+from aecodec.codec import Codec
+from aecodec.coding.planes import Pixels
+from aecodec.format.container import DEFAULT_TILE, Box
+from aecodec.format.quality import SCALES
+from aecodec.image.picture import psnr
+from benchmarks.measuring import Point, add_photos, median_seconds, points_of, read_middles
+from benchmarks.pages import Page, format_rate, plot, table
+
+QUALITIES = (1, 20, 40, 60, 80, 100)
+ARRIVED = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+SECOND = 2
+"""The scale of the second picture where two are wanted."""
+ONE_FILE = "aecodec, one file"
+CODECS: dict[str, BenchCodec] = {
+    "aecodec": Aec(q=QUALITIES),
+    "JPEG": Jpeg(q=(10, 25, 50, 70, 85, 95)),
+    "AVIF": Avif(q=(20, 40, 55, 70, 85, 95)),
+}
+Rows = list[dict[str, Any]]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Photos, and the name of the result."""
+    add_photos(parser, count=8, side=512)
+    PAGE.add_name(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and keep."""
+    photos, pictures = read_middles(options.photos, options.count, options.side)
+    codec = Codec()
+    result = {
+        "model": codec.model_id,
+        "photos": [photo.name for photo in photos],
+        "quality": measure_quality(codec, pictures),
+        "time": measure_time(codec, photos[0]),
+        "regions": measure_regions(codec, photos[0]),
+        "arrived": measure_arrived(codec, pictures),
+        "files": measure_files(codec, pictures),
+    }
+    PAGE.keep(options.name, result)
+
+
+def made_small(pixels: Pixels, scale: int) -> Pixels:
+    """Means of scale x scale samples."""
+    return np.asarray(Image.fromarray(pixels).reduce(scale))
+
+
+def measure_quality(codec: Codec, pictures: list[Pixels]) -> Rows:
+    """PSNR against the original made small: the whole decode made small, and the small decode."""
+    rows = []
+    for quality in QUALITIES:
+        files = [codec.encode(picture, quality=quality) for picture in pictures]
+        decoded = [codec.decode_picture(data).pixels for data in files]
+        for scale in SCALES[1:]:
+            originals = [made_small(picture, scale) for picture in pictures]
+            pairs = list(zip(originals, decoded, strict=True))
+            whole = [psnr(original, made_small(pixels, scale)) for original, pixels in pairs]
+            small = [
+                psnr(original, codec.decode_picture(data, scale=scale).pixels)
+                for original, data in zip(originals, files, strict=True)
+            ]
+            below = [a - b for a, b in zip(whole, small, strict=True)]
+            row = {"quality": quality, "scale": f"1/{scale}", "whole dB": fmean(whole)}
+            rows.append(row | {"small dB": fmean(small), "below": fmean(below), "most": max(below)})
+    return rows
+
+
+def measure_time(codec: Codec, photo: Photo, repeats: int = 9) -> Rows:
+    """Median time of decoding a photo at every scale."""
+    height, width = photo.image.shape[:2]
+    data = codec.encode(photo.image)
+    times = timed([partial(codec.decode_picture, data, scale=s) for s in SCALES], repeats)
+    return [
+        {"size": f"{width}x{height}", "scale": f"1/{scale}"} | row
+        for scale, row in zip(SCALES, times, strict=True)
+    ]
+
+
+def measure_regions(codec: Codec, photo: Photo, repeats: int = 2) -> Rows:
+    """Median time of decoding parts of a large picture of four tiles."""
+    side, tile = 2 * DEFAULT_TILE, DEFAULT_TILE
+    picture = np.asarray(Image.fromarray(photo.image).resize((side, side)))
+    data = codec.encode(picture, effort=0)
+    regions = {
+        "everything": None,
+        "the middle of one tile": Box(64, 64, tile - 64, tile - 64),
+        "128x128 of it": Box(448, 448, 576, 576),
+        "across all four tiles, 128x128": Box(tile - 64, tile - 64, tile + 64, tile + 64),
+    }
+    cases = [(name, region, scale) for scale in (1, 8) for name, region in regions.items()]
+    decoders = [partial(codec.decode_picture, data, region, scale) for _, region, scale in cases]
+    return [
+        {"size": f"{side}x{side}", "region": name, "scale": f"1/{scale}"} | row
+        for (name, _, scale), row in zip(cases, timed(decoders, repeats), strict=True)
+    ]
+
+
+def timed(decoders: Sequence[Callable[[], object]], repeats: int) -> Rows:
+    """Median milliseconds of each, and the share of the first one's."""
+    seconds = median_seconds(decoders, repeats, warm_up=1)
+    return [{"ms": 1e3 * each, "share": each / seconds[0]} for each in seconds]
+
+
+def measure_arrived(codec: Codec, pictures: list[Pixels], quality: int = 60) -> Rows:
+    """PSNR of what the first part of a file decodes to."""
+    files = [codec.encode(picture, quality=quality) for picture in pictures]
+    rows = []
+    for share in ARRIVED:
+        arrived = [data[: round(share * len(data))] for data in files]
+        decoded = [codec.decode_picture(data, partial=True).pixels for data in arrived]
+        rows.append({"share": share, "dB": fmean(map(psnr, pictures, decoded))})
+    return rows
+
+
+def measure_files(codec: Codec, pictures: list[Pixels]) -> dict[str, Rows]:
+    """Two sizes of every picture: one file of ours, or two of ours, of JPEG, of AVIF.
+
+    Of two files, the small one has the lowest quality at which its PSNR is that of the small
+    picture in our one file at the same PSNR of the large one, between steps by interpolation.
+    """
+    one = [one_file(codec, picture) for picture in pictures]
+    found = {ONE_FILE: mean_rows(one)}
+    for name, other in CODECS.items():
+        two = []
+        for picture, single in zip(pictures, one, strict=True):
+            second = made_small(picture, SECOND)
+            large, small = points_of(other, picture), points_of(other, second)
+            share = second.size / picture.size
+            two.append([two_files(point, small, single, share) for point in large])
+        found[f"{name}, two files"] = mean_rows(two)
+    return found
+
+
+def one_file(codec: Codec, picture: Pixels) -> Rows:
+    """-> for every quality: bits a pixel of the large picture, dB of both."""
+    rows, small = [], made_small(picture, SECOND)
+    for quality in QUALITIES:
+        data = codec.encode(picture, quality=quality)
+        rows.append(
+            {
+                "bpp": 8 * len(data) / (picture.size / 3),
+                "large dB": psnr(picture, codec.decode_picture(data).pixels),
+                "small dB": psnr(small, codec.decode_picture(data, scale=SECOND).pixels),
+            }
+        )
+    return rows
+
+
+def two_files(large: Point, small: list[Point], single: Rows, share: float) -> dict[str, float]:
+    """-> bits of both files per pixel of the large picture, of whose pixels the small one has this
+    share; the small one is as good as the one that `single` gives."""
+    wanted = np.interp(
+        large.psnr, [row["large dB"] for row in single], [row["small dB"] for row in single]
+    )
+    rates, found, _ = zip(*sorted(small), strict=True)
+    second = share * math.exp(float(np.interp(wanted, found, np.log(rates))))
+    reached = float(np.clip(wanted, found[0], found[-1]))
+    return {"bpp": large.bpp + second, "large dB": large.psnr, "small dB": reached}
+
+
+def mean_rows(rows: list[Rows]) -> Rows:
+    """Means over pictures, step by step."""
+    return [
+        {key: fmean(r[key] for r in step) for key in step[0]} for step in zip(*rows, strict=True)
+    ]
+
+
+def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """Quality, time, regions, and the bytes of two files, one under the other."""
+    parts = [table(result[part]) for part in ("quality", "time", "regions")]
+    return {name: "\n\n".join([*parts, files_table(result["files"])])}
+
+
+def files_table(files: dict[str, Rows]) -> str:
+    """The files' points, and the bytes of two at equal PSNR of the large picture."""
+    curves = {name: [(row["bpp"], row["large dB"]) for row in rows] for name, rows in files.items()}
+    anchor = curves[ONE_FILE]
+    return table(
+        [
+            {
+                "stored": name,
+                "bpp": f"{curve[0][0]:.2f}..{curve[-1][0]:.2f}",
+                "large dB": f"{curve[0][1]:.1f}..{curve[-1][1]:.1f}",
+                "BD-rate vs one file": "-"
+                if curve is anchor
+                else format_rate(bd_rate(anchor, curve)),
+            }
+            for name, curve in curves.items()
+        ]
+    )
+
+
+def plots(name: str, result: dict[str, Any]) -> dict[str, Figure]:
+    """The bytes of one and two files, and what a part of a file gives."""
+    arrived, axes = plot("% of the file's bytes", "PSNR, dB")
+    rows = result["arrived"]
+    axes.plot([100 * row["share"] for row in rows], [row["dB"] for row in rows], "-o")
+    return {f"{name}.svg": plot_files(result["files"]), f"{name}-arrived.svg": arrived}
+
+
+def plot_files(files: dict[str, Rows]) -> Figure:
+    """All bytes that are stored against PSNR of the large and of the small picture."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    for axes, key in zip(figure.subplots(1, 2), ("large dB", "small dB"), strict=True):
+        for name, rows in files.items():
+            style = "-o" if name == ONE_FILE else "--s"
+            axes.plot([row["bpp"] for row in rows], [row[key] for row in rows], style, label=name)
+        axes.set_xscale("log")
+        axes.set_xlabel("bits of all files per pixel of the large picture")
+        axes.set_ylabel(f"PSNR of the {key.split()[0]} picture, dB")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    return figure
+
+
+PAGE = Page(Path(__file__).with_name("README.md"), ("kodak", "valid"), tables, plots)

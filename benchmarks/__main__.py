@@ -3,8 +3,6 @@
 Only the module of the benchmark that was asked for is imported.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from importlib import import_module
@@ -27,7 +25,8 @@ NAMES = {
     "publish": ("publish", "all tables, plots and model cards from the results that are kept"),
     "autoencoders": ("autoencoders.run", "five write-ups rebuilt and measured as codecs"),
 }
-"""Module and what it does in a line, by name. A module has `add_options` and `run`."""
+"""Module and what it does in a line, by name. A module has `add_options` and `run`, and a PAGE where
+the result of `run` is kept."""
 
 
 def main(words: list[str]) -> None:
@@ -46,9 +45,14 @@ def main(words: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_options(parser)
+    page = getattr(module, "PAGE", None)
+    if page:
+        page.add_name(parser)
     options = parser.parse_args(words[1:])
     try:
-        module.run(options)
+        result = module.run(options)
+        if page:
+            page.keep(options.name, result)
     except (AecodecError, OSError) as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -6,8 +6,6 @@ benchmarks/results/<version> and speed/kodak-size.json for the default model, an
 benchmarks/results/<model> and <model>-valid for others.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import textwrap

@@ -1,7 +1,5 @@
 """`make demo`: one photo through the real commands, then the benchmark on a few bundled photos."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

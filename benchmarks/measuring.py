@@ -1,20 +1,17 @@
 """What the benchmarks measure with: photos, the default model, RD points, seconds."""
 
-from __future__ import annotations
-
-import argparse
 import statistics
-import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 
 from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.measure import code
 from aecodec.bench.naming import steps_of
 from aecodec.bench.photos import Photo, read_folder, spread
 from aecodec.coding.planes import Pixels
@@ -32,11 +29,15 @@ class Point(NamedTuple):
     seconds: float  # of encoding
 
 
-def add_photos(parser: argparse.ArgumentParser, count: int, side: int) -> None:
-    """Which photos, how many of them and how large a part, with these defaults."""
-    parser.add_argument("photos", type=Path, help="folder")
-    parser.add_argument("--count", type=int, default=count, help="of them; 0: all (%(default)s)")
-    parser.add_argument("--side", type=int, default=side, help="of their middles (%(default)s)")
+def photo_options(count: int, side: int) -> Callable[[ArgumentParser], None]:
+    """`add_options` for photos: which, how many of them and how large a part, by default these."""
+
+    def add_options(parser: ArgumentParser) -> None:
+        parser.add_argument("photos", type=Path, help="folder")
+        parser.add_argument("--count", type=int, default=count, help="%(default)s; 0: all of them")
+        parser.add_argument("--side", type=int, default=side, help="of the middles (%(default)s)")
+
+    return add_options
 
 
 def read_middles(folder: Path, count: int, side: int) -> tuple[list[Photo], list[Pixels]]:
@@ -53,16 +54,8 @@ def load_default_model() -> LoadedModel:
 
 def points_of(codec: BenchCodec, picture: Pixels) -> list[Point]:
     """One picture, uint8 [H, W, 3], through a file at every setting of a codec."""
-    points = []
-    with tempfile.TemporaryDirectory() as folder:
-        for step in steps_of(codec):
-            path = Path(folder, f"photo{codec.suffix}")
-            start = time.perf_counter()
-            codec.encode(Image.fromarray(picture), step, path)
-            seconds = time.perf_counter() - start
-            bpp = 8 * path.stat().st_size / (picture.size / 3)
-            points.append(Point(bpp, psnr(picture, np.asarray(codec.decode(path))), seconds))
-    return points
+    coded = [code(codec, step, picture) for step in steps_of(codec)]
+    return [Point(each.bpp, psnr(picture, each.image_hat), each.encode_s) for each in coded]
 
 
 def median_seconds(

@@ -5,8 +5,6 @@ its own: its peak resident memory, the bytes of the picture itself, and the diff
 file repeats the payload of one tile: decoding does not know that its tiles are alike.
 """
 
-from __future__ import annotations
-
 import argparse
 import multiprocessing
 import os
@@ -30,14 +28,13 @@ CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Sides in pixels, and the name of the result."""
+    """Sides in pixels."""
     parser.add_argument("--decode", metavar="SIDE", type=int, default=8192, help="%(default)s")
     parser.add_argument("--encode", metavar="SIDE", type=int, default=4096, help="%(default)s")
-    PAGE.add_name(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep.
+def run(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure.
 
     The pictures are made by another process: what a process has held counts as its children's peak.
     """
@@ -48,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
         rows = [measure("compress", source, folder / "out.aec", options.encode)]
         source = maker.submit(write_aec, folder / "in.aec", options.decode).result()
         rows.append(measure("decompress", source, folder / "out.ppm", options.decode))
-    PAGE.keep(options.name, rows)
+    return rows
 
 
 def write_ppm(path: Path, side: int) -> Path:

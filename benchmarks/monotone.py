@@ -4,9 +4,7 @@ Codes the middle of every photo at q = 0..63 and counts the steps from one q to 
 the payload shrinks or the PSNR falls; also the range of the mean curve.
 """
 
-from __future__ import annotations
-
-import argparse
+from argparse import Namespace
 from statistics import fmean
 from typing import Any
 
@@ -17,21 +15,18 @@ from aecodec.coding.tile import LoadedModel, encode_latent
 from aecodec.coding.transform import analyze, synthesize
 from aecodec.image.picture import psnr
 from aecodec.model.config import Q_COUNT
-from benchmarks.measuring import add_photos, load_default_model, read_middles
+from benchmarks.measuring import load_default_model, photo_options, read_middles
 from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
 
 Points = list[tuple[int, float]]
 """Payload bytes and PSNR in dB at every q."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Photos, and the name of the result."""
-    add_photos(parser, count=0, side=256)
-    PAGE.add_name(parser)
+add_options = photo_options(count=0, side=256)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
     loaded = load_default_model()
     photos, pictures = read_middles(options.photos, options.count, options.side)
     curves: dict[str, Points] = {}
@@ -39,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
         curves[photo.name] = points(loaded, picture)
         print(f"{photo.name}: {falls(curves[photo.name])}", flush=True)
     ends = [[curve[q] for curve in curves.values()] for q in (0, -1)]
-    result = {
+    return {
         "model": loaded.model_id,
         "photos": len(curves),
         "steps": len(curves) * (Q_COUNT - 1),
@@ -47,7 +42,6 @@ def run(options: argparse.Namespace) -> None:
         "psnr": [round(fmean(db for _, db in end), 2) for end in ends],
         "bpp": [round(fmean(8 * size / options.side**2 for size, _ in end), 4) for end in ends],
     }
-    PAGE.keep(options.name, result)
 
 
 @torch.inference_mode()

@@ -5,8 +5,6 @@ run; the model cards. What stands between markers in those pages, and the cards,
 hand.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 

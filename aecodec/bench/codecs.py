@@ -5,8 +5,6 @@ Its fields are its settings, as `--codecs avif:q=60,speed=4` gives them; the fir
 values that its RD curve steps through. `version` names the library, or raises `NotInstalled`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import Field, dataclass
@@ -81,8 +79,18 @@ def load_model(model: str, device: str) -> Any:
     return Codec(model or None, device=device)
 
 
-class DecodedByPillow:
-    """A codec whose files Pillow itself decodes."""
+class PillowCodec:
+    """A codec whose files Pillow itself decodes, by a library of that name."""
+
+    library: ClassVar[str]
+
+    @property
+    def version(self) -> str:
+        """Pillow and the library below it. Raises NotInstalled."""
+        version = features.version(self.library)
+        if version is None:
+            raise NotInstalled(f"this Pillow has no {self.library}")
+        return f"Pillow {PIL.__version__}, {self.library} {version}"
 
     def decode(self, path: Path) -> Image.Image:
         """Read the file `path`, pixels and all, as an RGB picture."""
@@ -92,7 +100,7 @@ class DecodedByPillow:
 
 
 @dataclass(frozen=True)
-class Jpeg(DecodedByPillow):
+class Jpeg(PillowCodec):
     """JPEG: optimized Huffman tables, progressive; q is libjpeg's quality."""
 
     q: Steps = (5, 10, 20, 40, 60, 80, 90, 97)
@@ -100,11 +108,7 @@ class Jpeg(DecodedByPillow):
     progressive: bool = True
     fixed: ClassVar[str] = "optimized tables"
     suffix: ClassVar[str] = ".jpg"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libjpeg-turbo."""
-        return pillow_version("libjpeg_turbo")
+    library: ClassVar[str] = "libjpeg_turbo"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
@@ -118,7 +122,7 @@ class Jpeg(DecodedByPillow):
 
 
 @dataclass(frozen=True)
-class Jpeg2000(DecodedByPillow):
+class Jpeg2000(PillowCodec):
     """JPEG 2000, irreversible; ratio is uncompressed to compressed bytes.
 
     mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
@@ -129,11 +133,7 @@ class Jpeg2000(DecodedByPillow):
     irreversible: bool = True
     mct: int = 1
     suffix: ClassVar[str] = ".jp2"
-
-    @property
-    def version(self) -> str:
-        """Pillow's OpenJPEG."""
-        return pillow_version("jpg_2000")
+    library: ClassVar[str] = "jpg_2000"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode to 1/`step` of the uncompressed bytes."""
@@ -142,17 +142,13 @@ class Jpeg2000(DecodedByPillow):
 
 
 @dataclass(frozen=True)
-class WebP(DecodedByPillow):
+class WebP(PillowCodec):
     """WebP, lossy, always 4:2:0."""
 
     q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
     method: int = 6
     suffix: ClassVar[str] = ".webp"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libwebp."""
-        return pillow_version("webp")
+    library: ClassVar[str] = "webp"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
@@ -160,18 +156,14 @@ class WebP(DecodedByPillow):
 
 
 @dataclass(frozen=True)
-class Avif(DecodedByPillow):
+class Avif(PillowCodec):
     """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest."""
 
     q: Steps = (15, 30, 45, 60, 70, 80, 88, 94)
     chroma: str = "444"
     speed: int = 4
     suffix: ClassVar[str] = ".avif"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libavif."""
-        return pillow_version("avif")
+    library: ClassVar[str] = "avif"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
@@ -256,14 +248,6 @@ CLASSES: dict[str, type[Any]] = {
     "bpg": Bpg,
     "vvc": Vvc,
 }
-
-
-def pillow_version(library: str) -> str:
-    """Pillow and the library below it."""
-    version = features.version(library)
-    if version is None:
-        raise NotInstalled(f"this Pillow has no {library}")
-    return f"Pillow {PIL.__version__}, {library} {version}"
 
 
 def require(module: str) -> None:

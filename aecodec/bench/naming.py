@@ -1,7 +1,5 @@
 """A codec's name and settings: from the command line, and as text for the report."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from typing import Any
 

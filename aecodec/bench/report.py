@@ -1,7 +1,5 @@
 """All results of a benchmark as one object, and as the JSON that `bench --json` prints."""
 
-from __future__ import annotations
-
 import json
 import math
 import statistics
@@ -12,6 +10,8 @@ from typing import Any, Literal
 Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
 METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim", "ssimulacra2")
 """What BD-rates are by."""
+ENDS: dict[Metric, str] = {"psnr": "", "ms_ssim": "_ms_ssim", "ssimulacra2": "_ssimulacra2"}
+"""Of the keys of their BD-rates in the JSON."""
 Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality), in any order
 
 
@@ -87,9 +87,7 @@ class CodecResult:
     encode_mp_s: float | None = None
     decode_mp_s: float | None = None
     peak_mib: float | None = None
-    bd_rates: BdRates = field(default_factory=dict)
-    bd_rates_ms_ssim: BdRates = field(default_factory=dict)
-    bd_rates_ssimulacra2: BdRates = field(default_factory=dict)
+    bd_rates: dict[Metric, BdRates] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -132,7 +130,7 @@ class Report:
         return json.dumps(content, indent=1, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str, measurements: Sequence[Measurement] = ()) -> Report:
+    def from_json(cls, text: str, measurements: Sequence[Measurement] = ()) -> "Report":
         """The inverse of `to_json`, to which the rows per photo come from elsewhere.
 
         Figures are as rounded as the text has them.
@@ -195,14 +193,12 @@ def _codec_json(codec: CodecResult) -> dict[str, Any]:
         "decode_mp_s": _round(codec.decode_mp_s),
         "peak_mib": _round(codec.peak_mib),
         "failures": [asdict(failure) for failure in codec.failures],
-        **_bd_json("", codec.bd_rates),
-        **_bd_json("_ms_ssim", codec.bd_rates_ms_ssim),
-        **_bd_json("_ssimulacra2", codec.bd_rates_ssimulacra2),
-    }
+    } | {key: value for each in codec.bd_rates for key, value in _bd_json(codec, each).items()}
 
 
-def _bd_json(end: str, rates: BdRates) -> dict[str, Any]:
-    """The three objects of one metric."""
+def _bd_json(codec: CodecResult, metric: Metric) -> dict[str, Any]:
+    """The three objects of one metric, which all but PSNR's name."""
+    rates, end = codec.bd_rates[metric], ENDS[metric]
     found = {anchor: rate for anchor, rate in rates.items() if rate}
     return {
         f"bd_rate{end}": {anchor: rate and _round(rate.percent) for anchor, rate in rates.items()},
@@ -226,9 +222,7 @@ def _codec_from_json(content: dict[str, Any], rows: Sequence[Measurement]) -> Co
         encode_mp_s=_unrounded(content["encode_mp_s"], speed(rows, "encode_s")),
         decode_mp_s=_unrounded(content["decode_mp_s"], speed(rows, "decode_s")),
         peak_mib=content["peak_mib"],
-        bd_rates=_bd_from_json("", content),
-        bd_rates_ms_ssim=_bd_from_json("_ms_ssim", content),
-        bd_rates_ssimulacra2=_bd_from_json("_ssimulacra2", content),
+        bd_rates={metric: _bd_from_json(content, ENDS[metric]) for metric in METRICS},
     )
 
 
@@ -237,7 +231,7 @@ def _unrounded(told: float | None, again: float | None) -> float | None:
     return told if told is None or again is None else min(max(again, told - 49e-5), told + 49e-5)
 
 
-def _bd_from_json(end: str, content: dict[str, Any]) -> BdRates:
+def _bd_from_json(content: dict[str, Any], end: str) -> BdRates:
     """The inverse of `_bd_json`; nothing where the report is from before that metric."""
     rates: BdRates = {}
     for anchor, percent in content.get(f"bd_rate{end}", {}).items():

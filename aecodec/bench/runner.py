@@ -226,14 +226,8 @@ def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:
         others = [anchor for anchor in results if anchor.name != test.name]
         return {anchor.name: _bd_rate(anchor, test, metric) for anchor in others}
 
-    by_psnr, by_ms_ssim, by_ssimulacra2 = METRICS
     return tuple(
-        replace(
-            result,
-            bd_rates=against(result, by_psnr),
-            bd_rates_ms_ssim=against(result, by_ms_ssim),
-            bd_rates_ssimulacra2=against(result, by_ssimulacra2),
-        )
+        replace(result, bd_rates={metric: against(result, metric) for metric in METRICS})
         for result in results
     )
 

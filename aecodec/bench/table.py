@@ -1,9 +1,8 @@
 """The report as tables: aligned text for a terminal, markdown for a file."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from aecodec.bench.report import BdRates, CodecResult, RDPoint, Report
+from aecodec.bench.report import CodecResult, Metric, RDPoint, Report
 
 Rows = list[list[str]]  # the first row holds the headings
 
@@ -58,14 +57,13 @@ def codec_rows(report: Report) -> Rows:
     return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
 
 
-def eye_rows(report: Report, metric: Literal["ms_ssim", "ssimulacra2"]) -> Rows:
+def eye_rows(report: Report, metric: Metric) -> Rows:
     """One row a codec that has the metric: its BD-rates by that."""
     anchors = _anchors(report, EYE_ANCHORS)
     rows = []
     for codec in report.codecs:
-        rates = codec.bd_rates_ms_ssim if metric == "ms_ssim" else codec.bd_rates_ssimulacra2
         if any(getattr(point, metric) for point in codec.points):
-            cells = [_bd_rate_cell(codec, rates, name) for name in anchors]
+            cells = [_bd_rate_cell(codec, metric, name) for name in anchors]
             rows.append([codec.label, *cells])
     return [["codec", *(f"BD-rate vs {name}" for name in anchors)], *rows]
 
@@ -91,7 +89,7 @@ def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
         codec.status,
         f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
         f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
-        *(_bd_rate_cell(codec, codec.bd_rates, anchor) for anchor in anchors),
+        *(_bd_rate_cell(codec, "psnr", anchor) for anchor in anchors),
         _figure(codec.encode_mp_s, 2),
         _figure(codec.decode_mp_s, 2),
         _figure(codec.peak_mib, 0),
@@ -111,10 +109,10 @@ def _point_row(point: RDPoint) -> list[str]:
     ]
 
 
-def _bd_rate_cell(codec: CodecResult, rates: BdRates, anchor: str) -> str:
+def _bd_rate_cell(codec: CodecResult, metric: Metric, anchor: str) -> str:
     if codec.name == anchor:
         return "-"
-    rate = rates[anchor]
+    rate = codec.bd_rates[metric][anchor]
     if rate is None:
         return "no overlap"
     return f"{rate.percent:+.1f} % [{rate.low:.1f}..{rate.high:.1f}]"

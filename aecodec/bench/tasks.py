@@ -3,8 +3,6 @@
 A process that dies (a codec that crashes) fails its own task and no other.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

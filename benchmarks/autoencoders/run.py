@@ -1,7 +1,5 @@
 """Five write-ups on autoencoders, rebuilt: results (JSON) and figures go into the folder --out."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """The tables of README.md and codec.md from results/, for `python -m benchmarks publish`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

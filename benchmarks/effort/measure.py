@@ -6,9 +6,7 @@ mean curves (real files, PSNR of 8-bit RGB), and the seconds of encoding a megap
 the table has BD-rates against that, too.
 """
 
-from __future__ import annotations
-
-import argparse
+from argparse import Namespace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -21,25 +19,21 @@ from aecodec.bench.codecs import Aec, load_model
 from aecodec.bench.report import Curve
 from aecodec.coding.planes import Pixels
 from aecodec.format.quality import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
-from benchmarks.measuring import add_photos, points_of, read_middles
+from benchmarks.measuring import photo_options, points_of, read_middles
 from benchmarks.pages import Page, format_rate, plot, table
 
 QUALITIES = (10, 30, 50, 70, 90)
 NEAREST = "nearest"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Photos, and the name of the result."""
-    add_photos(parser, count=8, side=256)
-    PAGE.add_name(parser)
+add_options = photo_options(count=8, side=256)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
     photos, pictures = read_middles(options.photos, options.count, options.side)
-    model = load_model("", "cpu").model_id
-    names = [photo.name for photo in photos]
-    PAGE.keep(options.name, {"model": model, "photos": names, "rows": measure(pictures)})
+    about = {"model": load_model("", "cpu").model_id, "photos": [photo.name for photo in photos]}
+    return about | {"rows": measure(pictures)}
 
 
 def measure(pictures: list[Pixels]) -> list[dict[str, Any]]:

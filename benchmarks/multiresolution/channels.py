@@ -4,9 +4,7 @@ Decodes pictures of effort 0 by the whole network, from the channels that matter
 for the others: PSNR at 1/4 below that of all channels, and the channels' share of the bits.
 """
 
-from __future__ import annotations
-
-import argparse
+from argparse import Namespace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -18,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 from aecodec.coding.planes import Pixels
 from aecodec.coding.tile import LoadedModel
 from aecodec.model.model import Model
-from benchmarks.measuring import add_photos, load_default_model, read_middles
+from benchmarks.measuring import load_default_model, photo_options, read_middles
 from benchmarks.pages import Page, table
 from benchmarks.training.coded import Coded, code, y_bits
 
@@ -27,19 +25,15 @@ Q = (5, 25, 45, 62)
 COUNTS = (48, 96, 192, 256)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Photos, and the name of the result."""
-    add_photos(parser, count=8, side=256)
-    PAGE.add_name(parser)
+add_options = photo_options(count=8, side=256)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
     loaded = load_default_model()
     photos, pictures = read_middles(options.photos, options.count, options.side)
     rows = [row for q in Q for row in measure(loaded, pictures, q)]
-    names = [photo.name for photo in photos]
-    PAGE.keep(options.name, {"model": loaded.model_id, "photos": names, "rows": rows})
+    return {"model": loaded.model_id, "photos": [photo.name for photo in photos], "rows": rows}
 
 
 def measure(loaded: LoadedModel, pictures: list[Pixels], q: int) -> list[dict[str, Any]]:

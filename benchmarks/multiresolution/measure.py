@@ -3,10 +3,8 @@
 A picture made small is means of scale x scale samples (Pillow's `reduce`); PSNR is over 8-bit RGB.
 """
 
-from __future__ import annotations
-
-import argparse
 import math
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +23,7 @@ from aecodec.coding.planes import Pixels
 from aecodec.format.container import DEFAULT_TILE, Box
 from aecodec.format.quality import SCALES
 from aecodec.image.picture import psnr
-from benchmarks.measuring import Point, add_photos, median_seconds, points_of, read_middles
+from benchmarks.measuring import Point, median_seconds, photo_options, points_of, read_middles
 from benchmarks.pages import Page, format_rate, plot, table
 
 QUALITIES = (1, 20, 40, 60, 80, 100)
@@ -41,17 +39,14 @@ CODECS: dict[str, BenchCodec] = {
 Rows = list[dict[str, Any]]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Photos, and the name of the result."""
-    add_photos(parser, count=8, side=512)
-    PAGE.add_name(parser)
+add_options = photo_options(count=8, side=512)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
     photos, pictures = read_middles(options.photos, options.count, options.side)
     codec = Codec()
-    result = {
+    return {
         "model": codec.model_id,
         "photos": [photo.name for photo in photos],
         "quality": measure_quality(codec, pictures),
@@ -60,7 +55,6 @@ def run(options: argparse.Namespace) -> None:
         "arrived": measure_arrived(codec, pictures),
         "files": measure_files(codec, pictures),
     }
-    PAGE.keep(options.name, result)
 
 
 def made_small(pixels: Pixels, scale: int) -> Pixels:

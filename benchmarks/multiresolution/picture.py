@@ -3,8 +3,6 @@
 Full, 1/2, 1/4 and 1/8 in one row; in the next, what 10, 30 and 60 % of the file decode to, at 1/2.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

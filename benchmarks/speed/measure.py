@@ -9,8 +9,6 @@ exact; and, for comparison, as if all were binary32. A ratio of 1 would be a cod
 but ideal arithmetic. Then where the time of decoding goes.
 """
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys
@@ -47,17 +45,16 @@ PARTS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The photo, how to code it and how often, and the name of the result."""
+    """The photo, how to code it, and how often."""
     parser.add_argument("photo", nargs="?", type=Path, help="default: a photo of scikit-image's")
     parser.add_argument("--quality", type=int, default=60, help="1..100 (%(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timed calls each (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (%(default)s)")
     parser.add_argument("--size", type=read_size, default=SIZE, help="of the default photo")
-    PAGE.add_name(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure."""
     torch.set_num_threads(options.threads)
     picture = read_photo(options.photo, options.size)
     codec = Codec(device="cpu")
@@ -65,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     speeds = measure(codec, picture, options.quality, data, options.repeats)
     (default,) = median_seconds([lambda: codec.encode(picture, options.quality)], options.repeats)
     parts = profiled(codec, data)
-    result = {
+    return {
         "size": list(picture.size),
         "model": codec.model_id,
         "quality": options.quality,
@@ -77,7 +74,6 @@ def run(options: argparse.Namespace) -> None:
         "speeds": speeds,
         "decode_parts": parts,
     }
-    PAGE.keep(options.name, result)
 
 
 def read_size(text: str) -> tuple[int, int]:

@@ -1,7 +1,5 @@
 """What a photo becomes inside the codec: latents, symbols, and the bits of each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,9 +4,7 @@ Codes the middle of photos at three rates with the default effort. Every gain is
 bits, at the model's own lambda: of the change of bits + lambda x squared error.
 """
 
-from __future__ import annotations
-
-import argparse
+from argparse import Namespace
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from aecodec.model.config import STEPS
 from aecodec.model.entropy_model import take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
-from benchmarks.measuring import add_photos, load_default_model, points_of, read_middles
+from benchmarks.measuring import load_default_model, photo_options, points_of, read_middles
 from benchmarks.pages import Page, format_rate, table
 from benchmarks.training.coded import Coded, code, y_bits
 from benchmarks.training.gains import gains
@@ -39,25 +37,24 @@ BANDS = (1.5, 4.0, 8.0, 32.0)
 Rows = list[dict[str, Any]]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Photos, and the name of the result."""
-    add_photos(parser, count=16, side=256)
-    PAGE.add_name(parser)
+add_options = photo_options(count=16, side=256)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
     loaded = load_default_model()
     _, pictures = read_middles(options.photos, options.count, options.side)
     coded = [code(loaded, picture, q, DEFAULT_EFFORT) for q in Q for picture in pictures]
-    result = {
+    return {
         "steps": by_step(loaded, coded),
         "channels": by_channel(loaded, coded),
         "rate": predicted_and_real(loaded, coded),
         "gains": gains(loaded, pictures, coded),
         "photos": by_photo(*read_middles(options.photos, 0, options.side)),
+        "model": loaded.model_id,
+        "q": Q,
+        "count": len(pictures),
     }
-    PAGE.keep(options.name, result | {"model": loaded.model_id, "q": Q, "count": len(pictures)})
 
 
 def by_step(loaded: LoadedModel, coded: list[Coded]) -> Rows:

@@ -6,8 +6,6 @@ latents). Two arms run side by side, which takes as many threads. Arms that are 
 their earlier results, those of the same --name.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json
@@ -202,15 +200,14 @@ def run_arm(name: str, data: Path, valid: Path, seconds: float) -> dict[str, Any
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Which arms, on what, how long, and the name of the result."""
+    """Which arms, on what, how long."""
     parser.add_argument("arms", nargs="*", help="default: all")
     parser.add_argument("--data", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--valid", type=Path, required=True, help="folder of other pictures")
     parser.add_argument("--seconds", type=float, default=120.0, help="an arm (%(default)s)")
-    PAGE.add_name(parser)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> dict[str, Any]:
     """Run the arms, keep each as it ends."""
     file = PAGE.file(options.name)
     results = json.loads(file.read_text()) if file.exists() else {}
@@ -225,7 +222,7 @@ def run(options: argparse.Namespace) -> None:
             line = f"{result['name']:20s} {result['steps']:5d} steps  {result['loss']:.4f}"
             print(line, flush=True)
             PAGE.write(options.name, results)
-    PAGE.keep(options.name, results)
+    return results
 
 
 def tables(name: str, results: dict[str, Any]) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """What the best choices would bring, of which a decoder would have to be told for nothing."""
 
-from __future__ import annotations
-
 import copy
 from collections import defaultdict
 from dataclasses import replace

@@ -6,8 +6,6 @@ the file --choice, from the beginning on. After one that fails, and after --seco
 tried.
 """
 
-from __future__ import annotations
-
 import argparse
 import gc
 import math
@@ -39,7 +37,7 @@ class Attempt:
     pixels: dict[str, float]
     """a second, by phase"""
 
-    def apart(self, other: Attempt) -> float:
+    def apart(self, other: "Attempt") -> float:
         """How far the losses are from those of another way, the worst of them as a share."""
         pairs = zip(self.losses, other.losses, strict=True)
         return max((abs(a / b - 1) for a, b in pairs), key=lambda x: (math.isnan(x), x))

@@ -3,8 +3,6 @@
 Runs where only PyTorch, NumPy, Pillow, safetensors and click are installed.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time

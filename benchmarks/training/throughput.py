@@ -6,8 +6,6 @@ size of the networks' own reach on the same machine in the same run. With --agai
 another checkout runs beside this one's, on one thread each, for --seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics
@@ -34,20 +32,16 @@ PRODUCT = (8192, 768, 768)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What is trained, beside what, and the name of the result."""
+    """What is trained, and beside what."""
     add_training(parser)
     parser.add_argument("--against", type=Path, help="another checkout")
     parser.add_argument("--seconds", type=float, default=150.0, help="beside it (%(default)s)")
-    PAGE.add_name(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and keep."""
-    PAGE.keep(options.name, compare(options) if options.against else throughput(options))
-
-
-def throughput(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace) -> dict[str, Any]:
     """-> seconds of the parts of a step, and its arithmetic as a share of the peak."""
+    if options.against:
+        return compare(options)
     trainer = make_trainer(options)
     trainer.learner.enter("joint")
     seconds, macs = measure(trainer)

@@ -1,4 +1,4 @@
-"""python -m benchmarks: its names, the commands that pages tell, and what is derived from results."""
+"""python -m benchmarks: its names, the commands that pages tell, what comes from results."""
 
 import json
 import re

@@ -25,7 +25,7 @@ NAMES = {
     "publish": ("publish", "all tables, plots and model cards from the results that are kept"),
     "autoencoders": ("autoencoders.run", "five write-ups rebuilt and measured as codecs"),
 }
-"""Module and what it does in a line, by name. A module has `add_options` and `run`, and a PAGE where
+"""Module and what it does in a line, by name. A module has `add_options` and `run`; and PAGE, where
 the result of `run` is kept."""
 
 

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from skimage import data as photos
 
 from aecodec.codec import Codec
 from aecodec.format.container import DEFAULT_TILE, MAX_PIXELS, read_container, write_container
-from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
+from benchmarks.pages import BENCHMARKS, RESULTS, Page, table_of
 
 CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
@@ -49,13 +50,10 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def write_ppm(path: Path, side: int) -> Path:
-    """A picture of this side, photos beside photos, a row of them at a time."""
+    """A picture of this side, photos beside photos."""
     photo = photos.astronaut()
-    row = np.tile(photo, (1, -(-side // photo.shape[1]), 1))[:, :side].tobytes()
-    with open(path, "wb") as file:
-        file.write(f"P6 {side} {side} 255\n".encode())
-        for top in range(0, side, len(photo)):
-            file.write(row[: 3 * side * min(len(photo), side - top)])
+    n = -(-side // len(photo))
+    Image.fromarray(np.tile(photo, (n, n, 1))[:side, :side]).save(path)
     return path
 
 
@@ -92,17 +90,8 @@ def measure(verb: str, source: Path, target: Path, side: int) -> dict[str, Any]:
 
 def tables(name: str, rows: list[dict[str, Any]]) -> dict[str, str]:
     """One line a command."""
-    lines = [
-        {
-            "command": row["command"],
-            "pixels": f"{row['side']}x{row['side']}",
-            "seconds": f"{row['seconds']:.0f}",
-            "peak MiB": row["peak_mib"],
-            "of them the picture": row["picture_mib"],
-        }
-        for row in rows
-    ]
-    return {name: table(lines)}
+    told = [{key.replace("_mib", ", MiB"): str(row[key]) for key in row} for row in rows]
+    return {name: table_of(told)}
 
 
 PAGE = Page(BENCHMARKS / "README.md", ("memory",), tables, folder=RESULTS)

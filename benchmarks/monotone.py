@@ -67,15 +67,11 @@ def falls(curve: Points) -> list[str]:
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """One line: the steps that go the wrong way, and the range of the mean curve."""
-    falls = [f"{len(steps)} in {photo}" for photo, steps in result["falls"].items()]
-    line = {
-        "photos": result["photos"],
-        "steps": result["steps"],
-        "in which bytes did not rise or PSNR fell": ", ".join(falls) or "none",
-        "PSNR dB": "{}..{}".format(*result["psnr"]),
-        "bpp": "{}..{}".format(*result["bpp"]),
-    }
-    return {name: table([line])}
+    head = ("photos", "steps", "in which bytes did not rise or PSNR fell", "PSNR dB", "bpp")
+    wrong = [f"{len(steps)} in {photo}" for photo, steps in result["falls"].items()]
+    ranges = ["{}..{}".format(*result[key]) for key in ("psnr", "bpp")]
+    row = [result["photos"], result["steps"], ", ".join(wrong) or "none", *ranges]
+    return {name: table(head, [row])}
 
 
 PAGE = Page(BENCHMARKS / "README.md", ("monotone",), tables, folder=RESULTS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,10 +101,15 @@ def between(text: str, name: str, content: str) -> str:
     return changed
 
 
-def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows, by the names of their columns, as markdown; floats with three decimals."""
-    cells = [[f"{x:.3f}" if isinstance(x, float) else str(x) for x in row.values()] for row in rows]
-    return "\n".join(markdown([list(rows[0]), *cells]))
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Markdown; floats with three decimals."""
+    cells = [[f"{x:.3f}" if isinstance(x, float) else str(x) for x in row] for row in rows]
+    return "\n".join(markdown([list(head), *cells]))
+
+
+def table_of(rows: Sequence[Mapping[str, object]]) -> str:
+    """The same of rows by the names of their columns."""
+    return table(rows[0], [row.values() for row in rows])
 
 
 def format_rate(percent: float | None, decimals: int = 1) -> str:

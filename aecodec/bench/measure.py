@@ -105,10 +105,10 @@ def measure_memory(codec: BenchCodec, step: float, photo: Photo) -> dict[str, An
     """Peak memory in MiB of this process, which should be a fresh one, or of its programs."""
     code(codec, step, photo.image)
     programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"peak_mib": max(_peak_mib(), programs)}
+    return {"peak_mib": max(peak_mib(), programs)}
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """This process's peak of resident memory.
 
     Linux: not getrusage's, which counts the parent's memory from before exec.

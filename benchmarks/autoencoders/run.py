@@ -28,20 +28,12 @@ STUDIES: dict[str, Callable[[Study], dict[str, Any]]] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Which studies, on what, and where the results go."""
+    data, out = Path("..", "shared", "data"), Path("autoencoders-out")
+    text = "folder with kodak, train, valid, small (default: %(default)s)"
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"of {', '.join(STUDIES)}")
     parser.add_argument("--quick", action="store_true", help="small data, few epochs: minutes")
-    parser.add_argument(
-        *("--data", "-d"),
-        type=Path,
-        default=Path("..", "shared", "data"),
-        help="folder with kodak, train, valid, small (default: %(default)s)",
-    )
-    parser.add_argument(
-        *("--out", "-o"),
-        type=Path,
-        default=Path("autoencoders-out"),
-        help="results and figures (default: %(default)s)",
-    )
+    parser.add_argument("--data", "-d", type=Path, default=data, help=text)
+    parser.add_argument("--out", "-o", type=Path, default=out, help="default: %(default)s")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -66,18 +66,14 @@ def code(pictures: list[Pixels], effort: int) -> tuple[Curve, float]:
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """One line an effort."""
-    nearest, *_ = rows = result["rows"]
-    lines = [
-        {
-            "effort": row["effort"] + " (default)" * (row["effort"] == str(DEFAULT_EFFORT)),
-            "rounds": row["rounds"],
-            "BD-rate vs nearest": format_rate(bd_rate(nearest["points"], row["points"]), 2),
-            "BD-rate vs effort 0": format_rate(row["bd_rate"], 2),
-            "s/MP": f"{row['seconds_per_megapixel']:.2f}",
-        }
-        for row in rows
-    ]
-    return {name: table(lines)}
+    rows = []
+    for row in result["rows"]:
+        effort = row["effort"] + " (default)" * (row["effort"] == str(DEFAULT_EFFORT))
+        nearest = bd_rate(result["rows"][0]["points"], row["points"])
+        rates = [format_rate(rate, 2) for rate in (nearest, row["bd_rate"])]
+        rows.append([effort, row["rounds"], *rates, f"{row['seconds_per_megapixel']:.2f}"])
+    head = ("effort", "rounds", "BD-rate vs nearest", "BD-rate vs effort 0", "s/MP")
+    return {name: table(head, rows)}
 
 
 def plots(name: str, result: dict[str, Any]) -> dict[str, Figure]:

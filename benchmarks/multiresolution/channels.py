@@ -76,11 +76,12 @@ def decibels(loaded: LoadedModel, coded: Coded, kept: Tensor | None = None) -> f
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """One line a q."""
-    lines: dict[int, dict[str, object]] = {}
+    lines: dict[int, list[object]] = {row["q"]: [row["q"]] for row in result["rows"]}
     for row in result["rows"]:
         cell = f"{row['below_db']:.2f} dB below, {row['share_of_bits']:.0%} of the bits"
-        lines.setdefault(row["q"], {"q": row["q"]})[f"{row['channels']} channels"] = cell
-    return {name: table(list(lines.values()))}
+        lines[row["q"]].append(cell)
+    head = ("q", *(f"{count} channels" for count in COUNTS))
+    return {name: table(head, lines.values())}
 
 
 PAGE = Page(Path(__file__).with_name("README.md"), ("channels",), tables)

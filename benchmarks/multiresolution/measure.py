@@ -24,7 +24,7 @@ from aecodec.format.container import DEFAULT_TILE, Box
 from aecodec.format.quality import SCALES
 from aecodec.image.picture import psnr
 from benchmarks.measuring import Point, median_seconds, photo_options, points_of, read_middles
-from benchmarks.pages import Page, format_rate, plot, table
+from benchmarks.pages import Page, format_rate, plot, table, table_of
 
 QUALITIES = (1, 20, 40, 60, 80, 100)
 ARRIVED = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -46,14 +46,15 @@ def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
     photos, pictures = read_middles(options.photos, options.count, options.side)
     codec = Codec()
+    measured = [measure_scales(codec, picture) for picture in pictures]
     return {
         "model": codec.model_id,
         "photos": [photo.name for photo in photos],
-        "quality": measure_quality(codec, pictures),
+        "quality": quality_rows(measured),
         "time": measure_time(codec, photos[0]),
         "regions": measure_regions(codec, photos[0]),
         "arrived": measure_arrived(codec, pictures),
-        "files": measure_files(codec, pictures),
+        "files": measure_files(pictures, measured),
     }
 
 
@@ -62,22 +63,33 @@ def made_small(pixels: Pixels, scale: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).reduce(scale))
 
 
-def measure_quality(codec: Codec, pictures: list[Pixels]) -> Rows:
-    """PSNR against the original made small: the whole decode made small, and the small decode."""
+def measure_scales(codec: Codec, picture: Pixels) -> Rows:
+    """One row a quality: bpp, and dB of the whole decode; for every scale against the original made
+    small, dB of the whole decode made small and of the small decode."""
     rows = []
     for quality in QUALITIES:
-        files = [codec.encode(picture, quality=quality) for picture in pictures]
-        decoded = [codec.decode_picture(data).pixels for data in files]
+        data = codec.encode(picture, quality=quality)
+        decoded = codec.decode_picture(data).pixels
+        row = {"bpp": 8 * len(data) / (picture.size / 3), "large dB": psnr(picture, decoded)}
         for scale in SCALES[1:]:
-            originals = [made_small(picture, scale) for picture in pictures]
-            pairs = list(zip(originals, decoded, strict=True))
-            whole = [psnr(original, made_small(pixels, scale)) for original, pixels in pairs]
-            small = [
-                psnr(original, codec.decode_picture(data, scale=scale).pixels)
-                for original, data in zip(originals, files, strict=True)
-            ]
+            original = made_small(picture, scale)
+            small = codec.decode_picture(data, scale=scale).pixels
+            row[f"whole 1/{scale}"] = psnr(original, made_small(decoded, scale))
+            row[f"small 1/{scale}"] = psnr(original, small)
+        rows.append(row)
+    return rows
+
+
+def quality_rows(measured: list[Rows]) -> Rows:
+    """One row a quality and scale, means over the pictures and the largest difference."""
+    rows: Rows = []
+    for quality, step in zip(QUALITIES, zip(*measured, strict=True), strict=True):
+        for scale in (f"1/{scale}" for scale in SCALES[1:]):
+            whole, small = (
+                [row[f"{which} {scale}"] for row in step] for which in ("whole", "small")
+            )
             below = [a - b for a, b in zip(whole, small, strict=True)]
-            row = {"quality": quality, "scale": f"1/{scale}", "whole dB": fmean(whole)}
+            row = {"quality": quality, "scale": scale, "whole dB": fmean(whole)}
             rows.append(row | {"small dB": fmean(small), "below": fmean(below), "most": max(below)})
     return rows
 
@@ -129,13 +141,17 @@ def measure_arrived(codec: Codec, pictures: list[Pixels], quality: int = 60) -> 
     return rows
 
 
-def measure_files(codec: Codec, pictures: list[Pixels]) -> dict[str, Rows]:
+def measure_files(pictures: list[Pixels], measured: list[Rows]) -> dict[str, Rows]:
     """Two sizes of every picture: one file of ours, or two of ours, of JPEG, of AVIF.
 
     Of two files, the small one has the lowest quality at which its PSNR is that of the small
     picture in our one file at the same PSNR of the large one, between steps by interpolation.
     """
-    one = [one_file(codec, picture) for picture in pictures]
+    small_db = f"small 1/{SECOND}"
+    one = [
+        [{"bpp": r["bpp"], "large dB": r["large dB"], "small dB": r[small_db]} for r in rows]
+        for rows in measured
+    ]
     found = {ONE_FILE: mean_rows(one)}
     for name, other in CODECS.items():
         two = []
@@ -146,21 +162,6 @@ def measure_files(codec: Codec, pictures: list[Pixels]) -> dict[str, Rows]:
             two.append([two_files(point, small, single, share) for point in large])
         found[f"{name}, two files"] = mean_rows(two)
     return found
-
-
-def one_file(codec: Codec, picture: Pixels) -> Rows:
-    """-> for every quality: bits a pixel of the large picture, dB of both."""
-    rows, small = [], made_small(picture, SECOND)
-    for quality in QUALITIES:
-        data = codec.encode(picture, quality=quality)
-        rows.append(
-            {
-                "bpp": 8 * len(data) / (picture.size / 3),
-                "large dB": psnr(picture, codec.decode_picture(data).pixels),
-                "small dB": psnr(small, codec.decode_picture(data, scale=SECOND).pixels),
-            }
-        )
-    return rows
 
 
 def two_files(large: Point, small: list[Point], single: Rows, share: float) -> dict[str, float]:
@@ -184,27 +185,19 @@ def mean_rows(rows: list[Rows]) -> Rows:
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """Quality, time, regions, and the bytes of two files, one under the other."""
-    parts = [table(result[part]) for part in ("quality", "time", "regions")]
+    parts = [table_of(result[part]) for part in ("quality", "time", "regions")]
     return {name: "\n\n".join([*parts, files_table(result["files"])])}
 
 
 def files_table(files: dict[str, Rows]) -> str:
     """The files' points, and the bytes of two at equal PSNR of the large picture."""
     curves = {name: [(row["bpp"], row["large dB"]) for row in rows] for name, rows in files.items()}
-    anchor = curves[ONE_FILE]
-    return table(
-        [
-            {
-                "stored": name,
-                "bpp": f"{curve[0][0]:.2f}..{curve[-1][0]:.2f}",
-                "large dB": f"{curve[0][1]:.1f}..{curve[-1][1]:.1f}",
-                "BD-rate vs one file": "-"
-                if curve is anchor
-                else format_rate(bd_rate(anchor, curve)),
-            }
-            for name, curve in curves.items()
-        ]
-    )
+    rows = []
+    for name, curve in curves.items():
+        (bpp, db), (last_bpp, last_db) = curve[0], curve[-1]
+        rate = "-" if name == ONE_FILE else format_rate(bd_rate(curves[ONE_FILE], curve))
+        rows.append([name, f"{bpp:.2f}..{last_bpp:.2f}", f"{db:.1f}..{last_db:.1f}", rate])
+    return table(("stored", "bpp", "large dB", "BD-rate vs one file"), rows)
 
 
 def plots(name: str, result: dict[str, Any]) -> dict[str, Figure]:

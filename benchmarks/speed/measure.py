@@ -10,12 +10,9 @@ but ideal arithmetic. Then where the time of decoding goes.
 """
 
 import argparse
-import resource
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,8 @@ from PIL import Image
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from aecodec.bench.measure import peak_mib
+from aecodec.bench.photos import read_bundled
 from aecodec.codec import Codec
 from aecodec.format.quality import DEFAULT_EFFORT
 from benchmarks.measuring import median_seconds
@@ -68,7 +67,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "quality": options.quality,
         "threads": options.threads,
         "repeats": options.repeats,
-        "peak_rss_mib": round(peak_rss_mib()),
+        "peak_rss_mib": round(peak_mib()),
         "default_effort": DEFAULT_EFFORT,
         "default_effort_encode_seconds": default,
         "speeds": speeds,
@@ -87,11 +86,8 @@ def read_photo(path: Path | None, size: tuple[int, int] = SIZE) -> Image.Image:
     if path is not None:
         with Image.open(path) as picture:
             return picture.convert("RGB")
-    with (
-        as_file(files("skimage") / "data" / DEFAULT_PHOTO) as bundled,
-        Image.open(bundled) as photo,
-    ):
-        return photo.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    photo = next(photo for photo in read_bundled() if photo.name == DEFAULT_PHOTO)
+    return photo.picture().resize(size, Image.Resampling.LANCZOS)
 
 
 def measure(
@@ -167,56 +163,42 @@ def macs_per_second(dtype: torch.dtype) -> float:
     return rows * inner * columns / seconds
 
 
-def peak_rss_mib() -> float:
-    """The most memory this process has held so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """Both directions, the default effort, and where the time of decoding goes."""
     width, height = result["size"]
-    speeds = [
-        {
-            "": row["direction"],
-            "median s": row["seconds"],
-            "kMAC/px": f"{row['kmac_per_pixel']:.1f}",
-            "same MACs as products, s": row["product_seconds"],
-            "ratio": f"{row['ratio']:.2f}",
-            "ratio, all binary32": f"{row['ratio_binary32']:.2f}",
-        }
-        for row in result["speeds"]
-    ]
-    parts = result["decode_parts"].items()
     about = (
         f"{width}x{height} photo, {result['threads']} threads, model loaded, peak memory "
         f"{result['peak_rss_mib']} MiB."
     )
-    default = (
-        f"Encoding at the default effort {result['default_effort']}: "
-        f"{result['default_effort_encode_seconds']:.2f} s."
-    )
-    shares = table([{"decoding": part, "share of its time": f"{x:.0%}"} for part, x in parts])
-    return {name: "\n\n".join([about, table(speeds), default, shares])}
+    head = ("", "median s", "kMAC/px", "same MACs as products, s", "ratio", "ratio, all binary32")
+    rows = []
+    for row in result["speeds"]:
+        ratios = [f"{row[key]:.2f}" for key in ("ratio", "ratio_binary32")]
+        kmac = f"{row['kmac_per_pixel']:.1f}"
+        rows.append([row["direction"], row["seconds"], kmac, row["product_seconds"], *ratios])
+    seconds = result["default_effort_encode_seconds"]
+    default = f"Encoding at the default effort {result['default_effort']}: {seconds:.2f} s."
+    parts = [[part, f"{share:.0%}"] for part, share in result["decode_parts"].items()]
+    shares = table(("decoding", "share of its time"), parts)
+    return {name: "\n\n".join([about, table(head, rows), default, shares])}
 
 
 def short_table(result: dict[str, Any]) -> str:
     """What README.md and the model card show of it."""
     width, height = result["size"]
-    photo = f"{width}x{height} photo, {result['threads']} threads"
     ratio = "time / time of the same MACs as matrix products, each in its precision"
+    photo = f"{width}x{height} photo, {result['threads']} threads"
     rows = [
-        {
-            photo: row["direction"],
-            "median s": f"{row['seconds']:.2f}",
-            "kMAC/px": f"{row['kmac_per_pixel']:.0f}",
-            ratio: f"{row['ratio']:.2f}",
-        }
+        [
+            row["direction"],
+            *(f"{row['seconds']:.2f}", f"{row['kmac_per_pixel']:.0f}"),
+            f"{row['ratio']:.2f}",
+        ]
         for row in result["speeds"]
     ]
     seconds = result["default_effort_encode_seconds"]
     default = f"| encode, effort {result['default_effort']} (default) | {seconds:.2f} | | |"
-    return f"{table(rows)}\n{default}"
+    return f"{table((photo, 'median s', 'kMAC/px', ratio), rows)}\n{default}"
 
 
 PAGE = Page(Path(__file__).with_name("README.md"), ("kodak-size", "12-megapixels"), tables)

@@ -27,7 +27,7 @@ from aecodec.model.entropy_model import take_step
 from aecodec.model.fixed_point import log2_scale
 from aecodec.model.transforms import BLOCK
 from benchmarks.measuring import load_default_model, photo_options, points_of, read_middles
-from benchmarks.pages import Page, format_rate, table
+from benchmarks.pages import Page, format_rate, table_of
 from benchmarks.training.coded import Coded, code, y_bits
 from benchmarks.training.gains import gains
 
@@ -168,7 +168,7 @@ def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     parts = {part: result[part] for part in ("steps", "channels", "rate", "gains")}
     photos = result["photos"]
     shown = photos if len(photos) < 8 else photos[:6] + photos[-2:]
-    return {part: table(rows) for part, rows in (parts | {"photos": shown}).items()}
+    return {part: table_of(rows) for part, rows in (parts | {"photos": shown}).items()}
 
 
 PAGE = Page(Path(__file__).with_name("diagnosis.md"), ("diagnosis",), tables)

@@ -7,13 +7,13 @@ their earlier results, those of the same --name.
 """
 
 import argparse
-import functools
 import json
 import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +138,14 @@ def bits(run: Learner, of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -
     setattr(loss, "latent_bits", of)  # noqa: B010
 
 
-def partial(change: Callable[..., None], *values: Any) -> Callable[[Learner], None]:
-    return lambda run: change(run, *values)
-
-
+Leaky = partial(nn.LeakyReLU, 0.125)
+ADAMW_2X = {"muon_lr": 0.0, "adamw_lr": 2e-3}
+SPLIT, SYMBOLS = (partial(bits, of=rate) for rate in (split_bits, loss.symbol_bits))
 ARMS = [
     Arm(ANCHOR, "recipe.toml"),
     Arm("repeat", "the same, another seed", {"seed": 2}),
     Arm("adamw", "optimizer: AdamW 1e-3", {"muon_lr": 0.0}),
-    Arm("adamw-2x", "optimizer: AdamW 2e-3", {"muon_lr": 0.0, "adamw_lr": 2e-3}),
+    Arm("adamw-2x", "optimizer: AdamW 2e-3", ADAMW_2X),
     Arm("soap", "optimizer: SOAP", change=soap),
     Arm("adamw-4x", "optimizer: AdamW 4e-3", {"muon_lr": 0.0, "adamw_lr": 4e-3}),
     Arm("muon-half", "optimizer: Muon at half the rate", {"muon_lr": 1e-3}),
@@ -154,34 +153,22 @@ ARMS = [
     Arm("no-skip", "no linear skip", {"entropy_share": 0.0}, no_skip),
     Arm("skip-fixed", "linear skip: not trained", {"skip_lr_share": 0.0}),
     Arm("skip-full", "linear skip: full rate", {"skip_lr_share": 1.0}),
-    Arm(
-        "leaky",
-        "entropy side: leaky ReLU 1/8",
-        change=partial(activation, lambda: nn.LeakyReLU(0.125)),
-    ),
-    Arm("clamped", "entropy side: x clamp(x + 1/2, 0, 1)", change=partial(activation, Clamped)),
+    Arm("leaky", "entropy side: leaky ReLU 1/8", change=partial(activation, act=Leaky)),
+    Arm("clamped", "entropy side: x clamp(x + 1/2, 0, 1)", change=partial(activation, act=Clamped)),
     Arm("no-entropy-phase", "everything from the first step", {"entropy_share": 0.0}),
     Arm("long-entropy-phase", "entropy phase twice as long", {"entropy_share": 0.26}),
     Arm("no-magnitude", "context sees y, not its magnitude", change=no_magnitude),
-    Arm("loss-plain", "loss not weighted: bpp + lambda MSE", change=partial(weigh, 0.0)),
-    Arm("loss-lambda", "loss divided by lambda: MSE + bpp / lambda", change=partial(weigh, 1.0)),
+    Arm("loss-plain", "loss not weighted: bpp + lambda MSE", change=partial(weigh, power=0.0)),
+    Arm(
+        "loss-lambda", "loss divided by lambda: MSE + bpp / lambda", change=partial(weigh, power=1)
+    ),
     Arm("crop-192", "crops of 192", {"crop": 192}),
     Arm("crop-64", "crops of 64", {"crop": 64}),
-    Arm(
-        "adamw-2x-repeat", "AdamW 2e-3, another seed", {"muon_lr": 0.0, "adamw_lr": 2e-3, "seed": 2}
-    ),
+    Arm("adamw-2x-repeat", "AdamW 2e-3, another seed", ADAMW_2X | {"seed": 2}),
     Arm("no-ema", "the last weights instead of their average", {"ema": 0.0}),
     Arm("ema-short", "average over 100 steps", {"ema": 0.99}),
-    Arm(
-        "rate-split",
-        "joint phase: rate of symbols for the entropy model",
-        change=partial(bits, split_bits),
-    ),
-    Arm(
-        "rate-symbols",
-        "joint phase: rate of symbols, straight through",
-        change=partial(bits, loss.symbol_bits),
-    ),
+    Arm("rate-split", "joint phase: rate of symbols for the entropy model", change=SPLIT),
+    Arm("rate-symbols", "joint phase: rate of symbols, straight through", change=SYMBOLS),
 ]
 
 
@@ -212,9 +199,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     file = PAGE.file(options.name)
     results = json.loads(file.read_text()) if file.exists() else {}
     names = options.arms or [arm.name for arm in ARMS]
-    work = functools.partial(
-        run_arm, data=options.data, valid=options.valid, seconds=options.seconds
-    )
+    work = partial(run_arm, data=options.data, valid=options.valid, seconds=options.seconds)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:
         for result in pool.map(work, names):
@@ -228,19 +213,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def tables(name: str, results: dict[str, Any]) -> dict[str, str]:
     """One line an arm, BD-rate against the recipe where that is among them."""
     anchor = curve(results[ANCHOR]["points"]) if ANCHOR in results else []
-    lines = [
-        {
-            "arm": arm.name,
-            "changed": arm.what,
-            "seconds": f"{results[arm.name]['seconds']:.0f}",
-            "steps": results[arm.name]["steps"],
-            "loss": f"{results[arm.name]['loss']:.4f}",
-            "BD-rate vs recipe": format_rate(bd_rate(anchor, curve(results[arm.name]["points"]))),
-        }
-        for arm in ARMS
-        if arm.name in results
-    ]
-    return {name: table(lines)}
+    rows = []
+    for arm in (arm for arm in ARMS if arm.name in results):
+        found = results[arm.name]
+        rate = format_rate(bd_rate(anchor, curve(found["points"])))
+        seconds, loss = f"{found['seconds']:.0f}", f"{found['loss']:.4f}"
+        rows.append([arm.name, arm.what, seconds, found["steps"], loss, rate])
+    head = ("arm", "changed", "seconds", "steps", "loss", "BD-rate vs recipe")
+    return {name: table(head, rows)}
 
 
 def curve(points: Iterable[dict[str, float]]) -> list[tuple[float, float]]:

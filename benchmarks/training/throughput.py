@@ -68,7 +68,7 @@ def measure(trainer: Trainer) -> tuple[dict[str, float], int]:
     """-> median seconds of every part of a step, and the multiply-adds of a whole one."""
     config, learner = trainer.config, trainer.learner
     device = learner.model.device
-    times: dict[str, list[float]] = {name: [] for name in PARTS}
+    times: list[list[float]] = []
     for step in range(WARM_UP + STEPS):
         marks = [now(device)]
         batch = trainer.tiles.draw(config.batch, config.crop)
@@ -85,16 +85,12 @@ def measure(trainer: Trainer) -> tuple[dict[str, float], int]:
         marks.append(now(device))
         parts = [b - a for a, b in zip(marks, marks[1:], strict=False)]
         if step >= WARM_UP:
-            for name, value in zip(
-                PARTS, [*parts[:4], inside[0], parts[4] - inside[0]], strict=True
-            ):
-                times[name].append(value)
+            times.append([*parts[:4], inside[0], parts[4] - inside[0]])
     batch = trainer.tiles.draw(config.batch, config.crop)
     with FlopCounterMode(display=False) as counter:
         learner.train_step(batch, 0.0)
-    return {name: statistics.median(values) for name, values in times.items()}, int(
-        counter.get_total_flops()
-    ) // 2
+    seconds = dict(zip(PARTS, map(statistics.median, zip(*times, strict=True)), strict=True))
+    return seconds, int(counter.get_total_flops()) // 2
 
 
 def timed_optimizer(learner: Learner) -> list[float]:
@@ -171,19 +167,18 @@ def machine(device: torch.device) -> str:
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
     """The parts of a step and what they come to; or the speeds of two checkouts."""
     if "this_over_other" in result:
-        rates = {f"{which}, steps/s": x for which, x in result["steps_per_second"].items()}
-        return {name: table([rates | {"this / other": result["this_over_other"]}])}
+        rates, ratio = result["steps_per_second"], result["this_over_other"]
+        row = [*rates.values(), ratio]
+        return {name: table(("this, steps/s", "other, steps/s", "this / other"), [row])}
+    step = result["step_seconds"]
     about = (
         f"Size {result['size']}, {result['batch']} crops of {result['crop']}, {result['machine']}: "
-        f"{result['step_seconds']:.2f} s a step, {result['pixels_per_second'] / 1e6:.2f} Mpx/s, "
+        f"{step:.2f} s a step, {result['pixels_per_second'] / 1e6:.2f} Mpx/s, "
         f"{result['gflops']:.0f} of {result['peak_gflops']:.0f} GFLOPS "
         f"({result['share_of_peak']:.0%})."
     )
-    parts = [
-        {"part": part, "seconds": seconds, "share": f"{seconds / result['step_seconds']:.0%}"}
-        for part, seconds in result["seconds"].items()
-    ]
-    return {name: f"{about}\n\n{table(parts)}"}
+    parts = [[part, took, f"{took / step:.0%}"] for part, took in result["seconds"].items()]
+    return {name: f"{about}\n\n{table(('part', 'seconds', 'share'), parts)}"}
 
 
 PAGE = Page(Path(__file__).with_name("README.md"), ("throughput", "throughput-against"), tables)

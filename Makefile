@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 # Two tests at a time, a thread each: half the time of one test at a time with two threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+BENCHMARKS := $(BIN)/python -m benchmarks
 RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 
 .PHONY: demo test check weights-small weights-release
 
 demo: $(READY)
-	$(BIN)/python benchmarks/demo.py demo-out
+	$(BENCHMARKS) demo demo-out
 
 test: $(READY)
 	$(PYTEST)
@@ -39,17 +40,17 @@ weights-release: $(READY)
 	$(BIN)/python formats/make_vectors.py
 	$(PYTEST)
 	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
-	$(BIN)/python -m benchmarks.speed --name kodak-size
-	$(BIN)/python -m benchmarks.speed --size 4000x3000 --repeats 1 --name 12-megapixels
-	$(BIN)/python -m benchmarks.multiresolution $(VALID) --side 384 --name valid
-	$(BIN)/python -m benchmarks.multiresolution $(KODAK) --name kodak
-	$(BIN)/python -m benchmarks.multiresolution.draw
-	$(BIN)/python -m benchmarks.multiresolution.channels $(VALID)
-	$(BIN)/python -m benchmarks.training.diagnosis $(VALID)
-	$(BIN)/python benchmarks/monotone.py $(VALID) --json-file $(RESULTS)/monotone.json
-	$(BIN)/python benchmarks/memory.py --json-file $(RESULTS)/memory.json
-	$(BIN)/python -m benchmarks.effort $(VALID) --name valid
-	$(BIN)/python -m benchmarks.effort $(KODAK) --count 12 --side 384 --name kodak
+	$(BENCHMARKS) speed --name kodak-size
+	$(BENCHMARKS) speed --size 4000x3000 --repeats 1 --name 12-megapixels
+	$(BENCHMARKS) multiresolution $(VALID) --side 384 --name valid
+	$(BENCHMARKS) multiresolution $(KODAK) --name kodak
+	$(BENCHMARKS) picture
+	$(BENCHMARKS) channels $(VALID) --name channels
+	$(BENCHMARKS) diagnosis $(VALID) --name diagnosis
+	$(BENCHMARKS) monotone $(VALID) --name monotone
+	$(BENCHMARKS) memory --name memory
+	$(BENCHMARKS) effort $(VALID) --name valid
+	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
 	$(BIN)/aecodec bench $(KODAK) --codecs aec:effort=0,model=v1,avif -o benchmarks/results/v1
 	$(BIN)/aecodec bench $(VALID) --codecs aec:effort=0,aec:effort=0,model=v1 -o benchmarks/results/v1-valid
-	$(BIN)/python benchmarks/publish.py
+	$(BENCHMARKS) publish

@@ -1,10 +1,6 @@
-"""`make demo`: one photo through the real commands, then the benchmark on a few bundled photos.
+"""`make demo`: one photo through the real commands, then the benchmark on a few bundled photos."""
 
-python benchmarks/demo.py [FOLDER]      FOLDER gets everything; default demo-out
-"""
-
-from __future__ import annotations
-
+import argparse
 import json
 import subprocess
 import sys
@@ -15,8 +11,14 @@ import skimage.data
 from PIL import Image
 
 
-def main(folder: Path) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Where everything goes."""
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo-out"), help="demo-out")
+
+
+def run(options: argparse.Namespace) -> None:
     """Run the demo; a command that fails ends it with that command's own message."""
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     photo, coded, decoded = (folder / f"coffee{end}" for end in (".png", ".aec", "-decoded.png"))
     Image.fromarray(skimage.data.coffee()).save(photo)
@@ -32,23 +34,19 @@ def main(folder: Path) -> None:
     )
 
     print("2. Compare with other codecs on photos that come with scikit-image\n", flush=True)
-    run("bench", "-o", folder / "bench", "--codecs", "aec,jpeg,jpeg2000")
+    aecodec("bench", "-o", folder / "bench", "--codecs", "aec,jpeg,jpeg2000")
     print(f"\nLook at {folder / 'bench' / 'report.html'}")
 
 
 def facts(*arguments: str | Path) -> dict[str, Any]:
     """Run an aecodec command that writes a file, and return the facts it tells about it."""
-    return dict(json.loads(run(*arguments, "-f", "--json", capture=True)))
+    return dict(json.loads(aecodec(*arguments, "-f", "--json", capture=True)))
 
 
-def run(*arguments: str | Path, capture: bool = False) -> str:
+def aecodec(*arguments: str | Path, capture: bool = False) -> str:
     """Run an aecodec command in a process of its own, as a person would."""
     line = [sys.executable, "-m", "aecodec", *map(str, arguments)]
     done = subprocess.run(line, stdout=subprocess.PIPE if capture else None, text=True)
     if done.returncode:
         sys.exit(done.returncode)
     return done.stdout or ""
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo-out"))

@@ -1,72 +1,53 @@
 """Does every photo grow in bytes and in PSNR with every one of the 64 rates?
 
-    python benchmarks/monotone.py PHOTOS [--crop 256] [--json-file FILE]
-
 Codes the middle of every photo at q = 0..63 and counts the steps from one q to the next in which
-the payload shrinks or the PSNR falls. Prints them, and the range of the mean curve.
+the file shrinks or the PSNR falls; also the range of the mean curve.
 """
 
-from __future__ import annotations
+from argparse import Namespace
+from statistics import fmean
+from typing import Any
 
-import argparse
-import json
-import statistics
-from pathlib import Path
-
-import torch
-
-from aecodec.bench.photos import read_folder
-from aecodec.coding.encoder import encode_latents
+from aecodec.codec import Codec
 from aecodec.coding.planes import Pixels
-from aecodec.coding.transform import analyze, synthesize
 from aecodec.format.constants import Q_COUNT
+from aecodec.format.quality import q_to_quality
 from aecodec.image.psnr import psnr
-from aecodec.model.loaded import LoadedModel
-from aecodec.model.store import find_model
-from aecodec.training.data import centre
+from benchmarks.measuring import photo_options, read_middles
+from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
 
 Points = list[tuple[int, float]]
-"""Payload bytes and PSNR in dB at every q."""
+"""Bytes of the file and PSNR in dB at every q."""
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Check that quality is monotone in q.")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--crop", type=int, default=256)
-    parser.add_argument("--json-file", type=Path)
-    options = parser.parse_args()
-    loaded = LoadedModel.load(find_model(None).path, torch.device("cpu"))
+add_options = photo_options(count=0, side=256)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
+    codec = Codec()
+    photos, pictures = read_middles(options.photos, options.count, options.side)
     curves: dict[str, Points] = {}
-    for photo in read_folder(options.photos, print):
-        pixels = centre(photo.image, options.crop)
-        curves[photo.name] = points(loaded, pixels)
+    for photo, picture in zip(photos, pictures, strict=True):
+        curves[photo.name] = points(codec, picture)
         print(f"{photo.name}: {falls(curves[photo.name])}", flush=True)
-    result = {
-        "model": loaded.model_id,
+    ends = [[curve[q] for curve in curves.values()] for q in (0, -1)]
+    return {
+        "model": codec.model_id,
         "photos": len(curves),
         "steps": len(curves) * (Q_COUNT - 1),
         "falls": {name: falls(curve) for name, curve in curves.items() if falls(curve)},
-        "psnr": [round(statistics.fmean(c[q][1] for c in curves.values()), 2) for q in (0, -1)],
-        "bpp": [
-            round(statistics.fmean(8 * c[q][0] / options.crop**2 for c in curves.values()), 4)
-            for q in (0, -1)
-        ],
+        "psnr": [round(fmean(db for _, db in end), 2) for end in ends],
+        "bpp": [round(fmean(8 * size / options.side**2 for size, _ in end), 4) for end in ends],
     }
-    print(json.dumps(result, indent=1))
-    if options.json_file:
-        options.json_file.write_text(json.dumps(result, indent=1) + "\n")
 
 
-@torch.inference_mode()
-def points(loaded: LoadedModel, pixels: Pixels) -> Points:
-    """One photo at every q."""
-    height, width = pixels.shape[:2]
+def points(codec: Codec, pixels: Pixels) -> Points:
+    """One photo, uint8 [H, W, 3], at every q."""
     found = []
     for q in range(Q_COUNT):
-        payload, y_hat, _ = encode_latents(loaded, *analyze(loaded.model, pixels, q), q)
-        decoded = synthesize(loaded.model, y_hat, width, height, q)
-        found.append((len(payload), psnr(pixels, decoded)))
+        data = codec.encode(pixels, q_to_quality(q), effort=0)
+        found.append((len(data), psnr(pixels, codec.decode_picture(data).pixels)))
     return found
 
 
@@ -79,5 +60,13 @@ def falls(curve: Points) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
-    main()
+def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """One line: the steps that go the wrong way, and the range of the mean curve."""
+    head = ("photos", "steps", "in which bytes did not rise or PSNR fell", "PSNR dB", "bpp")
+    wrong = [f"{len(steps)} in {photo}" for photo, steps in result["falls"].items()]
+    ranges = ["{}..{}".format(*result[key]) for key in ("psnr", "bpp")]
+    row = [result["photos"], result["steps"], ", ".join(wrong) or "none", *ranges]
+    return {name: table(head, [row])}
+
+
+PAGE = Page(BENCHMARKS / "README.md", ("monotone",), tables, folder=RESULTS)

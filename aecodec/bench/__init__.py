@@ -6,6 +6,7 @@ Read the modules in this order; nothing refers forward:
     kodak.py      the names and checksums of the Kodak photos
     programs.py   BPG and VVC, which are programs
     codecs.py     the codecs: START HERE to add one
+    naming.py     their names and settings as text
     metrics.py    PSNR, MS-SSIM, SSIMULACRA2
     measure.py    one photo at one setting -> bytes, metrics, seconds
     tasks.py      many of those in several processes, results kept
@@ -13,7 +14,8 @@ Read the modules in this order; nothing refers forward:
     bd_rate.py    two RD curves -> one percentage
     published.py  RD curves read from papers' data instead of run here
     view.py       which pictures the report's viewer shows
-    table.py, plot.py, html.py, write.py    what a person reads
+    table.py, plot.py, html.py    what a person reads
+    files.py      the files of a report, written and read back
     runner.py     the order of events
 """
 
@@ -68,7 +70,7 @@ def run(
     missing = [name for name in EXTRA_MODULES if find_spec(name) is None]
     if missing:
         raise AecodecError(f"{', '.join(missing)} missing: pip install 'aecodec[bench]'")
-    from aecodec.bench.codecs import split_codecs
+    from aecodec.bench.naming import split_codecs
     from aecodec.bench.runner import Settings, run_benchmark
 
     settings = Settings(folder, split_codecs(codecs), report_folder, device, jobs, command)

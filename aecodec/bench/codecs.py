@@ -5,11 +5,9 @@ Its fields are its settings, as `--codecs avif:q=60,speed=4` gives them; the fir
 values that its RD curve steps through. `version` names the library, or raises `NotInstalled`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +19,6 @@ from PIL import Image, features
 
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
 from aecodec.coding.effort import DEFAULT_EFFORT
-from aecodec.errors import AecodecError
 
 Steps = tuple[float, ...]
 
@@ -41,16 +38,6 @@ class BenchCodec(Protocol):
 
     def decode(self, path: Path) -> Image.Image:
         """Read the file `path`, pixels and all, as an RGB picture."""
-
-
-class Model(Protocol):
-    """What the benchmark asks of `aecodec.Codec`."""
-
-    def encode(self, image: Image.Image, /, quality: int) -> bytes:
-        """An RGB picture -> a file's bytes."""
-
-    def decode(self, data: bytes, /) -> Image.Image:
-        """A file's bytes -> an RGB picture."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +79,28 @@ def load_model(model: str, device: str) -> Any:
     return Codec(model or None, device=device)
 
 
+class PillowCodec:
+    """A codec whose files Pillow itself decodes, by a library of that name."""
+
+    library: ClassVar[str]
+
+    @property
+    def version(self) -> str:
+        """Pillow and the library below it. Raises NotInstalled."""
+        version = features.version(self.library)
+        if version is None:
+            raise NotInstalled(f"this Pillow has no {self.library}")
+        return f"Pillow {PIL.__version__}, {self.library} {version}"
+
+    def decode(self, path: Path) -> Image.Image:
+        """Read the file `path`, pixels and all, as an RGB picture."""
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+
+
 @dataclass(frozen=True)
-class Jpeg:
+class Jpeg(PillowCodec):
     """JPEG: optimized Huffman tables, progressive; q is libjpeg's quality."""
 
     q: Steps = (5, 10, 20, 40, 60, 80, 90, 97)
@@ -101,11 +108,7 @@ class Jpeg:
     progressive: bool = True
     fixed: ClassVar[str] = "optimized tables"
     suffix: ClassVar[str] = ".jpg"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libjpeg-turbo."""
-        return pillow_version("libjpeg_turbo")
+    library: ClassVar[str] = "libjpeg_turbo"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
@@ -117,13 +120,9 @@ class Jpeg:
         }
         picture.save(path, quality=int(step), **options)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class Jpeg2000:
+class Jpeg2000(PillowCodec):
     """JPEG 2000, irreversible; ratio is uncompressed to compressed bytes.
 
     mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
@@ -134,66 +133,42 @@ class Jpeg2000:
     irreversible: bool = True
     mct: int = 1
     suffix: ClassVar[str] = ".jp2"
-
-    @property
-    def version(self) -> str:
-        """Pillow's OpenJPEG."""
-        return pillow_version("jpg_2000")
+    library: ClassVar[str] = "jpg_2000"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode to 1/`step` of the uncompressed bytes."""
         options: dict[str, Any] = {"irreversible": self.irreversible, "mct": self.mct}
         picture.save(path, quality_mode="rates", quality_layers=[step], **options)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class WebP:
+class WebP(PillowCodec):
     """WebP, lossy, always 4:2:0."""
 
     q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
     method: int = 6
     suffix: ClassVar[str] = ".webp"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libwebp."""
-        return pillow_version("webp")
+    library: ClassVar[str] = "webp"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
         picture.save(path, quality=int(step), method=self.method)
 
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
-
 
 @dataclass(frozen=True)
-class Avif:
+class Avif(PillowCodec):
     """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest."""
 
     q: Steps = (15, 30, 45, 60, 70, 80, 88, 94)
     chroma: str = "444"
     speed: int = 4
     suffix: ClassVar[str] = ".avif"
-
-    @property
-    def version(self) -> str:
-        """Pillow's libavif."""
-        return pillow_version("avif")
+    library: ClassVar[str] = "avif"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
         options: dict[str, Any] = {"subsampling": ":".join(self.chroma), "max_threads": cores()}
         picture.save(path, quality=int(step), speed=self.speed, **options)
-
-    def decode(self, path: Path) -> Image.Image:
-        """Through Pillow."""
-        return load(path)
 
 
 @dataclass(frozen=True)
@@ -275,107 +250,10 @@ CLASSES: dict[str, type[Any]] = {
 }
 
 
-def split_codecs(text: str) -> tuple[str, ...]:
-    """'jpeg:q=75,avif:q=60,speed=4' -> one string a codec: a setting belongs to what is before."""
-    found: list[str] = []
-    for part in text.split(","):
-        if found and "=" in part and ":" not in part.partition("=")[0]:
-            found[-1] += f",{part}"
-        else:
-            found.append(part)
-    return tuple(found)
-
-
-def make_codec(text: str, device: str = "cpu") -> BenchCodec:
-    """'avif:q=60,speed=4' -> a codec, which may turn out not to be installed.
-
-    A curve of some points: 'jpeg:q=20/50/80'.
-
-    Raises:
-        AecodecError: no codec of that name, no such setting, or a value that is none.
-    """
-    name, _, rest = text.partition(":")
-    if name not in CLASSES:
-        raise AecodecError(f"codec {name!r} unknown; choose from {', '.join(CLASSES)}")
-    known = {field.name: field for field in fields(CLASSES[name])}
-    chosen: dict[str, Any] = {"device": device} if name == "aec" and device != "cpu" else {}
-    for part in rest.split(",") if rest else []:
-        key, _, value = part.partition("=")
-        if key not in known:
-            raise AecodecError(f"{text}: no setting {key!r}; {name} has {', '.join(known)}")
-        chosen[key] = _value(text, known[key].default, value)
-    codec: BenchCodec = CLASSES[name](**chosen)
-    return codec
-
-
-def _value(text: str, default: Any, value: str) -> Any:
-    """A setting's text as a value of the default's type."""
-    try:
-        if isinstance(default, tuple):
-            return tuple(float(each) if "." in each else int(each) for each in value.split("/"))
-        if isinstance(default, bool):
-            return {"yes": True, "no": False}[value]
-        return int(value) if isinstance(default, int) else value
-    except (ValueError, KeyError):
-        raise AecodecError(f"{text}: {value!r} is no value for a setting like {default}") from None
-
-
-def name_of(codec: BenchCodec) -> str:
-    """The codec as on the command line, without its steps: 'jpeg:chroma=444'."""
-    name = next(name for name, each in CLASSES.items() if each is type(codec))
-    told = [
-        f"{field.name}={_text(getattr(codec, field.name))}"
-        for field in fields(codec)[1:]
-        if getattr(codec, field.name) != field.default
-    ]
-    return f"{name}:{','.join(told)}" if told else name
-
-
-def settings_of(codec: BenchCodec) -> str:
-    """All that is the same at all RD points, and what differs: 'chroma=420, progressive=yes; q'."""
-    told = [
-        f"{field.name}={_text(getattr(codec, field.name))}"
-        for field in fields(codec)[1:]
-        if getattr(codec, field.name) != ""
-    ]
-    fixed = getattr(codec, "fixed", "")
-    return "; ".join(part for part in (", ".join(told), fixed, f"points by {knob(codec)}") if part)
-
-
-def knob(codec: BenchCodec) -> str:
-    """The name of the setting that differs between RD points."""
-    return fields(codec)[0].name
-
-
-def steps_of(codec: BenchCodec) -> Steps:
-    """The values of that setting."""
-    steps: Steps = getattr(codec, knob(codec))
-    return steps
-
-
-def _text(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def pillow_version(library: str) -> str:
-    """Pillow and the library below it."""
-    version = features.version(library)
-    if version is None:
-        raise NotInstalled(f"this Pillow has no {library}")
-    return f"Pillow {PIL.__version__}, {library} {version}"
-
-
 def require(module: str) -> None:
     """Raises NotInstalled without that package."""
     if find_spec(module) is None:
         raise NotInstalled(f"{module} is missing: pip install 'aecodec[bench]'")
-
-
-def load(path: Path) -> Image.Image:
-    """Decode a file with Pillow."""
-    with Image.open(path) as picture:
-        picture.load()
-        return picture
 
 
 def cores() -> int:

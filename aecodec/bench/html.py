@@ -33,11 +33,7 @@ def _codec(codec: CodecResult) -> dict[str, Any]:
     """What the page shows of a codec."""
     content = asdict(codec)
     del content["measurements"]
-    return content | {
-        "label": codec.label,
-        "encode_mp_s": codec.speed("encode_s"),
-        "decode_mp_s": codec.speed("decode_s"),
-    }
+    return content | {"label": codec.label}
 
 
 def _views(views: Views) -> dict[str, Any]:

@@ -9,14 +9,15 @@ import resource
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from aecodec.bench.codecs import BenchCodec, name_of, steps_of
+from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
+from aecodec.bench.naming import name_of, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.errors import AecodecError
 
@@ -26,44 +27,55 @@ VIEW_SIDE = 448
 _warm: set[BenchCodec] = set()
 
 
-def measure_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
-    """Encode and decode one photo through one file: a row of images.csv.
+class Coded(NamedTuple):
+    """One photo through one file: its size, what it decodes to, wall-clock seconds."""
+
+    bytes: int
+    bpp: float
+    image_hat: Image8  # [H, W, 3]
+    encode_s: float
+    decode_s: float
+
+
+def code(codec: BenchCodec, step: float, image: Image8) -> Coded:
+    """Encode and decode uint8 [H, W, 3] through a file; the second time only compares.
 
     Raises:
         AecodecError: the codec failed, changed the photo's size, or decoded it in two ways.
     """
-    _warm_up(codec)
     with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
         path = Path(folder) / f"photo{codec.suffix}"
-        picture = photo.picture()
+        picture = Image.fromarray(image)
         start = time.perf_counter()
         codec.encode(picture, step, path)
         encoded = time.perf_counter()
-        image_hat = np.asarray(codec.decode(path))  # [H, W, 3]
+        image_hat = np.asarray(codec.decode(path))
         decoded = time.perf_counter()
-        size = path.stat().st_size
-        _check(photo.image, image_hat, np.asarray(codec.decode(path)))
-    return {
-        "codec": name_of(codec),
-        "setting": step,
-        "image": photo.name,
-        "bytes": size,
-        "bpp": 8 * size / photo.pixels,
-        "psnr": psnr(photo.image, image_hat),
-        "ms_ssim": ms_ssim(photo.image, image_hat),
-        "ssimulacra2": ssimulacra2(photo.image, image_hat),
-        "encode_s": encoded - start,
-        "decode_s": decoded - encoded,
-        "pixels": photo.pixels,
-    }
-
-
-def _check(image: Image8, image_hat: Image8, again: Image8) -> None:
-    """Raises AecodecError where what was decoded cannot be the photo."""
+        again, size = np.asarray(codec.decode(path)), path.stat().st_size
     if image_hat.shape != image.shape or image_hat.dtype != np.uint8:
         raise AecodecError(f"wrong size: {image.shape} decoded as {image_hat.shape}")
     if not np.array_equal(image_hat, again):
         raise AecodecError("mismatch: decoding the same file twice gave different pixels")
+    return Coded(size, 8 * size / (image.size // 3), image_hat, encoded - start, decoded - encoded)
+
+
+def measure_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
+    """A row of images.csv. Raises AecodecError as `code` does."""
+    _warm_up(codec)
+    coded = code(codec, step, photo.image)
+    return {
+        "codec": name_of(codec),
+        "setting": step,
+        "image": photo.name,
+        "bytes": coded.bytes,
+        "bpp": coded.bpp,
+        "psnr": psnr(photo.image, coded.image_hat),
+        "ms_ssim": ms_ssim(photo.image, coded.image_hat),
+        "ssimulacra2": ssimulacra2(photo.image, coded.image_hat),
+        "encode_s": coded.encode_s,
+        "decode_s": coded.decode_s,
+        "pixels": photo.pixels,
+    }
 
 
 def view_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
@@ -71,17 +83,12 @@ def view_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
 
     Rate and PSNR are the whole photo's.
     """
-    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
-        path = Path(folder) / f"photo{codec.suffix}"
-        codec.encode(photo.picture(), step, path)
-        image_hat = np.asarray(codec.decode(path))
-        size = path.stat().st_size
-    _check(photo.image, image_hat, image_hat)
+    coded = code(codec, step, photo.image)
     return {
         "setting": step,
-        "bpp": 8 * size / photo.pixels,
-        "psnr": psnr(photo.image, image_hat),
-        "picture": data_uri(image_hat),
+        "bpp": coded.bpp,
+        "psnr": psnr(photo.image, coded.image_hat),
+        "picture": data_uri(coded.image_hat),
     }
 
 
@@ -96,15 +103,12 @@ def data_uri(image: Image8) -> str:
 
 def measure_memory(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
     """Peak memory in MiB of this process, which should be a fresh one, or of its programs."""
-    with tempfile.TemporaryDirectory(prefix="aecodec-bench-") as folder:
-        path = Path(folder) / f"photo{codec.suffix}"
-        codec.encode(photo.picture(), step, path)
-        codec.decode(path)
+    code(codec, step, photo.image)
     programs = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"peak_mib": max(_peak_mib(), programs)}
+    return {"peak_mib": max(peak_mib(), programs)}
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """This process's peak of resident memory.
 
     Linux: not getrusage's, which counts the parent's memory from before exec.

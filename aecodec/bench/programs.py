@@ -3,8 +3,6 @@
 Their seconds include starting the programs and exchanging uncompressed files with them.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -10,6 +10,8 @@ from typing import Any, Literal
 Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
 METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim", "ssimulacra2")
 """What BD-rates are by."""
+ENDS: dict[Metric, str] = {"psnr": "", "ms_ssim": "_ms_ssim", "ssimulacra2": "_ssimulacra2"}
+"""Of the keys of their BD-rates in the JSON."""
 Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality), in any order
 
 
@@ -82,10 +84,10 @@ class CodecResult:
     points: tuple[RDPoint, ...]
     measurements: tuple[Measurement, ...] = ()
     failures: tuple[Failure, ...] = ()
+    encode_mp_s: float | None = None
+    decode_mp_s: float | None = None
     peak_mib: float | None = None
-    bd_rates: BdRates = field(default_factory=dict)
-    bd_rates_ms_ssim: BdRates = field(default_factory=dict)
-    bd_rates_ssimulacra2: BdRates = field(default_factory=dict)
+    bd_rates: dict[Metric, BdRates] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -96,11 +98,6 @@ class CodecResult:
     def curve(self) -> list[tuple[float, float]]:
         """(bpp, PSNR in dB) of every point."""
         return curve(self.points, "psnr")
-
-    def speed(self, direction: Literal["encode_s", "decode_s"]) -> float | None:
-        """Megapixels a second, the median over photos and settings."""
-        speeds = [row.pixels / 1e6 / getattr(row, direction) for row in self.measurements]
-        return statistics.median(speeds) if speeds else None
 
 
 @dataclass(frozen=True)
@@ -114,12 +111,6 @@ class Report:
     codecs: tuple[CodecResult, ...]
     notes: tuple[str, ...]  # what was left out, and why
 
-    def table(self) -> str:
-        """The codecs, one a line, as aligned plain text; then the notes."""
-        from aecodec.bench.table import text_table
-
-        return text_table(self)
-
     def to_json(self) -> str:
         """Everything but the rows per photo; BD-rates are keyed by anchor."""
         content = {
@@ -131,6 +122,20 @@ class Report:
             "codecs": [_codec_json(codec) for codec in self.codecs],
         }
         return json.dumps(content, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, measurements: Sequence[Measurement] = ()) -> "Report":
+        """The inverse of `to_json`, to which the rows per photo come from elsewhere.
+
+        Figures are as rounded as the text has them.
+        """
+        content = json.loads(text)
+        rows: dict[str, list[Measurement]] = {codec["name"]: [] for codec in content["codecs"]}
+        for row in measurements:
+            rows[row.codec].append(row)
+        codecs = tuple(_codec_from_json(each, rows[each["name"]]) for each in content["codecs"])
+        lists = {name: tuple(content[name]) for name in ("photo_names", "notes")}
+        return cls(**content | lists | {"codecs": codecs})
 
 
 def curve(rows: Sequence[RDPoint | Measurement], metric: Metric) -> list[tuple[float, float]]:
@@ -164,6 +169,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(known) if known else None
 
 
+def speed(rows: Sequence[Measurement], direction: Literal["encode_s", "decode_s"]) -> float | None:
+    """Megapixels a second, the median over photos and settings."""
+    speeds = [row.pixels / 1e6 / getattr(row, direction) for row in rows]
+    return statistics.median(speeds) if speeds else None
+
+
 def _codec_json(codec: CodecResult) -> dict[str, Any]:
     """One codec of the JSON."""
     return {
@@ -172,18 +183,16 @@ def _codec_json(codec: CodecResult) -> dict[str, Any]:
         "settings": codec.settings,
         "status": codec.status,
         "points": [rounded(asdict(point)) for point in codec.points],
-        "encode_mp_s": _round(codec.speed("encode_s")),
-        "decode_mp_s": _round(codec.speed("decode_s")),
+        "encode_mp_s": _round(codec.encode_mp_s),
+        "decode_mp_s": _round(codec.decode_mp_s),
         "peak_mib": _round(codec.peak_mib),
         "failures": [asdict(failure) for failure in codec.failures],
-        **_bd_json("", codec.bd_rates),
-        **_bd_json("_ms_ssim", codec.bd_rates_ms_ssim),
-        **_bd_json("_ssimulacra2", codec.bd_rates_ssimulacra2),
-    }
+    } | {key: value for each in codec.bd_rates for key, value in _bd_json(codec, each).items()}
 
 
-def _bd_json(end: str, rates: BdRates) -> dict[str, Any]:
-    """The three objects of one metric."""
+def _bd_json(codec: CodecResult, metric: Metric) -> dict[str, Any]:
+    """The three objects of one metric, which all but PSNR's name."""
+    rates, end = codec.bd_rates[metric], ENDS[metric]
     found = {anchor: rate for anchor, rate in rates.items() if rate}
     return {
         f"bd_rate{end}": {anchor: rate and _round(rate.percent) for anchor, rate in rates.items()},
@@ -192,6 +201,39 @@ def _bd_json(end: str, rates: BdRates) -> dict[str, Any]:
         },
         f"bd_rate_images{end}": {anchor: rounded(rate.images) for anchor, rate in found.items()},
     }
+
+
+def _codec_from_json(content: dict[str, Any], rows: Sequence[Measurement]) -> CodecResult:
+    """The inverse of `_codec_json`, with the codec's rows per photo."""
+    return CodecResult(
+        name=content["name"],
+        version=content["version"],
+        settings=content["settings"],
+        status=content["status"],
+        points=tuple(RDPoint(**point) for point in content["points"]),
+        measurements=tuple(rows),
+        failures=tuple(Failure(**failure) for failure in content["failures"]),
+        encode_mp_s=_unrounded(content["encode_mp_s"], speed(rows, "encode_s")),
+        decode_mp_s=_unrounded(content["decode_mp_s"], speed(rows, "decode_s")),
+        peak_mib=content["peak_mib"],
+        bd_rates={metric: _bd_from_json(content, ENDS[metric]) for metric in METRICS},
+    )
+
+
+def _unrounded(told: float | None, again: float | None) -> float | None:
+    """A figure of three decimals with those that computing it again from rounded rows adds."""
+    return told if told is None or again is None else min(max(again, told - 49e-5), told + 49e-5)
+
+
+def _bd_from_json(content: dict[str, Any], end: str) -> BdRates:
+    """The inverse of `_bd_json`; nothing where the report is from before that metric."""
+    rates: BdRates = {}
+    for anchor, percent in content.get(f"bd_rate{end}", {}).items():
+        rates[anchor] = None
+        if percent is not None:
+            low, high = content[f"bd_range{end}"][anchor]
+            rates[anchor] = BdRate(percent, low, high, content[f"bd_rate_images{end}"][anchor])
+    return rates
 
 
 def _round(value: float | None) -> float | None:

@@ -8,15 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aecodec.bench.bd_rate import bd_rate, overlap
-from aecodec.bench.codecs import (
-    BenchCodec,
-    cores,
-    make_codec,
-    name_of,
-    settings_of,
-    steps_of,
-)
+from aecodec.bench.codecs import BenchCodec, cores
+from aecodec.bench.files import write_report
 from aecodec.bench.kodak import SHA256, differences
+from aecodec.bench.naming import make_codec, name_of, settings_of, steps_of
 from aecodec.bench.photos import Photo, read_bundled, read_folder
 from aecodec.bench.programs import NotInstalled
 from aecodec.bench.published import PUBLISHED, read_published
@@ -30,10 +25,10 @@ from aecodec.bench.report import (
     Report,
     curve,
     mean_point,
+    speed,
 )
 from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
 from aecodec.bench.view import VIEWED, Views, wanted_views
-from aecodec.bench.write import write_report
 from aecodec.errors import AecodecError
 
 INSTEAD = {"vvc": "vtm"}
@@ -185,6 +180,8 @@ def _result(one: Opened, rows: dict[Task, dict[str, object] | str]) -> CodecResu
         points=tuple(points),
         measurements=tuple(measured),
         failures=tuple(failures),
+        encode_mp_s=speed(measured, "encode_s"),
+        decode_mp_s=speed(measured, "decode_s"),
     )
 
 
@@ -229,14 +226,8 @@ def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:
         others = [anchor for anchor in results if anchor.name != test.name]
         return {anchor.name: _bd_rate(anchor, test, metric) for anchor in others}
 
-    by_psnr, by_ms_ssim, by_ssimulacra2 = METRICS
     return tuple(
-        replace(
-            result,
-            bd_rates=against(result, by_psnr),
-            bd_rates_ms_ssim=against(result, by_ms_ssim),
-            bd_rates_ssimulacra2=against(result, by_ssimulacra2),
-        )
+        replace(result, bd_rates={metric: against(result, metric) for metric in METRICS})
         for result in results
     )
 

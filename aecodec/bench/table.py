@@ -1,9 +1,8 @@
 """The report as tables: aligned text for a terminal, markdown for a file."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from aecodec.bench.report import BdRates, CodecResult, RDPoint, Report
+from aecodec.bench.report import CodecResult, Metric, RDPoint, Report
 
 Rows = list[list[str]]  # the first row holds the headings
 
@@ -28,19 +27,26 @@ def text_table(report: Report) -> str:
 def markdown_table(report: Report) -> str:
     """The same as markdown, then BD-rates by MS-SSIM and SSIMULACRA2, every RD point and what each
     codec was."""
-    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
-    lines += markdown(codec_rows(report))
-    lines += ["", EXPLANATION, ""]
-    lines += [f"* {note}" for note in report.notes]
-    lines += ["", "### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
+    lines = ["### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
     lines += markdown(eye_rows(report, "ms_ssim"))
     lines += ["", "### BD-rate by SSIMULACRA2", "", "Ranges: points, 100 is identical.", ""]
     lines += markdown(eye_rows(report, "ssimulacra2"))
-    for codec in report.codecs:
-        version = f"{codec.version}: " if codec.version else ""
-        lines += ["", f"### {codec.label}", "", f"{version}{codec.settings}", ""]
-        lines += markdown(point_rows(codec))
+    sections = [f"### {codec.label}\n\n{markdown_points(codec)}" for codec in report.codecs]
+    return "\n".join([markdown_summary(report), *lines, "", "\n".join(sections)])
+
+
+def markdown_summary(report: Report) -> str:
+    """What was measured, the codecs, one a line, and the notes, as markdown."""
+    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
+    lines += markdown(codec_rows(report))
+    lines += ["", EXPLANATION, "", *(f"* {note}" for note in report.notes)]
     return "\n".join(lines) + "\n"
+
+
+def markdown_points(codec: CodecResult) -> str:
+    """What a codec was, and its RD points, one a line, as markdown."""
+    version = f"{codec.version}: " if codec.version else ""
+    return "\n".join([f"{version}{codec.settings}", "", *markdown(point_rows(codec))]) + "\n"
 
 
 def codec_rows(report: Report) -> Rows:
@@ -51,14 +57,13 @@ def codec_rows(report: Report) -> Rows:
     return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
 
 
-def eye_rows(report: Report, metric: Literal["ms_ssim", "ssimulacra2"]) -> Rows:
+def eye_rows(report: Report, metric: Metric) -> Rows:
     """One row a codec that has the metric: its BD-rates by that."""
     anchors = _anchors(report, EYE_ANCHORS)
     rows = []
     for codec in report.codecs:
-        rates = codec.bd_rates_ms_ssim if metric == "ms_ssim" else codec.bd_rates_ssimulacra2
         if any(getattr(point, metric) for point in codec.points):
-            cells = [_bd_rate_cell(codec, rates, name) for name in anchors]
+            cells = [_bd_rate_cell(codec, metric, name) for name in anchors]
             rows.append([codec.label, *cells])
     return [["codec", *(f"BD-rate vs {name}" for name in anchors)], *rows]
 
@@ -84,9 +89,9 @@ def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
         codec.status,
         f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
         f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
-        *(_bd_rate_cell(codec, codec.bd_rates, anchor) for anchor in anchors),
-        _figure(codec.speed("encode_s"), 2),
-        _figure(codec.speed("decode_s"), 2),
+        *(_bd_rate_cell(codec, "psnr", anchor) for anchor in anchors),
+        _figure(codec.encode_mp_s, 2),
+        _figure(codec.decode_mp_s, 2),
         _figure(codec.peak_mib, 0),
         str(len(codec.failures)) if codec.status == "run" else "-",
     ]
@@ -104,10 +109,10 @@ def _point_row(point: RDPoint) -> list[str]:
     ]
 
 
-def _bd_rate_cell(codec: CodecResult, rates: BdRates, anchor: str) -> str:
+def _bd_rate_cell(codec: CodecResult, metric: Metric, anchor: str) -> str:
     if codec.name == anchor:
         return "-"
-    rate = rates[anchor]
+    rate = codec.bd_rates[metric][anchor]
     if rate is None:
         return "no overlap"
     return f"{rate.percent:+.1f} % [{rate.low:.1f}..{rate.high:.1f}]"

@@ -3,8 +3,6 @@
 A process that dies (a codec that crashes) fails its own task and no other.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -21,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from aecodec.bench import measure, metrics
-from aecodec.bench.codecs import BenchCodec, name_of, settings_of
+from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
 
 FUNCTIONS = {

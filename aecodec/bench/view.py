@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from aecodec.bench.codecs import BenchCodec, steps_of
+from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.naming import steps_of
 from aecodec.bench.photos import Photo
 from aecodec.bench.report import Measurement
 

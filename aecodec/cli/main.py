@@ -20,6 +20,7 @@ from click.core import ParameterSource
 
 from aecodec import __version__, files
 from aecodec import bench as benchmark
+from aecodec.bench.table import text_table
 from aecodec.cli.console import Failure, failing_for, name_of, run
 from aecodec.cli.progress import show_progress
 from aecodec.cli.summary import describe
@@ -311,7 +312,7 @@ def bench(
         report = benchmark.run(
             photos, codecs, Path(output), device, jobs, command, say, on_progress
         )
-    click.echo(report.to_json() if as_json else report.table())
+    click.echo(report.to_json() if as_json else text_table(report))
 
 
 @aecodec.command()

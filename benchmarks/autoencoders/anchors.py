@@ -1,7 +1,5 @@
 """What the product's own benchmark has measured or read: curves to stand beside a study's."""
 
-from __future__ import annotations
-
 import csv
 from functools import cache
 from pathlib import Path

@@ -5,8 +5,6 @@ keeps 64 channels at half the resolution, 16,384 numbers, and where each maximum
 unpooling needs: another 8,192 positions of 2 bits.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

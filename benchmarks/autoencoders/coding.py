@@ -7,8 +7,6 @@ training latents round to. Like the product's tables they belong to the model, n
 A file is HEADER (counted) and one payload for all the pictures in it.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 from collections.abc import Sequence

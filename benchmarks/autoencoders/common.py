@@ -5,8 +5,6 @@ convolutional one of study 4 with what makes a codec of it, quantization in the 
 model and a rate-distortion loss.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The data sets in their own file formats -> uint8 tensors [N, C, H, W], and labels [N]."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 import tarfile

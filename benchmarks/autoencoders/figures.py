@@ -1,7 +1,5 @@
 """The figures: loss curves, grids of pictures, points of rate and distortion."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

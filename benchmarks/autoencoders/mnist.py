@@ -5,8 +5,6 @@ One hidden layer each way around a latent of 392, 78, 39 or 8 numbers, for 50, 9
 blocks of photographs (768 values) takes the study to the common ground.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Networks that more than one study uses: PCA, without training, and the convolutional pair."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

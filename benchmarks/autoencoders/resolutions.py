@@ -6,8 +6,6 @@ them and pays for what they tell (KL). Both decode to 344, and a second decoder,
 encoder fixed, to 172. All layers are convolutions, so training uses smaller crops.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

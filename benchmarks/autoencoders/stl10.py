@@ -5,8 +5,6 @@ the encoder is mirrored by a transposed one. Dropout, where it is used, is Dropo
 convolution in front of every change of resolution.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

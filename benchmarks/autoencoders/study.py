@@ -1,7 +1,5 @@
 """What every study is given: data, a folder for figures, how much to do, whom to tell."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,9 +1,4 @@
-"""python -m benchmarks.autoencoders.tables: the tables of README.md and codec.md from results/.
-
-Nothing between the markers is written by hand.
-"""
-
-from __future__ import annotations
+"""The tables of README.md and codec.md from results/, for `python -m benchmarks publish`."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +8,7 @@ from typing import Any
 from aecodec.bench.table import markdown
 from benchmarks.autoencoders.coding import at_rate
 from benchmarks.autoencoders.resolutions import SCALED
-from benchmarks.publish import between
+from benchmarks.pages import between
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -22,8 +17,8 @@ NEAR = 1.05
 """Real bits are those of the coarsest step that raises the error by less than that factor."""
 
 
-def main() -> None:
-    """Rewrite both pages."""
+def publish() -> None:
+    """Rewrite what stands between the markers of both pages."""
     found = read_results(RESULTS)
     for name in ("README.md", "codec.md"):
         page = HERE / name
@@ -286,6 +281,3 @@ TABLES: dict[str, Callable[[dict[str, Results]], str]] = {
     "mnist-ink": mnist_ink,
     "steps": steps,
 }
-
-if __name__ == "__main__":
-    main()

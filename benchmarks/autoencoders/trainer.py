@@ -4,8 +4,6 @@ The product's own trainer is made for one codec (a rate index, an entropy model,
 everything is a network, an optimizer and a number of epochs.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

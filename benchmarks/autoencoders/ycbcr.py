@@ -4,8 +4,6 @@
 quarter of the resolution, holds 8 numbers a pixel where the photo has 3.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any

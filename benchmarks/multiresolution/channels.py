@@ -1,55 +1,54 @@
 """Would a part of the latents do for a small picture? Of how many channels, and of how many bits?
 
-    python -m benchmarks.multiresolution.channels PHOTOS [--count 8] [--side 256]
-
 Decodes pictures of effort 0 by the whole network, from the channels that matter most at 1/4 and 0
-for the others, and writes channels.md beside this file: PSNR at 1/4 below that of all channels,
-and the channels' share of the bits.
+for the others: PSNR at 1/4 below that of all channels, and the channels' share of the bits.
 """
 
-from __future__ import annotations
-
+from argparse import Namespace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from aecodec.bench.table import markdown
-from aecodec.model.loaded import LoadedModel
+from aecodec.coding.planes import Pixels
+from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.model import Model
-from aecodec.model.store import find_model
-from benchmarks.pictures import photo_options, read_middles
-from benchmarks.training.diagnosis import Coded, code, y_bits
+from benchmarks.measuring import photo_options, read_middles
+from benchmarks.pages import Page, table
+from benchmarks.training.coded import Coded, code, y_bits
 
-HERE = Path(__file__).parent
 SCALE = 4
 Q = (5, 25, 45, 62)
 COUNTS = (48, 96, 192, 256)
 
 
-def main() -> None:
-    """Measure, print, write."""
-    options = photo_options("Decode 1/4 from some channels.", count=8, side=256).parse_args()
-    loaded = LoadedModel.load(find_model(None).path, torch.device("cpu"))
-    _, pictures = read_middles(options)
-    rows = [["q", *(f"{count} channels" for count in COUNTS)]]
-    for q in Q:
-        coded = [code(loaded, picture, q, effort=0) for picture in pictures]
-        order = by_weight(loaded.model, coded)
-        whole = fmean(decibels(loaded, each) for each in coded)
-        bits = [y_bits(loaded, each).sum(dim=(0, 2, 3)) for each in coded]
-        cells = []
-        for count in COUNTS:
-            kept = order[:count]
-            below = whole - fmean(decibels(loaded, each, kept) for each in coded)
-            share = fmean(float(part[kept].sum() / part.sum()) for part in bits)
-            cells.append(f"{below:.2f} dB below, {share:.0%} of the bits")
-        rows.append([str(q), *cells])
-    text = "\n".join(markdown(rows)) + "\n"
-    (HERE / "channels.md").write_text(text)
-    print(text)
+add_options = photo_options(count=8, side=256)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Measure."""
+    loaded = load_model()
+    photos, pictures = read_middles(options.photos, options.count, options.side)
+    rows = [row for q in Q for row in measure(loaded, pictures, q)]
+    return {"model": loaded.model_id, "photos": [photo.name for photo in photos], "rows": rows}
+
+
+def measure(loaded: LoadedModel, pictures: list[Pixels], q: int) -> list[dict[str, Any]]:
+    """One row for each of COUNTS at one q, means over the pictures."""
+    coded = [code(loaded, picture, q, effort=0) for picture in pictures]
+    order = by_weight(loaded.model, coded)
+    whole = fmean(decibels(loaded, each) for each in coded)
+    bits = [y_bits(loaded, each).sum(dim=(0, 2, 3)) for each in coded]
+    rows = []
+    for count in COUNTS:
+        kept = order[:count]
+        below = whole - fmean(decibels(loaded, each, kept) for each in coded)
+        share = fmean(float(part[kept].sum() / part.sum()) for part in bits)
+        rows.append({"q": q, "channels": count, "below_db": below, "share_of_bits": share})
+    return rows
 
 
 @torch.inference_mode()
@@ -75,5 +74,14 @@ def decibels(loaded: LoadedModel, coded: Coded, kept: Tensor | None = None) -> f
     return float(-10 * error.square().mean().log10())
 
 
-if __name__ == "__main__":
-    main()
+def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """One line a q."""
+    lines: dict[int, list[object]] = {row["q"]: [row["q"]] for row in result["rows"]}
+    for row in result["rows"]:
+        cell = f"{row['below_db']:.2f} dB below, {row['share_of_bits']:.0%} of the bits"
+        lines[row["q"]].append(cell)
+    head = ("q", *(f"{count} channels" for count in COUNTS))
+    return {name: table(head, lines.values())}
+
+
+PAGE = Page(Path(__file__).with_name("README.md"), ("channels",), tables)

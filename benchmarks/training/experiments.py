@@ -1,24 +1,19 @@
 """Small, honest training experiments: which choice of the recipe wins in equal wall-clock time.
 
-    pip install -c constraints.txt -e '.[experiments]'
-    python benchmarks/training/experiments.py --data TRAIN --valid VALID [--seconds 120] [ARM ...]
-
 Every arm trains size XS from nothing with one choice changed, on one thread, for the same time,
 annealed, and is measured on the validation crops as the trainer does (estimated rate of rounded
-latents). Two arms run side by side, which takes as many threads. Writes results.json and table.md
-beside this file; arms that are not named keep their earlier results.
+latents). Two arms run side by side, which takes as many threads. Arms that are not named keep
+their earlier results, those of the same --name.
 """
 
-from __future__ import annotations
-
 import argparse
-import functools
 import json
 import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +28,9 @@ from aecodec.training.config import TrainConfig
 from aecodec.training.learner import Learner
 from aecodec.training.optimizer import Optimizers
 from aecodec.training.trainer import Trainer
+from benchmarks.pages import Page, format_rate, table
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).parent
 RECIPE = HERE / "recipe.toml"
 ANCHOR = "recipe"
 
@@ -141,15 +137,14 @@ def bits(run: Learner, of: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -
     setattr(loss, "latent_bits", of)  # noqa: B010
 
 
-def partial(change: Callable[..., None], *values: Any) -> Callable[[Learner], None]:
-    return lambda run: change(run, *values)
-
-
+Leaky = partial(nn.LeakyReLU, 0.125)
+ADAMW_2X = {"muon_lr": 0.0, "adamw_lr": 2e-3}
+SPLIT, SYMBOLS = (partial(bits, of=rate) for rate in (split_bits, loss.symbol_bits))
 ARMS = [
     Arm(ANCHOR, "recipe.toml"),
     Arm("repeat", "the same, another seed", {"seed": 2}),
     Arm("adamw", "optimizer: AdamW 1e-3", {"muon_lr": 0.0}),
-    Arm("adamw-2x", "optimizer: AdamW 2e-3", {"muon_lr": 0.0, "adamw_lr": 2e-3}),
+    Arm("adamw-2x", "optimizer: AdamW 2e-3", ADAMW_2X),
     Arm("soap", "optimizer: SOAP", change=soap),
     Arm("adamw-4x", "optimizer: AdamW 4e-3", {"muon_lr": 0.0, "adamw_lr": 4e-3}),
     Arm("muon-half", "optimizer: Muon at half the rate", {"muon_lr": 1e-3}),
@@ -157,34 +152,22 @@ ARMS = [
     Arm("no-skip", "no linear skip", {"entropy_share": 0.0}, no_skip),
     Arm("skip-fixed", "linear skip: not trained", {"skip_lr_share": 0.0}),
     Arm("skip-full", "linear skip: full rate", {"skip_lr_share": 1.0}),
-    Arm(
-        "leaky",
-        "entropy side: leaky ReLU 1/8",
-        change=partial(activation, lambda: nn.LeakyReLU(0.125)),
-    ),
-    Arm("clamped", "entropy side: x clamp(x + 1/2, 0, 1)", change=partial(activation, Clamped)),
+    Arm("leaky", "entropy side: leaky ReLU 1/8", change=partial(activation, act=Leaky)),
+    Arm("clamped", "entropy side: x clamp(x + 1/2, 0, 1)", change=partial(activation, act=Clamped)),
     Arm("no-entropy-phase", "everything from the first step", {"entropy_share": 0.0}),
     Arm("long-entropy-phase", "entropy phase twice as long", {"entropy_share": 0.26}),
     Arm("no-magnitude", "context sees y, not its magnitude", change=no_magnitude),
-    Arm("loss-plain", "loss not weighted: bpp + lambda MSE", change=partial(weigh, 0.0)),
-    Arm("loss-lambda", "loss divided by lambda: MSE + bpp / lambda", change=partial(weigh, 1.0)),
+    Arm("loss-plain", "loss not weighted: bpp + lambda MSE", change=partial(weigh, power=0.0)),
+    Arm(
+        "loss-lambda", "loss divided by lambda: MSE + bpp / lambda", change=partial(weigh, power=1)
+    ),
     Arm("crop-192", "crops of 192", {"crop": 192}),
     Arm("crop-64", "crops of 64", {"crop": 64}),
-    Arm(
-        "adamw-2x-repeat", "AdamW 2e-3, another seed", {"muon_lr": 0.0, "adamw_lr": 2e-3, "seed": 2}
-    ),
+    Arm("adamw-2x-repeat", "AdamW 2e-3, another seed", ADAMW_2X | {"seed": 2}),
     Arm("no-ema", "the last weights instead of their average", {"ema": 0.0}),
     Arm("ema-short", "average over 100 steps", {"ema": 0.99}),
-    Arm(
-        "rate-split",
-        "joint phase: rate of symbols for the entropy model",
-        change=partial(bits, split_bits),
-    ),
-    Arm(
-        "rate-symbols",
-        "joint phase: rate of symbols, straight through",
-        change=partial(bits, loss.symbol_bits),
-    ),
+    Arm("rate-split", "joint phase: rate of symbols for the entropy model", change=SPLIT),
+    Arm("rate-symbols", "joint phase: rate of symbols, straight through", change=SYMBOLS),
 ]
 
 
@@ -202,51 +185,46 @@ def run_arm(name: str, data: Path, valid: Path, seconds: float) -> dict[str, Any
     return {"name": name, "seconds": seconds, "steps": run.learner.step, **result}
 
 
-def main() -> None:
-    """Run the arms, write the table."""
-    parser = argparse.ArgumentParser(description="Training experiments.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which arms, on what, how long."""
     parser.add_argument("arms", nargs="*", help="default: all")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--valid", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    options = parser.parse_args()
-    file = HERE / "results.json"
+    parser.add_argument("--data", type=Path, required=True, help="folder of pictures")
+    parser.add_argument("--valid", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument("--seconds", type=float, default=120.0, help="an arm (%(default)s)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Run the arms, keep each as it ends."""
+    file = PAGE.file(options.name)
     results = json.loads(file.read_text()) if file.exists() else {}
     names = options.arms or [arm.name for arm in ARMS]
-    work = functools.partial(
-        run_arm, data=options.data, valid=options.valid, seconds=options.seconds
-    )
+    work = partial(run_arm, data=options.data, valid=options.valid, seconds=options.seconds)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:
         for result in pool.map(work, names):
             results[result["name"]] = result
-            print(
-                f"{result['name']:20s} {result['steps']:5d} steps  {result['loss']:.4f}", flush=True
-            )
-            file.write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "table.md").write_text(table(results))
-    print(table(results))
+            line = f"{result['name']:20s} {result['steps']:5d} steps  {result['loss']:.4f}"
+            print(line, flush=True)
+            PAGE.write(options.name, results)
+    return results
 
 
-def table(results: dict[str, Any]) -> str:
-    """Markdown: one line an arm."""
-    lines = [
-        "| arm | changed | seconds | steps | loss | BD-rate vs recipe |",
-        "|---|---|---|---|---|---|",
-    ]
+def tables(name: str, results: dict[str, Any]) -> dict[str, str]:
+    """One line an arm, BD-rate against the recipe where that is among them."""
+    anchor = curve(results[ANCHOR]["points"]) if ANCHOR in results else []
+    rows = []
     for arm in (arm for arm in ARMS if arm.name in results):
-        result = results[arm.name]
-        rate = bd_rate(*(curve(results[name]["points"]) for name in (ANCHOR, arm.name)))
-        lines.append(
-            f"| {arm.name} | {arm.what} | {result['seconds']:.0f} | {result['steps']} "
-            f"| {result['loss']:.4f} | {'-' if rate is None else f'{rate:+.1f} %'} |"
-        )
-    return "\n".join(lines) + "\n"
+        found = results[arm.name]
+        rate = format_rate(bd_rate(anchor, curve(found["points"])))
+        seconds, loss = f"{found['seconds']:.0f}", f"{found['loss']:.4f}"
+        rows.append([arm.name, arm.what, seconds, found["steps"], loss, rate])
+    head = ("arm", "changed", "seconds", "steps", "loss", "BD-rate vs recipe")
+    return {name: table(head, rows)}
 
 
 def curve(points: Iterable[dict[str, float]]) -> list[tuple[float, float]]:
+    """bpp and PSNR in dB."""
     return [(point["bpp"], point["psnr"]) for point in points]
 
 
-if __name__ == "__main__":
-    main()
+PAGE = Page(HERE / "README.md", ("experiments",), tables)

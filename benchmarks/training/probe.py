@@ -1,19 +1,14 @@
 """Which way of taking a step is fastest on this device, and whether they all take the same step.
 
-    python -m benchmarks.training.probe CONFIG --data PICTURES --device cuda --seconds 40
-
 Every way starts from the same seed and takes the same steps: each kernel by itself, as a CUDA
 graph, as a CUDA graph of compiled blocks. Losses must agree. Writes the name of the fastest one to
 the file --choice, from the beginning on. After one that fails, and after --seconds, no more are
 tried.
 """
 
-from __future__ import annotations
-
 import argparse
 import gc
 import math
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +17,9 @@ import torch
 from torch import Tensor
 
 from aecodec.model.model import Model
-from aecodec.training.config import TrainConfig
 from aecodec.training.replay import WAYS
 from aecodec.training.schedule import crop_at
-from aecodec.training.start import load_for_training
-from aecodec.training.trainer import Trainer
-from benchmarks.training.throughput import now
+from benchmarks.training.steps import add_training, make_trainer, now
 
 COMPARED, TIMED = 12, 30
 SHARES = (0.1, 0.95)
@@ -45,18 +37,22 @@ class Attempt:
     pixels: dict[str, float]
     """a second, by phase"""
 
+    def apart(self, other: "Attempt") -> float:
+        """How far the losses are from those of another way, the worst of them as a share."""
+        pairs = zip(self.losses, other.losses, strict=True)
+        return max((abs(a / b - 1) for a, b in pairs), key=lambda x: (math.isnan(x), x))
 
-def main() -> None:
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What is trained, for how long, and where the choice goes."""
+    add_training(parser)
+    parser.add_argument("--seconds", type=float, default=40.0, help="for all ways (%(default)s)")
+    parser.add_argument("--timed", type=int, default=TIMED, help="steps (%(default)s)")
+    parser.add_argument("--choice", type=Path, help="file for the name of the fastest way")
+
+
+def run(options: argparse.Namespace) -> None:
     """Try, print, choose."""
-    parser = argparse.ArgumentParser(description="Time the ways of taking a step.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="weights")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--timed", type=int, default=TIMED)
-    parser.add_argument("--choice", type=Path)
-    options = parser.parse_args()
     end = time.monotonic() + options.seconds
     fastest, first = 0.0, None
     for way in WAYS:
@@ -69,11 +65,9 @@ def main() -> None:
             print(f"{way:10s} failed: {type(error).__name__}: {error}", flush=True)
             break
         first = first or found
-        pairs = zip(found.losses, first.losses, strict=True)
-        apart = max((abs(a / b - 1) for a, b in pairs), key=lambda x: (math.isnan(x), x))
-        shown = ", ".join(f"{phase} {rate / 1e6:.2f} Mpx/s" for phase, rate in found.pixels.items())
-        spent = time.monotonic() - began
-        print(f"{way:10s} {shown}, losses {apart:.1e} apart, {spent:.0f} s in all", flush=True)
+        apart, spent = found.apart(first), time.monotonic() - began
+        rates = ", ".join(f"{phase} {rate / 1e6:.2f} Mpx/s" for phase, rate in found.pixels.items())
+        print(f"{way:10s} {rates}, losses {apart:.1e} apart, {spent:.0f} s in all", flush=True)
         speed = next(iter(found.pixels.values()))
         if apart < AGREEMENT and speed > fastest:
             fastest = speed
@@ -83,18 +77,14 @@ def main() -> None:
 
 def attempt(options: argparse.Namespace, way: str) -> Attempt:
     """Some steps of every share, compared and timed."""
-    config = TrainConfig.read(options.config)
-    weights = load_for_training(options.start) if options.start else None
-    with tempfile.TemporaryDirectory() as folder:
-        run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, weights, way)
-    learner, device = run.learner, run.learner.model.device
-    learner.entropy_done = True
+    trainer = make_trainer(options, way)
+    config, learner, device = trainer.config, trainer.learner, trainer.learner.model.device
     found = Attempt([], {})
     for share in SHARES:
         crop = crop_at(config, share)
 
         def step() -> Tensor:
-            batch = run.tiles.draw(config.batch, crop)  # noqa: B023
+            batch = trainer.tiles.draw(config.batch, crop)  # noqa: B023
             return learner.train_step(batch, share)[0]  # noqa: B023
 
         torch.manual_seed(1)
@@ -110,7 +100,7 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
     if device.type == "cuda":
         print(f"    {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
         learner.replays.clear()
-        del run, learner, step
+        del trainer, learner, step
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -120,7 +110,3 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
 def weights_of(model: Model) -> Tensor:
     """All in one vector."""
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,10 @@
 """How fast one training step is, where its time goes, and what share of the machine it uses.
 
-    python benchmarks/training/throughput.py weights/s1/train.toml --data PICTURES [--device cuda]
-    python benchmarks/training/throughput.py weights/s1/train.toml --data PICTURES --against FOLDER
-
 Runs the trainer's own steps of the joint phase and times their parts. Multiply-adds are those that
 PyTorch counts in forward, backward and optimizer; the peak is what bfloat16 matrix products of the
-size of the networks' own reach on the same machine in the same run. Writes throughput.json.
-With --against, the trainer of another checkout runs beside this one's, on one thread each, for
---seconds; that goes to throughput-against.json.
+size of the networks' own reach on the same machine in the same run. With --against, the trainer of
+another checkout runs beside this one's, on one thread each, for --seconds.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -19,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,44 +20,36 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from aecodec.training.config import TrainConfig
 from aecodec.training.learner import Learner
 from aecodec.training.loss import code
-from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
+from benchmarks.pages import ROOT, Page, table
+from benchmarks.training.steps import add_training, make_trainer, now
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 WARM_UP, STEPS = 3, 12
 PARTS = ("data", "forward", "loss", "backward", "optimizer", "clip, average")
 PRODUCT = (8192, 768, 768)
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Time the training step.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--start", type=Path, help="weights")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What is trained, and beside what."""
+    add_training(parser)
     parser.add_argument("--against", type=Path, help="another checkout")
-    parser.add_argument("--seconds", type=float, default=150.0)
-    options = parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=150.0, help="beside it (%(default)s)")
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """-> seconds of the parts of a step, and its arithmetic as a share of the peak."""
     if options.against:
-        show("throughput-against.json", compare(options))
-        return
-    config = TrainConfig.read(options.config)
-    with tempfile.TemporaryDirectory() as folder:
-        start = load_for_training(options.start) if options.start else None
-        run = Trainer(config, options.data, None, Path(folder), 1.0, options.device, start)
-    run.learner.entropy_done = True
-    run.learner.enter("joint")
-    seconds, macs = measure(run)
+        return compare(options)
+    trainer = make_trainer(options)
+    trainer.learner.enter("joint")
+    seconds, macs = measure(trainer)
     step = sum(seconds.values())
+    config, device = trainer.config, trainer.learner.model.device
     pixels = config.batch * config.crop**2
-    device = run.learner.model.device
     peak = peak_rate(device)
-    result = {
+    return {
         "machine": machine(device),
         "size": config.size,
         "batch": config.batch,
@@ -77,23 +62,16 @@ def main() -> None:
         "peak_gflops": round(2 * peak / 1e9, 1),
         "share_of_peak": round(macs / step / peak, 3),
     }
-    show("throughput.json", result)
 
 
-def show(name: str, result: dict[str, Any]) -> None:
-    text = json.dumps(result, indent=1) + "\n"
-    (HERE / name).write_text(text)
-    print(text)
-
-
-def measure(run: Trainer) -> tuple[dict[str, float], int]:
+def measure(trainer: Trainer) -> tuple[dict[str, float], int]:
     """-> median seconds of every part of a step, and the multiply-adds of a whole one."""
-    config, learner = run.config, run.learner
+    config, learner = trainer.config, trainer.learner
     device = learner.model.device
-    times: dict[str, list[float]] = {name: [] for name in PARTS}
+    times: list[list[float]] = []
     for step in range(WARM_UP + STEPS):
         marks = [now(device)]
-        batch = run.tiles.draw(config.batch, config.crop)
+        batch = trainer.tiles.draw(config.batch, config.crop)
         marks.append(now(device))
         x, q = batch.float() / 255 - 0.5, learner.random_q(len(batch))
         bpp, x_hat = code(learner.model, x, q, "joint", torch.bfloat16)
@@ -107,16 +85,12 @@ def measure(run: Trainer) -> tuple[dict[str, float], int]:
         marks.append(now(device))
         parts = [b - a for a, b in zip(marks, marks[1:], strict=False)]
         if step >= WARM_UP:
-            for name, value in zip(
-                PARTS, [*parts[:4], inside[0], parts[4] - inside[0]], strict=True
-            ):
-                times[name].append(value)
-    batch = run.tiles.draw(config.batch, config.crop)
+            times.append([*parts[:4], inside[0], parts[4] - inside[0]])
+    batch = trainer.tiles.draw(config.batch, config.crop)
     with FlopCounterMode(display=False) as counter:
         learner.train_step(batch, 0.0)
-    return {name: statistics.median(values) for name, values in times.items()}, int(
-        counter.get_total_flops()
-    ) // 2
+    seconds = dict(zip(PARTS, map(statistics.median, zip(*times, strict=True)), strict=True))
+    return seconds, int(counter.get_total_flops()) // 2
 
 
 def timed_optimizer(learner: Learner) -> list[float]:
@@ -176,20 +150,12 @@ def peak_rate(device: torch.device) -> float:
     rows, inner, columns = PRODUCT
     a = torch.randn(rows, inner, device=device).bfloat16()
     b = torch.randn(inner, columns, device=device).bfloat16()
-    work: Callable[[], object] = lambda: torch.mm(a, b)  # noqa: E731
     times = []
     for _ in range(30):
         start = now(device)
-        work()
+        torch.mm(a, b)
         times.append(now(device) - start)
     return rows * inner * columns / min(times)
-
-
-def now(device: torch.device) -> float:
-    """Seconds, once the device has done what was asked."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def machine(device: torch.device) -> str:
@@ -198,5 +164,21 @@ def machine(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 
-if __name__ == "__main__":
-    main()
+def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """The parts of a step and what they come to; or the speeds of two checkouts."""
+    if "this_over_other" in result:
+        rates, ratio = result["steps_per_second"], result["this_over_other"]
+        row = [*rates.values(), ratio]
+        return {name: table(("this, steps/s", "other, steps/s", "this / other"), [row])}
+    step = result["step_seconds"]
+    about = (
+        f"Size {result['size']}, {result['batch']} crops of {result['crop']}, {result['machine']}: "
+        f"{step:.2f} s a step, {result['pixels_per_second'] / 1e6:.2f} Mpx/s, "
+        f"{result['gflops']:.0f} of {result['peak_gflops']:.0f} GFLOPS "
+        f"({result['share_of_peak']:.0%})."
+    )
+    parts = [[part, took, f"{took / step:.0%}"] for part, took in result["seconds"].items()]
+    return {name: f"{about}\n\n{table(('part', 'seconds', 'share'), parts)}"}
+
+
+PAGE = Page(Path(__file__).with_name("README.md"), ("throughput", "throughput-against"), tables)

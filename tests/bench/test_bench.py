@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,12 @@ pytest.importorskip("matplotlib")
 import aecodec
 from aecodec import bench
 from aecodec.bench import codecs, runner
+from aecodec.bench.files import read_report, write_report
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
-from aecodec.bench.table import codec_rows
+from aecodec.bench.report import rounded
+from aecodec.bench.table import codec_rows, text_table
+from aecodec.bench.view import Views
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.model.store import find_model
@@ -177,10 +181,10 @@ def test_on_kodak_the_published_curves_are_shown_as_such(
     assert (bpg.status, bpg.label, bpg.version) == ("published", "bpg (published)", None)
     assert (vtm.name, vtm.status) == ("vtm", "published")
     assert "CompressAI" in bpg.settings
-    against_bpg = vtm.bd_rates["bpg"]
+    against_bpg = vtm.bd_rates["psnr"]["bpg"]
     assert against_bpg is not None and against_bpg.images == {}
     assert against_bpg.percent == pytest.approx(-18.0, abs=0.06)
-    line = next(line for line in report.table().splitlines() if line.startswith("vtm"))
+    line = next(line for line in text_table(report).splitlines() if line.startswith("vtm"))
     assert line.split()[1] == "published" and "-18.0 % [26.2..46.6]" in line
     styles = [line.get_linestyle() for line in draw(report).axes[0].get_lines()]
     assert styles == ["-", "--", "--"]
@@ -194,7 +198,7 @@ def test_without_a_folder_it_takes_the_bundled_photos(
     monkeypatch.setattr(runner, "read_bundled", lambda: [one])
     report = bench.run(None, "jpeg:q=50", tmp_path / "report")
     assert report.photos == "scikit-image's photos" and report.photo_names == ("one.png",)
-    assert report.codecs[0].bd_rates == {}
+    assert set(map(len, report.codecs[0].bd_rates.values())) == {0}
 
 
 def test_a_codec_that_fails_is_reported_and_the_run_goes_on(
@@ -218,14 +222,31 @@ def test_a_codec_that_fails_is_reported_and_the_run_goes_on(
     assert "jpeg: 1 failed; first small.png at 50: out of luck" in report.notes
     assert json.loads(report.to_json())["codecs"][0]["failures"][0]["what"] == "out of luck"
     assert read_csv(tmp_path / "report" / "failures.csv")[0]["codec"] == "jpeg"
-    assert report.table().splitlines()[3].split()[-1] == "1"
+    assert text_table(report).splitlines()[3].split()[-1] == "1"
+
+
+def test_a_report_is_read_back(photos: Path, tmp_path: Path) -> None:
+    codecs = "jpeg:q=20/50/80,jpeg2000:ratio=80/32/8,jxl:d=4/2.5/0.8,webp:q=101"
+    report = bench.run(photos, codecs, tmp_path / "first", command="me")
+    (tmp_path / "second").mkdir()
+    again = read_report(tmp_path / "first")
+    assert again.to_json() == report.to_json()
+    speedless = [[row[:-4] for row in codec_rows(each)] for each in (again, report)]
+    assert speedless[0] == speedless[1]
+    for codec, first in zip(again.codecs, report.codecs, strict=True):
+        rows = [rounded(asdict(row)) for row in first.measurements]
+        assert [asdict(row) for row in codec.measurements] == rows
+        assert codec.failures == first.failures
+    write_report(again, Views([], {}), tmp_path / "second")
+    for name in ("report.json", "images.csv", "failures.csv"):
+        assert (tmp_path / "second" / name).read_text() == (tmp_path / "first" / name).read_text()
 
 
 def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_path: Path) -> None:
     report = bench.run(photos, "jpeg:q=20/50,webp:q=101", tmp_path / "report")
     jpeg, webp = report.codecs
-    assert webp.points == () and len(webp.failures) == 2 and webp.bd_rates == {"jpeg": None}
-    row = next(line for line in report.table().splitlines() if line.startswith("webp"))
+    assert webp.points == () and len(webp.failures) == 2 and webp.bd_rates["psnr"] == {"jpeg": None}
+    row = next(line for line in text_table(report).splitlines() if line.startswith("webp"))
     assert row.split()[1:4] == ["run", "-", "-"] and row.split()[-1] == "2"
     assert '"name":"webp"' in (tmp_path / "report" / "report.html").read_text()
 

@@ -19,14 +19,10 @@ from aecodec.bench.codecs import (
     Jpeg,
     Jpeg2000,
     cores,
-    make_codec,
-    name_of,
-    settings_of,
-    split_codecs,
-    steps_of,
 )
 from aecodec.bench.measure import measure_memory, measure_photo, view_photo
 from aecodec.bench.metrics import PSNR_MAX
+from aecodec.bench.naming import make_codec, name_of, settings_of, split_codecs, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
 from aecodec.coding.effort import DEFAULT_EFFORT

@@ -1,7 +1,5 @@
 """The report's page, opened and used in headless Chromium where there is one."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

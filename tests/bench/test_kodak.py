@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
-from aecodec.bench.codecs import make_codec, steps_of
 from aecodec.bench.metrics import Image8, ms_ssim, psnr, ssimulacra2
+from aecodec.bench.naming import make_codec, steps_of
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.runner import is_kodak
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import FormatError
+from benchmarks.__main__ import main
 from benchmarks.autoencoders import (
     cifar10,
     common,
@@ -22,7 +23,6 @@ from benchmarks.autoencoders import (
     tables,
     ycbcr,
 )
-from benchmarks.autoencoders.__main__ import main
 from benchmarks.autoencoders.coding import (
     HEADER,
     Split,
@@ -247,7 +247,7 @@ def test_bad_input_is_one_line(
     arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(arguments)
+        main(["autoencoders", *arguments])
     assert stop.value.code == 1
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
@@ -256,7 +256,7 @@ def test_bad_input_is_one_line(
 def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for study in ("mnist", "ycbcr", "common"):
         with pytest.raises(SystemExit):
-            main([study, "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+            main(["autoencoders", study, "--data", str(tmp_path), "--out", str(tmp_path / "out")])
         assert capsys.readouterr().err.splitlines()[-1].startswith("autoencoders: error: ")
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from aecodec.codec import Codec
-from benchmarks.speed import __main__ as speed
+from benchmarks.speed import measure as speed
 
 pytest.importorskip("skimage")
 
@@ -31,13 +31,12 @@ def test_multiply_adds_are_counted_per_pixel() -> None:
     speeds = speed.measure(
         cast(Codec, FakeCodec()), Image.new("RGB", (64, 32)), quality=60, data=b"", repeats=2
     )
-    assert [each.direction for each in speeds] == ["encode, effort 0", "decode"]
-    assert [each.kmac_per_pixel for each in speeds] == [0.012, 0.05]
+    assert [each["direction"] for each in speeds] == ["encode, effort 0", "decode"]
+    assert [each["kmac_per_pixel"] for each in speeds] == [0.012, 0.05]
     for each in speeds:
-        assert each.ratio == pytest.approx(each.seconds / each.product_seconds)
-    assert speeds[0].ratio_binary32 == speeds[0].ratio and speeds[1].ratio_binary32 > 0
-    table = speed.table(speeds, Image.new("RGB", (64, 32)), threads=2)
-    assert "64x32 photo, 2 threads" in table and "| encode, effort 0 |" in table
+        assert each["ratio"] == pytest.approx(each["seconds"] / each["product_seconds"])
+    assert speeds[0]["ratio_binary32"] == pytest.approx(speeds[0]["ratio"])
+    assert speeds[1]["ratio_binary32"] > 0
 
 
 def test_a_codec_without_multiply_adds_is_not_believed() -> None:
@@ -48,4 +47,3 @@ def test_a_codec_without_multiply_adds_is_not_believed() -> None:
 def test_the_default_photo() -> None:
     picture = speed.read_photo(None)
     assert picture.size == (768, 512) and picture.mode == "RGB"
-    assert 0 < speed.peak_rss_mib() < 100_000

@@ -25,7 +25,15 @@ from tests.payloads import decode_pixels, encode_pixels
 from tests.photos import photo
 
 ROOT = Path(__file__).resolve().parents[2]
-LACKING = ("constriction", "skimage", "rich", "scipy", "pytorch_msssim", "ssimulacra2")
+LACKING = (
+    "constriction",
+    "matplotlib",
+    "pytorch_msssim",
+    "rich",
+    "scipy",
+    "skimage",
+    "ssimulacra2",
+)
 BARE = f"""
 import sys
 sys.modules.update(dict.fromkeys({LACKING}))  # none of these can be imported or found
@@ -71,7 +79,7 @@ def test_a_short_run_from_its_beginning_to_the_export(tmp_path: Path) -> None:
     )
     folder, choice = str(tmp_path), tmp_path / "choice"
 
-    probe = ["benchmarks.training.probe", f"{folder}/train.toml", "--data", f"{folder}/valid"]
+    probe = ["benchmarks", "probe", f"{folder}/train.toml", "--data", f"{folder}/valid"]
     printed = finish(start(*probe, "--seconds", "0", "--timed", "1", "--choice", str(choice)))
     assert choice.read_text() == "eager" and "Mpx/s" in printed  # no more were tried
 

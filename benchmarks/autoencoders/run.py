@@ -1,9 +1,4 @@
-"""python -m benchmarks.autoencoders [--quick] [--data DATA] [--out OUT] [STUDY ...]
-
-Runs the studies and writes results (JSON) and figures into OUT.
-"""
-
-from __future__ import annotations
+"""Five write-ups on autoencoders, rebuilt: results (JSON) and figures go into the folder --out."""
 
 import argparse
 import os
@@ -31,36 +26,22 @@ STUDIES: dict[str, Callable[[Study], dict[str, Any]]] = {
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command. What goes wrong is one line on standard error, and exit code 1."""
-    options = parser().parse_args(arguments)
-    try:
-        run(options.studies or list(STUDIES), options.data, options.out, options.quick)
-    except (AecodecError, OSError) as error:
-        print(f"autoencoders: error: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks.autoencoders", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which studies, on what, and where the results go."""
+    data, out = Path("..", "shared", "data"), Path("autoencoders-out")
+    text = "folder with kodak, train, valid, small (default: %(default)s)"
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"of {', '.join(STUDIES)}")
     parser.add_argument("--quick", action="store_true", help="small data, few epochs: minutes")
-    parser.add_argument(
-        *("--data", "-d"),
-        type=Path,
-        default=Path("..", "shared", "data"),
-        help="folder with kodak, train, valid, small (default: %(default)s)",
-    )
-    parser.add_argument(
-        *("--out", "-o"),
-        type=Path,
-        default=Path("autoencoders-out"),
-        help="results and figures (default: %(default)s)",
-    )
-    return parser
+    parser.add_argument("--data", "-d", type=Path, default=data, help=text)
+    parser.add_argument("--out", "-o", type=Path, default=out, help="default: %(default)s")
 
 
-def run(names: list[str], data: Path, out: Path, quick: bool) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run the studies that were asked for, or all."""
+    run_studies(options.studies or list(STUDIES), options.data, options.out, options.quick)
+
+
+def run_studies(names: list[str], data: Path, out: Path, quick: bool) -> None:
     """Run studies by name. Raises AecodecError for bad input."""
     unknown = [name for name in names if name not in STUDIES]
     if unknown:
@@ -82,7 +63,7 @@ def run(names: list[str], data: Path, out: Path, quick: bool) -> None:
 
 def command(name: str, quick: bool) -> str:
     """What repeats the study, without this machine's paths."""
-    return f"python -m benchmarks.autoencoders {name}{' --quick' if quick else ''} --data DATA"
+    return f"python -m benchmarks autoencoders {name}{' --quick' if quick else ''} --data DATA"
 
 
 def machine() -> dict[str, Any]:
@@ -91,7 +72,3 @@ def machine() -> dict[str, Any]:
 
 def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()

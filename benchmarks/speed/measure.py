@@ -1,29 +1,18 @@
 """How long one photo takes, and how that compares with the arithmetic in it.
 
-    python -m benchmarks.speed [PHOTO] [--size 768x512] [--quality 60] [--repeats 5] [--threads 2]
-
 Measures `Codec.encode` and `Codec.decode` with the model loaded and warm: median seconds (of
 encoding also at the default effort, whose gradients PyTorch cannot count here),
 multiply-adds per pixel as PyTorch itself counts them in those very calls, and the ratio of the time
 to what as many multiply-adds take as plain matrix products on the same machine in the same run:
 those of the transforms in binary32, those of the entropy side in the binary64 that keeps them
 exact; and, for comparison, as if all were binary32. A ratio of 1 would be a codec that does nothing
-but ideal arithmetic. Then where the time of decoding goes. Writes NAME.json and NAME.md beside this
-file with --name; `kodak-size` is kept.
+but ideal arithmetic. Then where the time of decoding goes.
 """
 
-from __future__ import annotations
-
 import argparse
-import json
-import resource
-import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +21,13 @@ from PIL import Image
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from aecodec.bench.table import markdown
+from aecodec.bench.measure import peak_mib
+from aecodec.bench.photos import read_bundled
 from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT
+from benchmarks.measuring import median_seconds
+from benchmarks.pages import Page, table
 
-HERE = Path(__file__).parent
 SIZE = (768, 512)  # width and height of the default photo
 DEFAULT_PHOTO = "motorcycle_left.png"  # 741x500 in scikit-image's wheel: hardly scaled
 # A 1x1 convolution of 256 channels over a 768x512 photo at 1/8: [6144, 256] @ [256, 256].
@@ -52,59 +43,36 @@ PARTS = {
 """PyTorch's operations by what they are for; what is left is other element-wise work."""
 
 
-@dataclass(frozen=True)
-class Speed:
-    """One direction of the codec."""
-
-    direction: str
-    seconds: float  # median
-    kmac_per_pixel: float  # thousand multiply-adds per pixel of the photo
-    product_seconds: float  # as many multiply-adds as matrix products, each in its precision
-    ratio: float  # seconds / product_seconds
-    ratio_binary32: float  # as if all of them were binary32
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The photo, how to code it, and how often."""
+    parser.add_argument("photo", nargs="?", type=Path, help="default: a photo of scikit-image's")
+    parser.add_argument("--quality", type=int, default=60, help="1..100 (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="timed calls each (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (%(default)s)")
+    parser.add_argument("--size", type=read_size, default=SIZE, help="of the default photo")
 
 
-def main() -> None:
-    """Measure, print."""
-    options = parse()
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure."""
     torch.set_num_threads(options.threads)
     picture = read_photo(options.photo, options.size)
     codec = Codec(device="cpu")
     data = codec.encode(picture, options.quality)
     speeds = measure(codec, picture, options.quality, data, options.repeats)
-    default = median_seconds(lambda: codec.encode(picture, options.quality), options.repeats)
+    (default,) = median_seconds([lambda: codec.encode(picture, options.quality)], options.repeats)
     parts = profiled(codec, data)
-    text = table(speeds, picture, options.threads)
-    text += f"\nEncoding at the default effort {DEFAULT_EFFORT}: {default:.2f} s.\n\n"
-    text += parts_table(parts)
-    print(text)
-    summary = {
+    return {
         "size": list(picture.size),
         "model": codec.model_id,
         "quality": options.quality,
         "threads": options.threads,
         "repeats": options.repeats,
-        "peak_rss_mib": round(peak_rss_mib()),
+        "peak_rss_mib": round(peak_mib()),
         "default_effort": DEFAULT_EFFORT,
         "default_effort_encode_seconds": default,
-        "speeds": [asdict(speed) for speed in speeds],
+        "speeds": speeds,
         "decode_parts": parts,
     }
-    if options.name:
-        (HERE / f"{options.name}.json").write_text(json.dumps(summary, indent=1) + "\n")
-        (HERE / f"{options.name}.md").write_text(text)
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Time aecodec on one photo.")
-    parser.add_argument("photo", nargs="?", type=Path, help="default: a photo of scikit-image")
-    parser.add_argument("--quality", type=int, default=60, help="1..100 (60)")
-    parser.add_argument("--repeats", type=int, default=5, help="timed calls each (5)")
-    parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (2)")
-    parser.add_argument("--size", type=read_size, help="of the default photo (768x512)")
-    parser.add_argument("--name", help="write NAME.json and NAME.md")
-    return parser.parse_args()
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -113,38 +81,39 @@ def read_size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def read_photo(path: Path | None, size: tuple[int, int] | None = None) -> Image.Image:
-    """The photo as RGB; without a path, one of scikit-image's, resized to `size` or SIZE."""
+def read_photo(path: Path | None, size: tuple[int, int] = SIZE) -> Image.Image:
+    """The photo as RGB; without a path, one of scikit-image's, resized to `size`."""
     if path is not None:
         with Image.open(path) as picture:
             return picture.convert("RGB")
-    with (
-        as_file(files("skimage") / "data" / DEFAULT_PHOTO) as bundled,
-        Image.open(bundled) as photo,
-    ):
-        return photo.convert("RGB").resize(size or SIZE, Image.Resampling.LANCZOS)
+    photo = next(photo for photo in read_bundled() if photo.name == DEFAULT_PHOTO)
+    return photo.picture().resize(size, Image.Resampling.LANCZOS)
 
 
 def measure(
     codec: Codec, picture: Image.Image, quality: int, data: bytes, repeats: int
-) -> list[Speed]:
-    """Encoding, and decoding `data`: counted once (which also warms up), then timed."""
+) -> list[dict[str, Any]]:
+    """Encoding, and decoding `data`: counted once (which also warms up), then timed.
+
+    -> for each direction: median seconds; thousand multiply-adds per pixel of the photo; seconds of
+    as many multiply-adds as matrix products, each in its precision; the ratio of the former seconds
+    to the latter; and that ratio as if all of them were binary32.
+    """
     calls: dict[str, Callable[[], object]] = {
         "encode, effort 0": lambda: codec.encode(picture, quality=quality, effort=0),
         "decode": lambda: codec.decode(data),
     }
-    macs = {name: count_macs(call) for name, call in calls.items()}
-    seconds = {name: median_seconds(call, repeats) for name, call in calls.items()}
+    macs = [count_macs(call) for call in calls.values()]
+    seconds = [median_seconds([call], repeats)[0] for call in calls.values()]
     rates = {dtype: macs_per_second(dtype) for dtype in (torch.float32, torch.float64)}
-    pixels = picture.width * picture.height
-    speeds = []
-    for name, took in seconds.items():
-        counts = macs[name]
+    rows = []
+    for name, counts, took in zip(calls, macs, seconds, strict=True):
         ideal = sum(count / rates[dtype] for dtype, count in counts.items())
-        as_binary32 = counts.total() / rates[torch.float32]
-        kmac = counts.total() / pixels / 1000
-        speeds.append(Speed(name, took, kmac, ideal, took / ideal, took / as_binary32))
-    return speeds
+        row = {"direction": name, "seconds": took}
+        row["kmac_per_pixel"] = counts.total() / (picture.width * picture.height) / 1000
+        row |= {"product_seconds": ideal, "ratio": took / ideal}
+        rows.append(row | {"ratio_binary32": took * rates[torch.float32] / counts.total()})
+    return rows
 
 
 def count_macs(call: Callable[[], object]) -> Counter[torch.dtype]:
@@ -185,54 +154,51 @@ def profiled(codec: Codec, data: bytes, repeats: int = 3) -> dict[str, float]:
     return shares | {"entropy coder, Python": 1 - sum(shares.values())}
 
 
-def median_seconds(call: Callable[[], object], repeats: int) -> float:
-    """The median wall-clock seconds of some calls."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def macs_per_second(dtype: torch.dtype) -> float:
     """Multiply-adds per second of plain matrix products of the shape `PRODUCT`."""
     rows, inner, columns = PRODUCT
     a, b = torch.randn(rows, inner, dtype=dtype), torch.randn(inner, columns, dtype=dtype)
     out = torch.empty(rows, columns, dtype=dtype)
-    median_seconds(lambda: torch.mm(a, b, out=out), PRODUCTS // 5)  # warm-up
-    return rows * inner * columns / median_seconds(lambda: torch.mm(a, b, out=out), PRODUCTS)
+    (seconds,) = median_seconds([lambda: torch.mm(a, b, out=out)], PRODUCTS, PRODUCTS // 5)
+    return rows * inner * columns / seconds
 
 
-def peak_rss_mib() -> float:
-    """The most memory this process has held so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """Both directions, the default effort, and where the time of decoding goes."""
+    width, height = result["size"]
+    about = (
+        f"{width}x{height} photo, {result['threads']} threads, model loaded, peak memory "
+        f"{result['peak_rss_mib']} MiB."
+    )
+    head = ("", "median s", "kMAC/px", "same MACs as products, s", "ratio", "ratio, all binary32")
+    rows = []
+    for row in result["speeds"]:
+        ratios = [f"{row[key]:.2f}" for key in ("ratio", "ratio_binary32")]
+        kmac = f"{row['kmac_per_pixel']:.1f}"
+        rows.append([row["direction"], row["seconds"], kmac, row["product_seconds"], *ratios])
+    seconds = result["default_effort_encode_seconds"]
+    default = f"Encoding at the default effort {result['default_effort']}: {seconds:.2f} s."
+    parts = [[part, f"{share:.0%}"] for part, share in result["decode_parts"].items()]
+    shares = table(("decoding", "share of its time"), parts)
+    return {name: "\n\n".join([about, table(head, rows), default, shares])}
 
 
-def table(speeds: list[Speed], picture: Image.Image, threads: int) -> str:
-    """Markdown."""
-    width, height = picture.size
-    lines = [
-        f"{width}x{height} photo, {threads} threads, model loaded, peak memory "
-        f"{peak_rss_mib():.0f} MiB.",
-        "",
-        "| | median s | kMAC/px | same MACs as products, s | ratio | ratio, all binary32 |",
-        "|---|---|---|---|---|---|",
+def short_table(result: dict[str, Any]) -> str:
+    """What README.md and the model card show of it."""
+    width, height = result["size"]
+    ratio = "time / time of the same MACs as matrix products, each in its precision"
+    photo = f"{width}x{height} photo, {result['threads']} threads"
+    rows = [
+        [
+            row["direction"],
+            *(f"{row['seconds']:.2f}", f"{row['kmac_per_pixel']:.0f}"),
+            f"{row['ratio']:.2f}",
+        ]
+        for row in result["speeds"]
     ]
-    for speed in speeds:
-        lines.append(
-            f"| {speed.direction} | {speed.seconds:.3f} | {speed.kmac_per_pixel:.1f} "
-            f"| {speed.product_seconds:.3f} | {speed.ratio:.2f} | {speed.ratio_binary32:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+    seconds = result["default_effort_encode_seconds"]
+    default = f"| encode, effort {result['default_effort']} (default) | {seconds:.2f} | | |"
+    return f"{table((photo, 'median s', 'kMAC/px', ratio), rows)}\n{default}"
 
 
-def parts_table(parts: dict[str, float]) -> str:
-    """Markdown."""
-    rows = [["decoding", "share of its time"]]
-    return "\n".join(markdown([*rows, *([name, f"{x:.0%}"] for name, x in parts.items())])) + "\n"
-
-
-if __name__ == "__main__":
-    main()
+PAGE = Page(Path(__file__).with_name("README.md"), ("kodak-size", "12-megapixels"), tables)

@@ -1,4 +1,4 @@
-"""The files of a report."""
+"""The files of a report: written, and what holds all of it read back."""
 
 import csv
 import json
@@ -34,6 +34,16 @@ def write_report(report: Report, views: Views, folder: Path) -> None:
     _write_csv(folder / "failures.csv", [each.name for each in fields(Failure)], failures)
     write_plots(report, folder)
     _write_compressai(report, folder / "compressai")
+
+
+def read_report(folder: Path) -> Report:
+    """The report that `write_report` left in report.json and images.csv, as rounded as these are.
+
+    Raises OSError where one of them cannot be read.
+    """
+    with (folder / "images.csv").open(encoding="utf-8", newline="") as file:
+        rows = [_measurement(row) for row in csv.DictReader(file)]
+    return Report.from_json((folder / "report.json").read_text(encoding="utf-8"), rows)
 
 
 def _write_compressai(report: Report, folder: Path) -> None:
@@ -73,3 +83,15 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[Mapping[str, Any]])
 
 def _cell(value: Any) -> Any:
     return f"{value:.6f}" if isinstance(value, float) else value
+
+
+def _measurement(row: dict[str, str]) -> Measurement:
+    """A row of images.csv."""
+    words = ("codec", "image")
+    cells: dict[str, Any] = {key: row[key] if key in words else _number(row[key]) for key in row}
+    return Measurement(**cells)
+
+
+def _number(cell: str) -> float | None:
+    """The inverse of `_cell`: whole numbers have no decimals, unknown figures are empty."""
+    return None if not cell else float(cell) if "." in cell else int(cell)

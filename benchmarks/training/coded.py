@@ -1,0 +1,77 @@
+"""What a photo becomes inside the codec: latents, symbols, and the bits of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aecodec.coding.effort import effort_to_rounds
+from aecodec.coding.planes import Pixels, to_planes
+from aecodec.format.constants import TABLE_COUNT
+from aecodec.format.payload import SymbolEncoder, by_table
+from aecodec.format.tables import Indexes, Symbols
+from aecodec.model.entropy_model import put_steps
+from aecodec.model.loaded import LoadedModel
+from aecodec.model.quantize import as_indexes, as_symbols
+from aecodec.training.export import code_batches, refined_latents
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What one photo becomes at one q. All of y is [1, M, H/16, W/16]."""
+
+    q: int
+    x: Tensor
+    x_hat: Tensor
+    """float [1, 3, H, W], 8-bit rounded"""
+    y_hat: Tensor
+    symbols: Tensor
+    index: Tensor
+    z_bits: float
+    bits: float
+    """by the tables"""
+    payload_bits: int
+
+
+def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
+    """Code a whole photo of uint8 [H, W, 3], H and W multiples of 64."""
+    latents = refined_latents(loaded.float_model, picture, q, effort_to_rounds(effort))
+    encoder, after = SymbolEncoder(loaded.coder), []
+    y_hat, batches = code_batches(loaded.model, latents, q)
+    for batch in batches:
+        encoder.put(as_symbols(batch.symbols), as_indexes(batch.index))
+        after.append(encoder.bits)
+    symbols, index = (
+        put_steps([getattr(batch, name) for batch in batches[1:]], y_hat)
+        for name in ("symbols", "index")
+    )
+    x_hat, payload_bits = decoded(loaded, y_hat, q), 8 * len(encoder.finish())
+    bits = after[0], encoder.bits, payload_bits
+    return Coded(q, to_planes(picture), x_hat, y_hat, symbols, index, *bits)
+
+
+@torch.no_grad()
+def decoded(loaded: LoadedModel, y_hat: Tensor, q: int) -> Tensor:
+    """x_hat, 8-bit rounded, without a filter."""
+    x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
+    return ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
+
+
+def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArray[np.float64]:
+    """Bits of each symbol by its table; of escapes without what follows them."""
+    bits = np.zeros(len(symbols))
+    for index, places in by_table(indexes):
+        largest = int(loaded.coder.largest[index])
+        values = symbols[places].astype(int)
+        entries = np.where(abs(values) > largest, 2 * largest + 1, values + largest)
+        bits[places] = loaded.coder.bits[index][entries]
+    return bits
+
+
+def y_bits(loaded: LoadedModel, coded: Coded, shift: int = 0) -> Tensor:
+    """Bits of each latent, [1, M, H/16, W/16], with tables so many scales wider."""
+    index = (coded.index + shift).clamp(0, TABLE_COUNT - 1)
+    flat = coded.symbols.flatten().int().numpy(), index.flatten().byte().numpy()
+    return torch.from_numpy(table_bits(loaded, *flat)).view(coded.index.shape)

@@ -65,16 +65,8 @@ class Whiten(nn.Module):
         return y_hat * self.table[q][:, :, None, None]
 
 
-class MeanOutput(nn.Module):
-    """Network output -> mean in steps: divided by r[q, c]."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("table", torch.ones(Q_COUNT, channels))
-        self.table: Tensor
-
-    def forward(self, h: Tensor, q: Tensor) -> Tensor:
-        return h * self.table[q][:, :, None, None]
+class MeanOutput(Whiten):
+    """Network output -> mean in steps: divided by r[q, c], times a table of its own."""
 
 
 class ScaleOutput(nn.Module):

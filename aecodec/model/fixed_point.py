@@ -12,7 +12,7 @@ a layer; rescaling is a floor of a division by a power of two.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +54,6 @@ LATENT_LIMIT = SYMBOL_LIMIT * SIXTEENTHS + MEAN_LIMIT
 """of y_hat and z_hat, in 1/16 steps: largest symbol and mean"""
 SIXTH, SIXTH_BITS = 10923.0, 16
 """1/6 of Hardswish: 10923 / 2^16"""
-
-WHITEN_UNIT = 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS + WHITEN_BITS)
-MEAN_UNIT = 2.0 ** (SIXTEENTHS_BITS + MEAN_BITS - FRACTION_BITS)
-"""integer of a table for the factor 1"""
 
 
 def rescale(x: Tensor, bits: int) -> Tensor:
@@ -176,12 +172,22 @@ class FixedActivation(Fixed):
 class FixedTable(Fixed):
     """An integer table with one row for every q, int32 [64, C]."""
 
+    UNIT: ClassVar[float] = 1.0
+    """integer of the table for the factor 1"""
+
     def __init__(self, rows: Tensor) -> None:
         super().__init__()
         limit = 2.0**31 - 1
         integers = rows.detach().double().round().clamp(-limit, limit).to(torch.int32)
         self.register_buffer("rows", integers)
         self.rows: Tensor
+
+    @classmethod
+    def from_float(cls, layer: Any) -> FixedTable:
+        return cls(layer.table.double() * cls.UNIT)
+
+    def to_float(self, layer: Any) -> None:
+        layer.table.copy_(self.rows.double() / self.UNIT)
 
     def row(self, q: Tensor) -> Tensor:
         """-> float64 [1, C, 1, 1]."""
@@ -232,12 +238,7 @@ class FixedHyperInput(Fixed):
 class FixedWhiten(FixedTable):
     """y_hat in 1/16 steps -> 2^-12, order 1. |y_hat| <= LATENT_LIMIT, rows < 2^31."""
 
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedWhiten:
-        return cls(layer.table.double() * WHITEN_UNIT)
-
-    def to_float(self, layer: Any) -> None:
-        layer.table.copy_(self.rows.double() / WHITEN_UNIT)
+    UNIT = 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS + WHITEN_BITS)
 
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
         return rescale(y_hat * self.row(q), WHITEN_BITS).clamp_(-LIMIT, LIMIT)
@@ -246,12 +247,7 @@ class FixedWhiten(FixedTable):
 class FixedMeanOutput(FixedTable):
     """Network output -> mean in 1/16 steps. |h| <= 2^18 and rows < 2^31."""
 
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedMeanOutput:
-        return cls(layer.table.double() * MEAN_UNIT)
-
-    def to_float(self, layer: Any) -> None:
-        layer.table.copy_(self.rows.double() / MEAN_UNIT)
+    UNIT = 2.0 ** (SIXTEENTHS_BITS + MEAN_BITS - FRACTION_BITS)
 
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         mean = rescale(h * self.row(q) + 2.0 ** (MEAN_BITS - 1), MEAN_BITS)

@@ -110,3 +110,11 @@ def attempt(options: argparse.Namespace, way: str) -> Attempt:
 def weights_of(model: Model) -> Tensor:
     """All in one vector."""
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+if __name__ == "__main__":  # scripts of short GPU runs call it by its module
+    import sys
+
+    from benchmarks.__main__ import main
+
+    main(["probe", *sys.argv[1:]])

@@ -6,9 +6,8 @@ know nothing of tiles (transform.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import count
 
 import torch
@@ -36,6 +35,9 @@ from aecodec.model.quantize import as_indexes, as_symbols, quantize
 
 Latents = tuple[Tensor, Tensor]
 """y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
+
+KEPT = 2
+"""For how many q, refined or not, latents are kept in the search for a target."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Encoder:
         on_progress: OnProgress | None = None,
         keep_latents: bool = False,
     ) -> None:
-        """keep_latents: those of the last two q, for who will code at the same q again.
+        """keep_latents: those of the last two q, for a caller that codes at one q again and again.
 
         Raises FormatError for a tile or picture that the format cannot hold.
         """
@@ -83,9 +85,7 @@ class Encoder:
         )
         self.boxes = header.tiles()
         self.on_progress, self.begun = on_progress, count(1)
-        self.latents: Callable[[int, bool], Iterable[Latents]] = self.analyze
-        if keep_latents:
-            self.latents = lru_cache(maxsize=2)(lambda *key: list(self.analyze(*key)))
+        self.kept: dict[tuple[int, bool], list[Latents]] | None = {} if keep_latents else None
 
     def encode(self, q: int, rounding_bias: float = 1.0, refined: bool = True) -> bytes:
         """-> the bytes of a file.
@@ -108,6 +108,16 @@ class Encoder:
         return write_container(
             replace(self.start, header=header, payloads=tuple(payloads), filter=filter)
         )
+
+    def latents(self, q: int, refined: bool) -> Iterable[Latents]:
+        """y and z of every tile."""
+        if self.kept is None:
+            return self.analyze(q, refined)
+        if (q, refined) not in self.kept:
+            if len(self.kept) == KEPT:
+                del self.kept[next(iter(self.kept))]
+            self.kept[q, refined] = list(self.analyze(q, refined))
+        return self.kept[q, refined]
 
     def analyze(self, q: int, refined: bool) -> Iterator[Latents]:
         """y and z of every tile, one after the other, so that no more than one is held."""

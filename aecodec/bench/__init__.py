@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from aecodec.bench.report import Report
+from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
 
 __all__ = ["DEFAULT_CODECS", "Report", "run"]
@@ -45,7 +46,7 @@ def run(
     jobs: int = 0,
     command: str = "",
     say: Callable[[str], None] = silent,
-    advance: Callable[[int, int], None] = silent,
+    on_progress: OnProgress = silent,
 ) -> Report:
     """Measure `codecs` on every photo, write the report's files, return the report.
 
@@ -61,7 +62,7 @@ def run(
             that crashes takes the run along, and without peak memory.
         command: what the user typed, for the record.
         say: called with one line for everything left out.
-        advance: called with how many of how many tasks are done.
+        on_progress: called with how many of how many tasks are done.
 
     Raises:
         AecodecError: an unknown codec or setting, a missing package, a folder without photos, a
@@ -74,4 +75,4 @@ def run(
     from aecodec.bench.runner import Settings, run_benchmark
 
     settings = Settings(folder, split_codecs(codecs), report_folder, device, jobs, command)
-    return run_benchmark(settings, say, advance)
+    return run_benchmark(settings, say, on_progress)

@@ -29,6 +29,7 @@ from aecodec.bench.report import (
 )
 from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
 from aecodec.bench.view import VIEWED, Views, wanted_views
+from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
 
 INSTEAD = {"vvc": "vtm"}
@@ -48,7 +49,7 @@ class Settings:
 
 
 def run_benchmark(
-    settings: Settings, say: Callable[[str], None], advance: Callable[[int, int], None]
+    settings: Settings, say: Callable[[str], None], on_progress: OnProgress
 ) -> Report:
     """`aecodec.bench.run`, once its arguments are known to be good."""
     notes: list[str] = []
@@ -66,13 +67,13 @@ def run_benchmark(
     kodak = is_kodak(photos, note)
     run = [one for one in opened if isinstance(one, Opened)]
     with _file_errors(settings.report_folder):
-        rows = run_tasks(_tasks(run, photos), results, settings.jobs, advance)
+        rows = run_tasks(_tasks(run, photos), results, settings.jobs, on_progress)
         found = {one.name: _result(one, rows) for one in run}
         if settings.jobs:
             for one in run:
                 peak = _peak(one, photos, results, settings.jobs)
                 found[one.name] = replace(found[one.name], peak_mib=peak)
-        views = _views(run, photos, found, results, settings.jobs, advance)
+        views = _views(run, photos, found, results, settings.jobs, on_progress)
     shown = [
         found[one.name] if isinstance(one, Opened) else _published(one, kodak, note)
         for one in opened
@@ -203,7 +204,7 @@ def _views(
     found: dict[str, CodecResult],
     results: Results,
     jobs: int,
-    advance: Callable[[int, int], None],
+    on_progress: OnProgress,
 ) -> Views:
     """The viewer's pictures: some photos, at some rates, by every codec."""
     shown = [photos[n * len(photos) // VIEWED] for n in range(VIEWED)] if photos else []
@@ -214,7 +215,7 @@ def _views(
         for one in run
         for rate, step in wanted_views(one.codec, found[one.name].measurements, photo.name)
     }
-    rows = run_tasks(list(dict.fromkeys(wanted.values())), results, jobs, advance)
+    rows = run_tasks(list(dict.fromkeys(wanted.values())), results, jobs, on_progress)
     pictures = {key: rows[task] for key, task in wanted.items()}
     return Views(shown, {key: row for key, row in pictures.items() if isinstance(row, dict)})
 

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from aecodec.bench import measure, metrics
 from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
+from aecodec.coding.effort import OnProgress
 
 FUNCTIONS = {
     "measure": measure.measure_photo,
@@ -94,11 +95,11 @@ def run_tasks(
     tasks: Sequence[Task],
     results: Results,
     jobs: int,
-    advance: Callable[[int, int], None],
+    on_progress: OnProgress,
 ) -> dict[Task, dict[str, Any] | str]:
     """-> for every task its result, or in one line what went wrong.
 
-    jobs: processes; 0: all in this one, where a codec that crashes ends the run. `advance` is told
+    jobs: processes; 0: all in this one, where a codec that crashes ends the run. `on_progress` is told
     how many of how many tasks are done. Raises OSError where results cannot be kept.
     """
     done: dict[Task, dict[str, Any] | str] = {}
@@ -107,12 +108,12 @@ def run_tasks(
         if row is not None:
             done[task] = row
     waiting = [task for task in tasks if task not in done]
-    advance(len(done), len(tasks))
+    on_progress(len(done), len(tasks))
     for task, row_or_error in _in_processes(waiting, jobs) if jobs else _here(waiting):
         done[task] = row_or_error
         if isinstance(row_or_error, dict):
             results.put(task, row_or_error)
-        advance(len(done), len(tasks))
+        on_progress(len(done), len(tasks))
     return done
 
 

@@ -118,7 +118,7 @@ def start(model: Model, examples: list[Example]) -> None:
 
 
 def train(
-    model: Model, pictures: Pictures, steps: int, rounds: int, tell: Callable[[str], None]
+    model: Model, pictures: Pictures, steps: int, rounds: int, say: Callable[[str], None]
 ) -> None:
     """Train `model.small` on examples of `pictures`, coded after rounds of refinement."""
     random = np.random.default_rng(SEED)
@@ -139,7 +139,7 @@ def train(
             part.zero_grad()
         added += losses.detach().numpy()
         if step % LOG_STEPS == 0:
-            tell(f"step {step}  " + shown(added / LOG_STEPS))
+            say(f"step {step}  " + shown(added / LOG_STEPS))
             added[:] = 0
     model.small.requires_grad_(False)
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aecodec.cli.progress import show_progress as show_advance
+from aecodec.cli.progress import show_progress
 
 TEST_BATCH = 64
 
@@ -90,7 +90,7 @@ def fit(
     optimizer = recipe.build(model)
     rows: Rows = []
     best = float("inf"), copy.deepcopy(model.state_dict())
-    with show_advance() as (_, advance):
+    with show_progress() as (_, on_progress):
         for epoch in range(recipe.epochs):
             row = {
                 "epoch": epoch + 1.0,
@@ -100,7 +100,7 @@ def fit(
             rows.append({key: float(f"{value:.5g}") for key, value in row.items()})
             if row["valid"] < best[0]:
                 best = row["valid"], copy.deepcopy(model.state_dict())
-            advance(epoch + 1, recipe.epochs)
+            on_progress(epoch + 1, recipe.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate_at((epoch + 1) / recipe.epochs)
     model.load_state_dict(best[1])

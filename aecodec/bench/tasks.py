@@ -99,8 +99,8 @@ def run_tasks(
 ) -> dict[Task, dict[str, Any] | str]:
     """-> for every task its result, or in one line what went wrong.
 
-    jobs: processes; 0: all in this one, where a codec that crashes ends the run. `on_progress` is told
-    how many of how many tasks are done. Raises OSError where results cannot be kept.
+    jobs: processes; 0: all in this one, where a codec that crashes ends the run. `on_progress` is
+    told how many of how many tasks are done. Raises OSError where results cannot be kept.
     """
     done: dict[Task, dict[str, Any] | str] = {}
     for task in tasks:

@@ -23,3 +23,8 @@ def saved(image: Image.Image, form: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, form, **options)
     return stream.getvalue()
+
+
+def levels_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+    """The largest difference of two samples."""
+    return int(np.abs(a.astype(int) - b).max())

@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from aecodec import __version__, bench
+from aecodec.bench.report import Report
+from aecodec.bench.table import text_table
 from aecodec.cli.main import aecodec as command
 from aecodec.cli.main import default_workers, main
 from aecodec.errors import AecodecError
@@ -152,22 +153,22 @@ def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert first["name"] == "photo-m" and first["path"] == "m" and first["default"] is True
 
 
-REPORT = SimpleNamespace(table=lambda: "a table", to_json=lambda: "{}")
+REPORT = Report("holidays", (), "a machine", "", (), ())
 
 
 def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def run(*arguments: Any) -> SimpleNamespace:
+    def run(*arguments: Any) -> Report:
         calls.append(arguments[:5])
         return REPORT
 
     monkeypatch.setattr(bench, "run", run)
     assert main(["bench"]) == 0
-    assert capsys.readouterr() == ("a table\n", "")
+    assert capsys.readouterr() == (f"{text_table(REPORT)}\n", "")
     options = ["--codecs", "jpeg,aec", "-o", "r", "-j", "3", "--json"]
     assert main(["bench", str(tmp_path), *options]) == 0
-    assert capsys.readouterr() == ("{}\n", "")
+    assert capsys.readouterr() == (f"{REPORT.to_json()}\n", "")
     assert calls == [
         (None, bench.DEFAULT_CODECS, Path("aecodec-bench"), "cpu", default_workers()),
         (tmp_path, "jpeg,aec", Path("r"), "cpu", 3),
@@ -175,7 +176,7 @@ def test_bench(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> 
 
 
 def test_a_bench_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    def run(*_: Any) -> SimpleNamespace:
+    def run(*_: Any) -> Report:
         raise AecodecError("matplotlib missing: pip install 'aecodec[bench]'")
 
     monkeypatch.setattr(bench, "run", run)

@@ -28,3 +28,9 @@ def saved(image: Image.Image, form: str, **options: Any) -> bytes:
 def levels_apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
     """The largest difference of two samples."""
     return int(np.abs(a.astype(int) - b).max())
+
+
+def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """What JPEG makes of pixels."""
+    data = saved(Image.fromarray(pixels), "JPEG", quality=quality)
+    return np.asarray(Image.open(io.BytesIO(data)))

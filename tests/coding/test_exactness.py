@@ -38,7 +38,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from tests.model.test_exactness import RATES, decoded
+from tests.coding.test_exactness import RATES, decoded
 for q in RATES:
     y_hat, _ = decoded(Path(sys.argv[1], str(q)).read_bytes(), q)
     np.save(Path(sys.argv[1], f"{q}.npy"), y_hat.numpy())

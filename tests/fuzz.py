@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import io
 import resource
 import secrets
 import struct
@@ -21,8 +20,7 @@ import traceback
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -41,7 +39,8 @@ from aecodec.format.header import HEADER_BYTES
 from aecodec.format.info import info
 from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture, without_metadata
-from tests.photos import photo
+from tests.chunks import PNG_SIGNATURE, Chunks, aec_file, chunks_of, joined
+from tests.photos import photo, saved
 
 SECONDS = 5.0
 """a case may take"""
@@ -52,26 +51,12 @@ MAX_PIXELS = 2**16
 HANGS = 60
 """seconds after which a case is taken for an endless loop, and the process ends"""
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SUFFIXES = (".png", ".jpg", ".webp", ".tiff", ".ppm", ".pgm", ".bmp")
-Chunks = list[tuple[bytes, bytes]]
-"""type and data of each; PNG's are laid out like ours"""
 
 
 @cache
 def codec() -> Codec:
     return Codec(max_pixels=MAX_PIXELS)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """What a codec of small pictures runs best with, above all beside other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @cache
@@ -101,32 +86,27 @@ def aec_seeds() -> dict[str, bytes]:
 @cache
 def photo_seeds() -> dict[str, bytes]:
     """Photos as Pillow writes them, in formats and modes of every kind."""
-    image = Image.fromarray(photo(24, 18))
-    exif = Image.Exif()
+    image, exif = Image.fromarray(photo(24, 18)), Image.Exif()
     exif[274] = 3
     deep = Image.fromarray(photo(24, 18)[..., 0].astype(np.uint16) * 257)
-    written: list[tuple[Image.Image, str, dict[str, object]]] = [
-        (image, "PNG", {"exif": exif, "icc_profile": bytes(200)}),
-        (image.convert("P"), "PNG", {"transparency": 3}),
-        (deep, "PNG", {}),
-        (image.convert("LA"), "PNG", {}),
-        (image, "JPEG", {"exif": exif, "progressive": True}),
-        (image.convert("CMYK"), "JPEG", {}),
-        (image, "TIFF", {"compression": "tiff_lzw"}),
-        (image.convert("F"), "TIFF", {}),
-        (image.convert("LAB"), "TIFF", {"compression": "tiff_adobe_deflate"}),
-        (image, "WEBP", {"exif": exif}),
-        (image.convert("RGBA"), "WEBP", {"lossless": True}),
-        (image, "PPM", {}),
-        (image, "BMP", {}),
-        (image.convert("P"), "GIF", {"save_all": True, "append_images": [image.rotate(90)]}),
+    turned = {"save_all": True, "append_images": [image.rotate(90)]}
+    seeds = [
+        ("PNG", saved(image, "PNG", exif=exif, icc_profile=bytes(200))),
+        ("PNG", saved(image.convert("P"), "PNG", transparency=3)),
+        ("PNG", saved(deep, "PNG")),
+        ("PNG", saved(image.convert("LA"), "PNG")),
+        ("JPEG", saved(image, "JPEG", exif=exif, progressive=True)),
+        ("JPEG", saved(image.convert("CMYK"), "JPEG")),
+        ("TIFF", saved(image, "TIFF", compression="tiff_lzw")),
+        ("TIFF", saved(image.convert("F"), "TIFF")),
+        ("TIFF", saved(image.convert("LAB"), "TIFF", compression="tiff_adobe_deflate")),
+        ("WEBP", saved(image, "WEBP", exif=exif)),
+        ("WEBP", saved(image.convert("RGBA"), "WEBP", lossless=True)),
+        ("PPM", saved(image, "PPM")),
+        ("BMP", saved(image, "BMP")),
+        ("GIF", saved(image.convert("P"), "GIF", **turned)),
     ]
-    seeds = {}
-    for number, (picture, form, options) in enumerate(written):
-        buffer = io.BytesIO()
-        picture.save(buffer, form, **options)
-        seeds[f"{form} {number}"] = buffer.getvalue()
-    return seeds
+    return {f"{form} {number}": data for number, (form, data) in enumerate(seeds)}
 
 
 # Bytes
@@ -179,25 +159,7 @@ def edit_bytes(random: Random, data: bytes, other: bytes) -> bytes:
     return random.choice(BYTE_EDITS)(random, data, other)
 
 
-# Chunks, of .aec and of PNG files
-
-
-def chunks_of(data: bytes, start: int) -> Chunks:
-    """The chunks of a valid file from byte `start` on."""
-    chunks = []
-    while start < len(data):
-        length, kind = struct.unpack_from(">I4s", data, start)
-        chunks.append((kind, data[start + 8 : start + 8 + length]))
-        start += 12 + length
-    return chunks
-
-
-def joined(chunks: Chunks) -> bytes:
-    """Inverse of `chunks_of`, with right lengths and CRCs."""
-    return b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+# Chunks
 
 
 def edit_chunks(random: Random, chunks: Chunks, others: Chunks) -> None:
@@ -244,12 +206,10 @@ def edit_header(random: Random, head: bytes) -> bytes:
     return head[:start] + (value % 2 ** (8 * size)).to_bytes(size, "big") + head[start + size :]
 
 
-def aec_file(head: bytes, chunks: Chunks, indexed: bool = True) -> bytes:
-    """The file of a header without its CRC and chunks, all CRCs right; `indexed`: TIDX too."""
-    if indexed:
-        lengths = b"".join(struct.pack(">I", len(d)) for k, d in chunks if k == b"TILE")
-        chunks = [(k, lengths if k == b"TIDX" else d) for k, d in chunks]
-    return head + struct.pack(">I", zlib.crc32(head)) + joined(chunks)
+def with_lengths(chunks: Chunks) -> Chunks:
+    """The same with a TIDX that is right."""
+    lengths = b"".join(struct.pack(">I", len(d)) for k, d in chunks if k == b"TILE")
+    return [(k, lengths if k == b"TIDX" else d) for k, d in chunks]
 
 
 def edit_aec(random: Random, data: bytes, other: bytes) -> bytes:
@@ -264,7 +224,7 @@ def edit_aec(random: Random, data: bytes, other: bytes) -> bytes:
             chunks = [(k, edit_png(random, alpha, alpha) if k == b"ALPH" else d) for k, d in chunks]
         else:
             edit_chunks(random, chunks, others)
-    return aec_file(head, chunks, indexed=random.random() < 0.8)
+    return aec_file(head, with_lengths(chunks) if random.random() < 0.8 else chunks)
 
 
 # Cases
@@ -393,13 +353,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's, of small faults
-    with one_thread():
-        fuzzer, start = Fuzzer(arguments.seed, Path(tempfile.mkdtemp())), time.monotonic()
-        before = fuzzer.peak
-        try:
-            fuzzer.run(60 * arguments.minutes)
-        except Failed as failure:
-            print(failure)
+    torch.set_num_threads(1)  # what small pictures are decoded best with
+    fuzzer, start = Fuzzer(arguments.seed, Path(tempfile.mkdtemp())), time.monotonic()
+    before = fuzzer.peak
+    try:
+        fuzzer.run(60 * arguments.minutes)
+    except Failed as failure:
+        print(failure)
     seconds, cases = time.monotonic() - start, fuzzer.counts.total()
     print(
         f"{cases} cases of seed {arguments.seed}: {fuzzer.counts['refused']} refused, "

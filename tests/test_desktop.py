@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from aecodec.cli.main import main
-from aecodec.codec import Codec
 from aecodec.desktop.__main__ import HERE
 from aecodec.format.header import SIGNATURE
 from aecodec.image.picture import Picture
+from tests.payloads import codec
 from tests.photos import photo
 
 
@@ -50,7 +50,7 @@ def test_the_thumbnailer_s_own_command(installed: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6  # to be turned by a quarter
     picture = Picture(photo(300, 200), exif=exif.tobytes().removeprefix(b"Exif\0\0"))
-    (tmp_path / "a photo.aec").write_bytes(Codec().encode(picture))
+    (tmp_path / "a photo.aec").write_bytes(codec().encode(picture))
     words = {"%s": "128", "%i": str(tmp_path / "a photo.aec"), "%o": str(tmp_path / "thumb.XYZ")}
     command = shlex.split(entry["Thumbnailer Entry"]["Exec"])
     assert command[0] == entry["Thumbnailer Entry"]["TryExec"] == "aecodec"

@@ -1,13 +1,12 @@
 """What `import aecodec` offers, and where its data is."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import aecodec
 from aecodec import files
+from tests.processes import run_python
 
 
 def test_every_exported_name_is_there() -> None:
@@ -28,7 +27,7 @@ def test_every_error_is_an_aecodec_error() -> None:
 
 def test_the_import_is_light() -> None:
     code = "import sys, aecodec; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(aecodec.__file__).parents[1])
+    assert run_python(code).returncode == 0
 
 
 def test_data_comes_from_the_wheel_or_the_checkout(

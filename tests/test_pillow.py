@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-import aecodec.pillow
+import aecodec.pillow  # noqa: F401 (registers the format)
 from aecodec.image.psnr import psnr
-from tests.photos import photo
+from tests.photos import photo, saved
+from tests.processes import run_python
 
 PIXELS = photo(200, 120)
 
@@ -29,17 +30,18 @@ def test_save_and_open(tmp_path: Path) -> None:
         assert image.size == (50, 30)
 
 
+def coded(pixels: NDArray[np.uint8], **options: Any) -> io.BytesIO:
+    return io.BytesIO(saved(Image.fromarray(pixels), "AEC", **options))
+
+
 def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = io.BytesIO()
-    Image.fromarray(PIXELS).save(file, "AEC")
-    monkeypatch.setattr(aecodec.pillow, "_codec", None)
-    file.seek(0)
+    file = coded(PIXELS)
+    monkeypatch.setattr("aecodec.codec.Codec.decode_picture", None)
     assert Image.open(file).size == (200, 120)
 
 
 def test_draft_decodes_small() -> None:
-    file = io.BytesIO()
-    Image.fromarray(PIXELS[:, :199]).save(file, "AEC", effort=0)
+    file = coded(PIXELS[:, :199], effort=0)
     image = Image.open(file)
     assert image.draft(None, (49, 30)) == ("RGB", (0, 0, 49.75, 30.0))
     assert image.size == (50, 30)
@@ -49,36 +51,29 @@ def test_draft_decodes_small() -> None:
     thumbnail = Image.open(file)
     thumbnail.thumbnail((20, 20))
     assert thumbnail.size == (20, 12)
-    assert (
-        psnr(np.asarray(small.resize((20, 12), Image.Resampling.BICUBIC)), np.asarray(thumbnail))
-        > 26
-    )
+    smaller = small.resize((20, 12), Image.Resampling.BICUBIC)
+    assert psnr(np.asarray(smaller), np.asarray(thumbnail)) > 26
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_modes(mode: str) -> None:
-    file = io.BytesIO()
-    Image.fromarray(PIXELS).convert(mode).save(file, "AEC")
-    image = Image.open(file)
+    image = Image.open(io.BytesIO(saved(Image.fromarray(PIXELS).convert(mode), "AEC")))
     assert image.mode == mode
     image.load()
     assert image.mode == mode and len(image.getbands()) == len(mode)
 
 
 def test_quality_and_metadata() -> None:
-    image = Image.fromarray(PIXELS)
     exif = Image.Exif()
     exif[274] = 6
-    small, large = io.BytesIO(), io.BytesIO()
-    image.save(small, "AEC", quality=10, exif=exif, icc_profile=b"a profile", xmp=b"<x/>")
-    image.save(large, "AEC", quality=90)
+    small = coded(PIXELS, quality=10, exif=exif, icc_profile=b"a profile", xmp=b"<x/>")
+    large = coded(PIXELS, quality=90)
     assert len(small.getvalue()) < len(large.getvalue())
     back = Image.open(small)
     assert back.getexif()[274] == 6
     assert (back.info["icc_profile"], back.info["xmp"]) == (b"a profile", b"<x/>")
-    again = io.BytesIO()
-    back.save(again, "AEC")
-    assert Image.open(again).info["icc_profile"] == b"a profile"
+    again = Image.open(io.BytesIO(saved(back, "AEC")))
+    assert again.info["icc_profile"] == b"a profile"
     assert "exif" not in Image.open(large).info
 
 
@@ -88,18 +83,17 @@ def test_what_saving_changes_is_warned_of() -> None:
 
 
 def test_truncated_files_as_pillow_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = io.BytesIO()
-    Image.fromarray(PIXELS).save(file, "AEC")
-    image = Image.open(io.BytesIO(file.getvalue()[:-9]))
+    data = coded(PIXELS).getvalue()
+    image = Image.open(io.BytesIO(data[:-9]))
     with pytest.raises(OSError, match="cut inside the chunk TILE"):
         image.load()
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     image.load()
     assert psnr(PIXELS, np.asarray(image)) > 25
     with pytest.raises(OSError, match="damaged header"):
-        Image.open(io.BytesIO(file.getvalue()[:20] + b"!" + file.getvalue()[21:]))
+        Image.open(io.BytesIO(data[:20] + b"!" + data[21:]))
 
 
 def test_import_alone_loads_no_torch() -> None:
     code = "import sys, aecodec.pillow; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert run_python(code).returncode == 0

@@ -12,13 +12,14 @@ from PIL import Image
 
 from aecodec.cli.main import main
 from tests.photos import photo
+from tests.processes import run_python
 
 COUNT = 50
 
 
 def test_it_needs_nothing_of_the_command() -> None:
     code = "import sys, aecodec.ray; sys.exit('aecodec.cli' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert run_python(code).returncode == 0
 
 
 @pytest.mark.slow

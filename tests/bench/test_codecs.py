@@ -1,5 +1,7 @@
 """The codecs of the benchmark and the measuring of one photo, through real files."""
 
+import base64
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +14,14 @@ from PIL import Image
 pytest.importorskip("skimage")
 
 from aecodec.bench import DEFAULT_CODECS
-from aecodec.bench.codecs import (
-    CLASSES,
-    Avif,
-    BenchCodec,
-    Jpeg,
-    Jpeg2000,
-    cores,
-)
-from aecodec.bench.measure import measure_memory, measure_photo, view_photo
+from aecodec.bench.codecs import CLASSES, Avif, BenchCodec, Jpeg, Jpeg2000, cores
+from aecodec.bench.measure import code, measure_memory, measure_photo, view_photo
 from aecodec.bench.metrics import PSNR_MAX
 from aecodec.bench.naming import make_codec, name_of, settings_of, split_codecs, steps_of
-from aecodec.bench.photos import Photo
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
-
-
-def synthetic(height: int, width: int, seed: int = 0) -> Photo:
-    """A photo of soft blobs and a little noise, uint8 [height, width, 3]."""
-    random = np.random.default_rng(seed)
-    blobs = Image.fromarray(random.integers(40, 216, (8, 8, 3), dtype=np.uint8))
-    soft = np.asarray(blobs.resize((width, height), Image.Resampling.BICUBIC)).astype(int)
-    noisy = soft + random.integers(-6, 7, soft.shape)
-    return Photo(f"synthetic{seed}.png", noisy.clip(0, 255).astype(np.uint8))
+from tests.bench.synthetic import synthetic
 
 
 def installed(text: str) -> BenchCodec:
@@ -60,12 +46,8 @@ def test_codecs_round_trip(name: str) -> None:
 
 
 def test_codecs_are_told_apart_on_the_command_line() -> None:
-    assert split_codecs("aec,jpeg:q=75,avif:q=60,speed=4,webp") == (
-        "aec",
-        "jpeg:q=75",
-        "avif:q=60,speed=4",
-        "webp",
-    )
+    told = split_codecs("aec,jpeg:q=75,avif:q=60,speed=4,webp")
+    assert told == ("aec", "jpeg:q=75", "avif:q=60,speed=4", "webp")
     assert all(make_codec(text) for text in split_codecs(DEFAULT_CODECS))
     assert {text.partition(":")[0] for text in split_codecs(DEFAULT_CODECS)} == set(CLASSES)
 
@@ -132,28 +114,15 @@ class Broken:
         return Image.new("RGB", (16, self.rows), (level % 251, level % 241, level % 239))
 
 
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CLASSES, "broken", Broken)
-    monkeypatch.setattr("aecodec.bench.measure._warm_up", lambda codec: None)
-
-
-@pytest.mark.usefixtures("broken")
-def test_another_size_is_a_failure() -> None:
+def test_a_codec_that_returns_something_else_fails() -> None:
+    image = synthetic(16, 16).image
     with pytest.raises(AecodecError, match=r"wrong size: \(16, 16, 3\) decoded as \(15, 16, 3\)"):
-        measure_photo(Broken(), 1, synthetic(16, 16))
-
-
-@pytest.mark.usefixtures("broken")
-def test_a_decoder_that_changes_its_mind_is_a_failure() -> None:
+        code(Broken(), 1, image)
     with pytest.raises(AecodecError, match="mismatch: decoding the same file twice"):
-        measure_photo(Broken(rows=16, random=True), 1, synthetic(16, 16))
+        code(Broken(rows=16, random=True), 1, image)
 
 
 def test_the_viewer_gets_the_middle_of_the_photo_exactly() -> None:
-    import base64
-    import io
-
     photo = synthetic(460, 500)
     row = view_photo(Jpeg(), 50, photo)
     data = base64.b64decode(row["picture"].removeprefix("data:image/webp;base64,"))
@@ -214,11 +183,8 @@ def test_bpg_runs_its_programs(programs: Path) -> None:
 @posix
 def test_vvc_runs_its_programs(programs: Path) -> None:
     """-i SOURCE ... -o TARGET, and -b SOURCE -o TARGET."""
-    install(
-        programs,
-        "vvencapp",
-        'while [ "$1" != -o ]; do [ "$1" = -i ] && s=$2; shift; done\ncp "$s" "$2"',
-    )
+    copy = 'while [ "$1" != -o ]; do [ "$1" = -i ] && s=$2; shift; done\ncp "$s" "$2"'
+    install(programs, "vvencapp", copy)
     install(programs, "vvdecapp", 'cp "$2" "$4"')
     codec = make_codec("vvc")
     assert codec.version == "vvencapp of unknown version"

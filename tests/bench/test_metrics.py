@@ -1,24 +1,15 @@
 """The metrics: known answers, and where they are not defined."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("skimage")
 
 from aecodec.bench import metrics
-from aecodec.bench.metrics import PSNR_MAX, Image8, ms_ssim, psnr, ssimulacra2
+from aecodec.bench.metrics import PSNR_MAX, ms_ssim, psnr, ssimulacra2
 from aecodec.bench.photos import read_bundled
-from tests.bench.test_codecs import synthetic
-
-
-def jpeg(image: Image8, quality: int) -> Image8:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    with Image.open(file) as picture:
-        return np.asarray(picture)
+from tests.bench.synthetic import synthetic
+from tests.photos import jpeg
 
 
 def test_psnr_of_known_pictures() -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("skimage")
 
 from aecodec.bench.codecs import CLASSES, Jpeg
 from aecodec.bench.tasks import Results, Task, core_shares, run_tasks
-from tests.bench.test_codecs import synthetic
+from tests.bench.synthetic import synthetic
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,7 @@ from benchmarks.autoencoders import (
     tables,
     ycbcr,
 )
-from benchmarks.autoencoders.coding import (
-    HEADER,
-    Split,
-    at_rate,
-    fit_coder,
-    rate_curve,
-    symbols_of,
-)
+from benchmarks.autoencoders.coding import HEADER, Split, at_rate, fit_coder, rate_curve, symbols_of
 from benchmarks.autoencoders.data import DataFolder
 from benchmarks.autoencoders.study import Study, to_json
 from benchmarks.autoencoders.trainer import (
@@ -54,16 +47,17 @@ def shades(count: int, channels: int, side: int) -> Tensor:
     return ((x / 5 + 0.5) * 255).byte()
 
 
+def convolutional() -> Autoencoder:
+    return Autoencoder(networks.encoder(), networks.decoder())
+
+
 NETWORKS: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...], Loss]] = {
     "stl10": (lambda: stl10.network(narrow=8), (3, 96), (200,), own_mse),
     "stl10 both": (lambda: stl10.network(0.2, -1.0, narrow=8), (3, 96), (200,), own_mse),
     "cifar10 model 1": (cifar10.model_1, (3, 32), (2, 8, 8), own_mse),
     "cifar10 model 2": (cifar10.model_2, (3, 32), (64 + 32, 16, 16), own_mse),
     "ycbcr": (ycbcr.YcbcrAutoencoder, (3, 32), (128, 8, 8), ycbcr.ycbcr_mse),
-    "convolutional": (
-        lambda: Autoencoder(networks.encoder(), networks.decoder()),
-        *((3, 32), (32, 4, 4), own_mse),
-    ),
+    "convolutional": (convolutional, (3, 32), (32, 4, 4), own_mse),
     "variational": (networks.Variational, (3, 32), (32, 4, 4), resolutions.elbo),
     "mnist": (lambda: mnist.network((1, 28, 28), 39), (1, 28), (39,), own_mse),
     "codec": (common.codec, (3, 32), (32, 4, 4), common.rate_distortion),
@@ -116,7 +110,7 @@ def test_a_fully_connected_network_cannot_be_built() -> None:
 
 
 def test_second_decoder_leaves_the_encoder_alone() -> None:
-    model = Autoencoder(networks.encoder(), networks.decoder())
+    model = convolutional()
     small, images = resolutions.second(model), shades(4, 3, 32)
     weights = [weight.clone() for weight in model.encoder.parameters()]
     fit(small, images, {"valid": images}, Recipe(1, 4), resolutions.medium_mse)

@@ -23,6 +23,7 @@ from benchmarks.autoencoders.data import (
     read_mnist,
     read_stl10,
 )
+from tests.photos import saved
 
 Bytes = NDArray[np.uint8]
 
@@ -36,9 +37,7 @@ def idx(array: Bytes) -> bytes:
 
 
 def png(array: Bytes) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
+    return saved(Image.fromarray(array), "PNG")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -88,9 +87,7 @@ def test_mnist_parts_disagree(tmp_path: Path) -> None:
 
 def test_cifar10_binary(tmp_path: Path) -> None:
     images, labels = noise(4, 3, 32, 32), np.array([0, 9, 3, 7], dtype=np.uint8)
-    data = b"".join(
-        bytes([label]) + image.tobytes() for label, image in zip(labels, images, strict=True)
-    )
+    data = b"".join(bytes([k]) + image.tobytes() for k, image in zip(labels, images, strict=True))
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
     for name in ("data_batch_1.bin", "data_batch_2.bin", "test_batch.bin"):

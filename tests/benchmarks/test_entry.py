@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,12 @@ pytest.importorskip("matplotlib")
 from benchmarks.__main__ import NAMES, main
 from benchmarks.pages import ROOT, Page, between
 from benchmarks.publish import MEASURED
+from tests.processes import run_python
 
 TEXTS = [
     *(ROOT / name for name in ("Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(
-        path
-        for folder in ("benchmarks", "weights")
-        for path in sorted((ROOT / folder).rglob("*.md"))
-    ),
+    *sorted((ROOT / "benchmarks").rglob("*.md")),
+    *sorted((ROOT / "weights").rglob("*.md")),
     *sorted((ROOT / "benchmarks").rglob("*.py")),
 ]
 
@@ -36,7 +32,7 @@ def test_every_benchmark_tells_its_options(name: str, capsys: pytest.CaptureFixt
 
 def test_the_list_imports_no_benchmark() -> None:
     code = "import sys; from benchmarks.__main__ import main; main([]); print(sorted(sys.modules))"
-    told = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT)
+    told = run_python(code).stdout
     assert all(f"    {name} " in told for name in NAMES)
     assert not {f"'{name}'" for name in ("torch", "matplotlib", "skimage")} & set(told.split(", "))
 

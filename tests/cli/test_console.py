@@ -12,19 +12,15 @@ import pytest
 
 from aecodec.format.container import Container, Payload, write_container
 from aecodec.format.header import Header
+from tests.processes import INHERITED, run_python
 
 HEAVY = {"torch", "numpy", "PIL", "skimage", "constriction", "matplotlib", "safetensors"}
 RUN = "import sys; from aecodec.cli.main import main; sys.exit(main())"
-PROCESS: dict[str, Any] = {
-    "env": os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    "stderr": subprocess.PIPE,
-}
 
 
-def run(code: str, *arguments: str, stdout: Any = subprocess.PIPE) -> tuple[int, bytes]:
+def run(code: str, *arguments: str, **options: Any) -> tuple[int, str]:
     """Run Python code in a process of its own: its exit code and standard error."""
-    line = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(line, stdout=stdout, timeout=60, **PROCESS)
+    done = run_python(code, *arguments, **options)
     return done.returncode, done.stderr
 
 
@@ -32,9 +28,8 @@ def run(code: str, *arguments: str, stdout: Any = subprocess.PIPE) -> tuple[int,
 def file(tmp_path: Path) -> str:
     """A sound .aec file."""
     path = tmp_path / "x.aec"
-    path.write_bytes(
-        write_container(Container(Header(b"a model.", 8, 8, q=9), (Payload(b"payload"),)))
-    )
+    container = Container(Header(b"a model.", 8, 8, q=9), (Payload(b"payload"),))
+    path.write_bytes(write_container(container))
     return str(path)
 
 
@@ -46,37 +41,36 @@ def test_light_commands_import_nothing_heavy(file: str, arguments: str) -> None:
         "import sys; from aecodec.cli.main import main; code = main(sys.argv[1:])\n"
         f"print({HEAVY} & set(sys.modules), file=sys.stderr); sys.exit(code)"
     )
-    assert run(code, *arguments.replace("FILE", file).split(" ")) == (0, b"set()\n")
+    assert run(code, *arguments.replace("FILE", file).split(" ")) == (0, "set()\n")
 
 
 def test_info_answers_in_under_0_3_seconds(file: str) -> None:
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        assert run(RUN, "info", file) == (0, b"")
+        assert run(RUN, "info", file) == (0, "")
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.3
 
 
 def test_python_m_aecodec() -> None:
     code = "import runpy; runpy.run_module('aecodec', run_name='__main__')"
-    assert run(code, "info", "none") == (1, b"aecodec: error: none: no such file or directory\n")
+    assert run(code, "info", "none") == (1, "aecodec: error: none: no such file or directory\n")
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly(file: str) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "wb") as nobody:
-        assert run(RUN, "info", file, stdout=nobody) == (1, b"")
-        assert run(RUN, "info", *[file] * 500, stdout=nobody) == (1, b"")
+        assert run(RUN, "info", file, stdout=nobody) == (1, "")
+        assert run(RUN, "info", *[file] * 500, stdout=nobody) == (1, "")
 
 
 def test_ctrl_c_while_waiting_exits_130() -> None:
-    code = f"print('ready', flush=True); {RUN}"
-    line = [sys.executable, "-c", "import aecodec.cli.main; " + code, "info", "-"]
-    with subprocess.Popen(
-        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **PROCESS
-    ) as process:
+    code = f"import aecodec.cli.main; print('ready', flush=True); {RUN}"
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    line = [sys.executable, "-c", code, "info", "-"]
+    with subprocess.Popen(line, env=INHERITED, **pipes) as process:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(0.2)  # it now waits for its input

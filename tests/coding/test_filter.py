@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from aecodec.codec import Codec
 from aecodec.coding.filter import FilterFit, apply_filter
-from aecodec.errors import FormatError
+from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
 from aecodec.format.constants import FILTER_LIMITS
 from aecodec.format.container import read_container, write_container
@@ -20,11 +19,15 @@ from aecodec.format.filter import NEIGHBOURS, Filter, feature_count, read_filter
 from aecodec.image.psnr import psnr
 from aecodec.model.store import find_model
 from tests.model.integer_reference import Coder, Reference
-from tests.payloads import loaded
-from tests.photos import photo
+from tests.payloads import codec, loaded
+from tests.photos import levels_apart, photo
 
 COLOURS = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.0, 0.2, 0.8]])
 """Those of a camera that no training photo came from."""
+
+
+def strange_photo(width: int, height: int) -> Pixels:
+    return (photo(width, height) @ COLOURS.T).round().astype(np.uint8)
 
 
 def some_filter(limits: tuple[float, ...]) -> Filter:
@@ -39,8 +42,6 @@ def test_bytes_and_back(limits: tuple[float, ...]) -> None:
     data = write_filter(loaded().coder, filter)
     again = read_filter(loaded().coder, data)
     assert np.array_equal(again.coefficients, filter.coefficients) and again.limits == limits
-    with pytest.raises(FormatError, match="the filter's payload"):
-        read_filter(loaded().coder, data + bytes(3) + b"\1")
 
 
 @pytest.mark.parametrize("limits", FILTER_LIMITS)
@@ -95,40 +96,38 @@ def test_least_squares_finds_a_filter() -> None:
 
 def test_codec_sends_a_filter_where_it_pays() -> None:
     """Colours that go together as in no training photo; not at effort 0, nor in gray."""
-    codec, pixels = Codec(), photo(320, 256)
-    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
-    data = codec.encode(strange, 80)
+    strange = strange_photo(320, 256)
+    data = codec().encode(strange, 80)
     container = read_container(data)
     assert container.filter is not None
-    assert read_container(codec.encode(strange, 80, effort=0)).filter is None
-    assert read_container(codec.encode(strange[..., 0], 80)).filter is None
+    assert read_container(codec().encode(strange, 80, effort=0)).filter is None
+    assert read_container(codec().encode(strange[..., 0], 80)).filter is None
     assert read_filter(loaded().coder, container.filter).coefficients.any()
-    plain = codec.decode_picture(without_filter(data)).pixels
-    assert psnr(strange, codec.decode_picture(data).pixels) > psnr(strange, plain)
+    plain = codec().decode_picture(without_filter(data)).pixels
+    assert psnr(strange, codec().decode_picture(data).pixels) > psnr(strange, plain)
 
 
 def test_several_tiles_share_a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which fits all of them; any part of the picture comes out as of the whole."""
-    codec, pixels = Codec(), photo(300, 280)
-    strange = (pixels @ COLOURS.T).round().astype(np.uint8)
-    data = codec.encode(strange, 80, tile=192)
-    whole = codec.decode_picture(data).pixels.astype(int)
-    assert psnr(strange, whole) > psnr(strange, codec.decode_picture(without_filter(data)).pixels)
+    strange = strange_photo(300, 280)
+    data = codec().encode(strange, 80, tile=192)
+    whole = codec().decode_picture(data).pixels
+    assert psnr(strange, whole) > psnr(strange, codec().decode_picture(without_filter(data)).pixels)
     smaller = {1: whole}
     for scale in (2, 4, 8):
-        smaller[scale] = codec.decode_picture(data, scale=scale).pixels.astype(int)
-        means = np.asarray(Image.fromarray(whole.astype(np.uint8)).reduce(scale))
+        smaller[scale] = codec().decode_picture(data, scale=scale).pixels
+        means = np.asarray(Image.fromarray(whole).reduce(scale))
         assert psnr(means, smaller[scale]) > 34
     monkeypatch.setattr("aecodec.coding.transform.PIECE", 64)
     for scale, pixels in smaller.items():
         for box in (Box(0, 0, 280, 300), Box(120, 130, 140, 131), Box(190, 60, 200, 195)):
-            part, at = codec.decode_picture(data, box, scale).pixels, box.shrunk(scale)
-            assert abs(part - pixels[at.pixel_slices()]).max() <= 1
+            part, at = codec().decode_picture(data, box, scale).pixels, box.shrunk(scale)
+            assert levels_apart(part, pixels[at.pixel_slices()]) <= 1
 
 
 def test_too_small_tiles_go_without() -> None:
-    strange = (photo(300, 280) @ COLOURS.T).round().astype(np.uint8)
-    assert read_container(Codec().encode(strange[64:128, 64:], 80, tile=64)).filter is None
+    strange = strange_photo(300, 280)[64:128, 64:]
+    assert read_container(codec().encode(strange, 80, tile=64)).filter is None
 
 
 def test_the_numbers_as_plain_integers_read_them() -> None:
@@ -138,13 +137,6 @@ def test_the_numbers_as_plain_integers_read_them() -> None:
     table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
     coder = Coder(data[5:], Reference(find_model(None).path).tables)
     assert coder.symbols(np.tile(table, 3)).tolist() == filter.coefficients.flatten().tolist()
-
-
-def test_a_number_too_large_is_refused() -> None:
-    filter = some_filter(FILTER_LIMITS[1])
-    filter.coefficients[1, 5] = -1001
-    with pytest.raises(FormatError, match="a number of the filter is beyond 1000"):
-        read_filter(loaded().coder, write_filter(loaded().coder, filter))
 
 
 def without_filter(data: bytes) -> bytes:

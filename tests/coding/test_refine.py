@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from aecodec.codec import Codec
 from aecodec.coding.descent import context_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
 from aecodec.coding.encoder import encode_latents
@@ -19,7 +18,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import SIXTEENTHS
 from aecodec.format.container import read_container
-from tests.payloads import loaded, pixels_of
+from tests.payloads import codec, loaded, pixels_of
 from tests.photos import photo
 
 Q = 30
@@ -92,10 +91,10 @@ def test_a_tile_sees_as_far_as_it_reaches() -> None:
 
 
 def test_every_effort_is_decoded_by_the_same_decoder() -> None:
-    codec, pixels = Codec(), photo(100, 70)
-    files = {effort: codec.encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
+    pixels = photo(100, 70)
+    files = {effort: codec().encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
     assert len(set(files.values())) == 3
-    assert all(codec.decode(data).size == (100, 70) for data in files.values())
+    assert all(codec().decode(data).size == (100, 70) for data in files.values())
     y, z = refine(loaded().float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2))
     again, _, _ = encode_latents(loaded(), y, z, 38)
     container = read_container(files[2])
@@ -106,4 +105,4 @@ def test_efforts() -> None:
     assert [effort_to_rounds(effort) for effort in range(MAX_EFFORT + 1)] == sorted(set(ROUNDS))
     for wrong in (-1, 10, 2.5):
         with pytest.raises(AecodecError):
-            Codec().encode(photo(16, 16), effort=wrong)  # type: ignore[arg-type]
+            codec().encode(photo(16, 16), effort=wrong)  # type: ignore[arg-type]

@@ -91,18 +91,3 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["compress", str(source), "-f", "--target-size", "60"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and "out of reach" in lines[0] and str(source) in lines[0]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--target-size", "50k", "-q", "60"],
-        ["--target-size", "50k", "--target-psnr", "30"],
-        ["--target-size", "many"],
-        ["--target-size", "k"],
-        ["--target-size", "nan"],
-        ["--target-bpp", "-1"],
-    ],
-)
-def test_wrong_usage(options: list[str]) -> None:
-    assert main(["compress", "photo.png", *options]) == 2

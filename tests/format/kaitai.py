@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any
+
+import yaml
 
 FIELD_KEYS = {"id", "type", "size", "contents", "repeat", "enum", "valid", "encoding"}
 INTEGERS = {"u1": 1, "u2": 2, "u4": 4, "u8": 8}
@@ -19,7 +20,7 @@ class BadFile(Exception):
 
 def parse(description: Path, data: bytes) -> Any:
     """A .ksy file and a file of that format -> its fields, as attributes."""
-    tree = load_yaml(description.read_text())
+    tree = yaml.safe_load(description.read_text())
     return _Reader(tree).struct(tree, io.BytesIO(data))
 
 
@@ -91,46 +92,3 @@ def check(right: bool, what: str) -> None:
 def evaluate(expression: Any, known: dict[str, Any]) -> Any:
     """A number, or an expression of fields; / is that of integers."""
     return eval(str(expression).replace("/", "//"), {"__builtins__": {}}, dict(known))
-
-
-def load_yaml(text: str) -> Any:
-    """YAML as far as aec.ksy uses it: block maps, lists of maps, `|` text, flow lists, scalars."""
-    lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
-    return _block(lines, 0)
-
-
-def _block(lines: list[str], indent: int) -> Any:
-    """The list or map whose lines begin at this column; takes them from `lines`."""
-    items: list[Any] = []
-    entries: dict[Any, Any] = {}
-    while lines and _indent(lines[0]) == indent:
-        if lines[0].lstrip().startswith("- "):
-            lines[0] = lines[0].replace("- ", "  ", 1)
-            items.append(_block(lines, indent + 2))
-            continue
-        key, _, value = lines.pop(0).strip().partition(": ")
-        entries[_scalar(key.removesuffix(":"))] = _value(value.strip(), lines, indent)
-    return items or entries
-
-
-def _value(text: str, lines: list[str], indent: int) -> Any:
-    if text == "|":
-        inner = []
-        while lines and _indent(lines[0]) > indent:
-            inner.append(lines.pop(0))
-        return dedent("\n".join(inner))
-    if text.startswith("["):
-        return [_scalar(part) for part in text.strip("[]").split(",")]
-    return _scalar(text) if text else _block(lines, _indent(lines[0]))
-
-
-def _scalar(text: str) -> int | str:
-    text = text.strip()
-    try:
-        return int(text, 0)
-    except ValueError:
-        return text[1:-1] if text[:1] in ("'", '"') else text
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

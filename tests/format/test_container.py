@@ -1,7 +1,6 @@
-"""container.py against formats/SPEC.md: literal bytes, round trips, one bad file a rule."""
+"""container.py against formats/SPEC.md: literal bytes, round trips, damaged tiles."""
 
 import struct
-import zlib
 from dataclasses import asdict, replace
 
 import pytest
@@ -11,10 +10,11 @@ from hypothesis import strategies as st
 from aecodec.errors import FormatError
 from aecodec.format.box import Box
 from aecodec.format.chunks import Chunk
-from aecodec.format.constants import MAX_ANCILLARY_BYTES, MAX_CHUNKS, MAX_TILE
+from aecodec.format.constants import MAX_ANCILLARY_BYTES, MAX_TILE
 from aecodec.format.container import Container, Payload, read_container, write_container
-from aecodec.format.header import HEADER_BYTES, SIGNATURE, Header, read_header
+from aecodec.format.header import HEADER_BYTES, Header, read_header
 from aecodec.format.info import info
+from tests.chunks import aec_file, aec_head
 
 HEADER = Header(model_id=bytes(range(8)), width=768, height=512, q=38)
 FULL = Container(
@@ -39,30 +39,13 @@ PLAIN = bytes.fromhex(
 )
 
 
-def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """A well-formed chunk of any type."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def file_of(*chunks: tuple[bytes, bytes], tile: int = 1024, version: int = 1) -> bytes:
+    """A file with good CRCs and the fields of HEADER."""
+    head = aec_head(768, 512, tile, HEADER.model_id, q=38, version=version)
+    return aec_file(head, list(chunks))
 
 
-def file_of(*chunks: bytes, **fields: int) -> bytes:
-    """A file with a good CRC around whatever header fields and chunks are asked for."""
-    values = {"version": 1, "width": 768, "height": 512, "mode": 0, "q": 38, "tile": 16} | fields
-    head = SIGNATURE + struct.pack(
-        ">B8sIIBBB",
-        values["version"],
-        HEADER.model_id,
-        values["width"],
-        values["height"],
-        values["mode"],
-        values["q"],
-        values["tile"],
-    )
-    return head + struct.pack(">I", zlib.crc32(head)) + b"".join(chunks)
-
-
-TILE = chunk(b"TILE", b"hi")
-TWO = {"tile": 8}  # 512 pixels: two tiles
-INDEX = chunk(b"TIDX", struct.pack(">II", 2, 2))
+TILE = (b"TILE", b"hi")
 
 
 def test_the_bytes_of_a_plain_file() -> None:
@@ -73,30 +56,19 @@ def test_the_bytes_of_a_plain_file() -> None:
 
 def test_the_bytes_of_a_file_with_metadata() -> None:
     assert write_container(FULL) == file_of(
-        chunk(b"iccp", b"profile"),
-        chunk(b"exif", b"II*\0"),
-        chunk(b"xmpx", b"<x/>"),
-        chunk(b"FLTR", b"\1\x20\x20\x20\x20words"),
-        chunk(b"ALPH", b"PNG"),
-        chunk(b"TILE", b"payload"),
+        (b"iccp", b"profile"),
+        (b"exif", b"II*\0"),
+        (b"xmpx", b"<x/>"),
+        (b"FLTR", b"\1\x20\x20\x20\x20words"),
+        (b"ALPH", b"PNG"),
+        (b"TILE", b"payload"),
     )
 
 
 def test_the_bytes_of_a_file_with_tiles() -> None:
-    assert write_container(TILED) == file_of(
-        chunk(b"TIDX", struct.pack(">II", 4, 10)),
-        chunk(b"TILE", b"left"),
-        chunk(b"TILE", b"right side"),
-        tile=8,
-    )
-
-
-def test_what_a_file_costs_beside_the_payload() -> None:
-    assert len(write_container(Container(HEADER, (Payload(b""),)))) == 44
-    assert (
-        len(write_container(Container(replace(HEADER, tile_side=512), (Payload(b""),) * 2)))
-        == 32 + 20 + 24
-    )
+    index = (b"TIDX", struct.pack(">II", 4, 10))
+    tiles = (b"TILE", b"left"), (b"TILE", b"right side")
+    assert write_container(TILED) == file_of(index, *tiles, tile=512)
 
 
 def test_tiles_cover_the_picture_row_by_row() -> None:
@@ -109,37 +81,19 @@ def test_tiles_cover_the_picture_row_by_row() -> None:
     ]
 
 
-def test_a_damaged_tile_does_not_lose_the_others() -> None:
+@pytest.mark.parametrize("place", [-1, 0, 4], ids=["length", "type", "data"])
+def test_a_damaged_tile_does_not_lose_the_others(place: int) -> None:
     data = bytearray(write_container(TILED))
-    data[data.index(b"left")] ^= 1
-    with pytest.raises(FormatError, match=r"tile 0 \(column 0, row 0\): damaged chunk TILE"):
+    data[data.index(b"TILEleft") + place] ^= 2
+    with pytest.raises(FormatError, match=r"tile 0 \(column 0, row 0\): "):
         read_container(bytes(data))
-    assert read_container(bytes(data), keep_going=True).payloads == (
-        DAMAGED,
-        Payload(b"right side"),
-    )
-    assert read_container(write_container(TILED)[:-3], keep_going=True).payloads == (
-        Payload(b"left"),
-        DAMAGED,
-    )
+    payloads = read_container(bytes(data), keep_going=True).payloads
+    assert payloads == (DAMAGED, Payload(b"right side"))
 
 
-def test_a_damaged_type_of_the_first_tile_does_not_lose_the_others() -> None:
-    data = bytearray(write_container(TILED))
-    data[data.index(b"TILE")] ^= 1
-    assert read_container(bytes(data), keep_going=True).payloads == (
-        DAMAGED,
-        Payload(b"right side"),
-    )
-
-
-def test_a_damaged_length_of_a_tile_does_not_lose_the_others() -> None:
-    data = bytearray(write_container(TILED))
-    data[data.index(b"TILE") - 1] ^= 2
-    assert read_container(bytes(data), keep_going=True).payloads == (
-        DAMAGED,
-        Payload(b"right side"),
-    )
+def test_a_cut_tile_does_not_lose_the_others() -> None:
+    payloads = read_container(write_container(TILED)[:-3], keep_going=True).payloads
+    assert payloads == (Payload(b"left"), DAMAGED)
 
 
 metadata = st.none() | st.binary(max_size=40)
@@ -174,17 +128,6 @@ def test_round_trip(container: Container, draw: st.DataObject) -> None:
     assert read_header(data[:HEADER_BYTES]) == container.header
 
 
-def test_unknown_ancillary_chunks_are_skipped_and_listed() -> None:
-    data = file_of(chunk(b"teSt", b"1"), chunk(b"teSt", b"2"), chunk(b"xmpx", b"x"), TILE)
-    assert read_container(data) == Container(HEADER, (Payload(b"hi"),), xmp=b"x")
-    assert [(c.type, c.bytes) for c in info(data).chunks] == [
-        ("teSt", 1),
-        ("teSt", 1),
-        ("xmpx", 1),
-        ("TILE", 2),
-    ]
-
-
 def test_info_tells_what_the_command_prints() -> None:
     data = write_container(FULL)
     assert asdict(info(data)) == {
@@ -215,59 +158,28 @@ def test_info_tells_what_the_command_prints() -> None:
     }
 
 
-BAD_FILES = {
-    "version, cut": (file_of(TILE, version=9)[:9], "format version 9"),
-    "tile of a longer chunk": (file_of(TILE[:9]), "tile 0 .*: cut inside the chunk TILE"),
-    "metadata after the index": (
-        file_of(INDEX, chunk(b"exif", b"hi"), TILE, TILE, **TWO),
-        "tile 0 .*: the chunk exif is not the tile of the index",
-    ),
-    "index too long": (
-        file_of(chunk(b"TIDX", b"\0" * 12), TILE, TILE, **TWO),
-        "TIDX has 12 bytes, not 4 for each tile",
-    ),
-}
-"""What the invalid vectors, one for every rule, leave out."""
-
-
-@pytest.mark.parametrize("data, rule", BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_a_bad_file_is_refused_by_the_rule_it_breaks(data: bytes, rule: str) -> None:
-    with pytest.raises(FormatError, match=rule):
-        read_container(data)
-    with pytest.raises(FormatError, match=rule):
-        info(data)
-
-
-def test_as_many_chunks_as_allowed() -> None:
-    data = file_of(*[chunk(b"test")] * MAX_CHUNKS, TILE)
-    assert read_container(data).payloads == (Payload(b"hi"),)
-
-
-WHOLE = write_container(FULL)
-
-
-@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
-def test_any_changed_byte_is_noticed(place: int, change: int) -> None:
-    damaged = bytearray(WHOLE)
-    damaged[place] ^= change
-    with pytest.raises(FormatError):
-        read_container(bytes(damaged))
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (file_of(TILE, version=9)[:9], "format version 9"),  # though it is cut
+        (file_of((b"TIDX", bytes(12)), TILE, TILE, tile=512), "TIDX has 12 bytes, not 4 for each"),
+    ],
+)
+def test_what_the_invalid_vectors_leave_out(data: bytes, rule: str) -> None:
+    for read in (read_container, info):
+        with pytest.raises(FormatError, match=rule):
+            read(data)
 
 
 @pytest.mark.parametrize(
-    "data", [PLAIN, WHOLE, write_container(TILED)], ids=["plain", "metadata", "tiles"]
+    "data",
+    [PLAIN, write_container(FULL), write_container(TILED)],
+    ids=["plain", "metadata", "tiles"],
 )
 def test_any_cut_is_noticed(data: bytes) -> None:
     for length in range(len(data)):
         with pytest.raises(FormatError):
             read_container(data[:length])
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_at_all_give_a_format_error(noise: bytes) -> None:
-    for data in (noise, PLAIN[:HEADER_BYTES] + noise):
-        with pytest.raises(FormatError):
-            read_container(data)
 
 
 def test_what_cannot_be_written_is_refused() -> None:

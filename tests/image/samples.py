@@ -1,6 +1,5 @@
 """Pictures and photo files of every kind, and what reading the files makes of them."""
 
-import io
 import struct
 import zlib
 from typing import Any
@@ -11,6 +10,8 @@ from PIL import Image, ImageCms
 
 from aecodec.image.photo_file import picture_file
 from aecodec.image.picture import Picture
+from tests.chunks import ihdr, png_file
+from tests.photos import saved
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (13, 17, 3), dtype=np.uint8)
 GRAY = PIXELS[:, :, 0].copy()
@@ -41,13 +42,6 @@ def profile(space: bytes) -> bytes:
     return SRGB[:16] + space + SRGB[20:128]
 
 
-def saved(image: Image.Image, form: str, **options: Any) -> bytes:
-    """The bytes of a PIL image in a format."""
-    stream = io.BytesIO()
-    image.save(stream, form, **options)
-    return stream.getvalue()
-
-
 def written(picture: Picture, suffix: str) -> bytes:
     """The photo file of a picture, which holds all of it."""
     parts, left_out = picture_file(picture, suffix)
@@ -62,18 +56,9 @@ def same(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> bool:
 
 def png(bits: int, kind: int, rows: list[bytes], width: int, key: tuple[int, ...] = ()) -> bytes:
     """A PNG of any bits and colour type, with a transparent colour, as Pillow cannot write it."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + crc
-
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), bits, kind, 0, 0, 0))
-        + (chunk(b"tRNS", struct.pack(f">{len(key)}H", *key)) if key else b"")
-        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
-        + chunk(b"IEND", b"")
-    )
+    transparent = [(b"tRNS", struct.pack(f">{len(key)}H", *key))] if key else []
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return png_file([ihdr(width, len(rows), bits, kind), *transparent, (b"IDAT", data)])
 
 
 def tiff(width: int, data: bytes, more: dict[int, tuple[int, ...]]) -> bytes:
@@ -118,6 +103,7 @@ PREMULTIPLIED = Image.fromarray(np.dstack([PIXELS, ALPHA])).convert("RGBa")
 LEVELS = np.array([[0, 85, 170, 255]], np.uint8)  # of 2 bits
 OPAQUE = np.full_like(ALPHA, 255)
 FEW_RGB = np.asarray(FEW.convert("RGB"))
+FAINT = np.asarray(FEW) + np.uint8(100)
 KEY = (int(GRAY[0, 0]), tuple(int(v) for v in PIXELS[0, 0]))
 
 # name -> a file, and the pixels and alpha that come of it exactly
@@ -134,11 +120,7 @@ EXACT: dict[str, tuple[bytes, NDArray[np.uint8], NDArray[np.uint8] | None]] = {
     "gray palette": (saved(FEW_GRAY, "PNG"), GRAY // 64 * 64, None),
     "transparent palette": (saved(FEW, "PNG", transparency=3), FEW_RGB, keyed(FEW, 3)),
     "transparent gif": (saved(FEW, "GIF", transparency=3), FEW_RGB, keyed(FEW, 3)),
-    "translucent palette": (
-        saved(FEW, "PNG", transparency=bytes(range(100, 116))),
-        FEW_RGB,
-        np.asarray(FEW) + np.uint8(100),
-    ),
+    "translucent palette": (saved(FEW, "PNG", transparency=bytes(range(100, 116))), FEW_RGB, FAINT),
     "palette and alpha": (saved(FEW_WITH_ALPHA, "TIFF"), FEW_RGB, ALPHA),
     "transparent gray": (saved(L, "PNG", transparency=KEY[0]), GRAY, keyed(L, KEY[0])),
     "transparent rgb": (saved(RGB, "PNG", transparency=KEY[1]), PIXELS, keyed(RGB, KEY[1])),
@@ -148,8 +130,16 @@ EXACT: dict[str, tuple[bytes, NDArray[np.uint8], NDArray[np.uint8] | None]] = {
 
 MORE_FRAMES = [Image.fromarray(PIXELS[::-1].copy()), Image.fromarray(255 - PIXELS)]
 FRAMES = {"save_all": True, "append_images": MORE_FRAMES[:1]}
-DEEP = "16-bit samples were reduced to 8 bits"
+ALL_FRAMES = {"save_all": True, "append_images": MORE_FRAMES}
+REDUCED = "samples were reduced to 8 bits"
+DEEP = f"16-bit {REDUCED}"
+ROUNDED = "were rounded to 8 bits"
+NO_KEY = "the transparent colour was left out: it has more than 8 bits"
+INKS = "CMYK was converted to RGB"
+FOURTH = "a fourth channel of no stated meaning was left out"
+DROPPED = "the colour profile was dropped: it is for"
 ONE_LEFT = "1 further frame was left out"
+CMYK, LAB = RGB.convert("CMYK"), Image.new("LAB", (2, 2))
 UNIT = Image.fromarray(GRAY.astype(np.float32) / 255)
 
 # name -> a file, and the notes on what reading it changes or loses, with semicolons
@@ -159,57 +149,42 @@ NOTED: dict[str, tuple[bytes, str]] = {
     "16-bit gray png": (saved(Image.new("I;16", (2, 2)), "PNG"), DEEP),
     "16-bit gray tiff": (saved(Image.new("I;16", (2, 2)), "TIFF"), DEEP),
     "16-bit pgm": (b"P5 1 1 65535\nab", DEEP),
-    "10-bit pgm": (b"P5 1 1 1023\n\1\2", "10-bit samples were reduced to 8 bits"),
-    "32-bit gray tiff": (
-        saved(Image.new("I", (2, 2)), "TIFF"),
-        "32-bit samples were reduced to 8 bits",
-    ),
+    "10-bit pgm": (b"P5 1 1 1023\n\1\2", f"10-bit {REDUCED}"),
+    "32-bit gray tiff": (saved(Image.new("I", (2, 2)), "TIFF"), f"32-bit {REDUCED}"),
     "16-bit png": (png(16, 2, [b"abcdef"], 1), DEEP),
     "16-bit png with alpha": (png(16, 6, [b"abcdefgh"], 1), DEEP),
     "16-bit gray png with alpha": (png(16, 4, [b"abcd"], 1), DEEP),
     "16-bit gray png with a key": (png(16, 0, [b"ab"], 1, key=(1,)), DEEP),
-    "16-bit png with a key": (
-        png(16, 2, [b"abcdef"], 1, key=(1, 2, 3)),
-        f"{DEEP}; the transparent colour was left out: it has more than 8 bits",
-    ),
+    "16-bit png with a key": (png(16, 2, [b"abcdef"], 1, key=(1, 2, 3)), f"{DEEP}; {NO_KEY}"),
     "16-bit tiff": (tiff(1, b"abcdef", {258: (16, 16, 16), 262: (2,), 277: (3,)}), DEEP),
     "16-bit palette": (tiff(1, b"\1", {258: (8,), 262: (3,), 320: tuple(range(768))}), DEEP),
     "16-bit ppm": (b"P6 1 1 65535\nabcdef", DEEP),
-    "10-bit plain ppm": (b"P3 1 1 1023\n1 2 1000\n", "10-bit samples were reduced to 8 bits"),
+    "10-bit plain ppm": (b"P3 1 1 1023\n1 2 1000\n", f"10-bit {REDUCED}"),
     "float": (saved(UNIT, "TIFF"), "float samples from 0 to 1 became 8 bits"),
     "pfm": (saved(UNIT, "PPM"), "float samples from 0 to 1 became 8 bits"),
-    "float levels": (
-        saved(L.convert("F"), "TIFF"),
-        "float samples from 0 to 255 were rounded to 8 bits",
-    ),
-    "cmyk jpeg": (saved(RGB.convert("CMYK"), "JPEG"), "CMYK was converted to RGB"),
-    "cmyk tiff": (saved(RGB.convert("CMYK"), "TIFF"), "CMYK was converted to RGB"),
-    "16-bit cmyk": (
-        tiff(1, b"abcdefgh", {258: (16,) * 4, 262: (5,), 277: (4,)}),
-        f"{DEEP}; CMYK was converted to RGB",
-    ),
+    "float levels": (saved(L.convert("F"), "TIFF"), f"float samples from 0 to 255 {ROUNDED}"),
+    "cmyk jpeg": (saved(CMYK, "JPEG"), INKS),
+    "cmyk tiff": (saved(CMYK, "TIFF"), INKS),
+    "16-bit cmyk": (tiff(1, bytes(8), {258: (16,) * 4, 262: (5,), 277: (4,)}), f"{DEEP}; {INKS}"),
     "cmyk with a profile": (
-        saved(RGB.convert("CMYK"), "JPEG", icc_profile=cmyk_profile()),
-        "CMYK was converted to RGB by its colour profile, which was dropped",
+        saved(CMYK, "JPEG", icc_profile=cmyk_profile()),
+        f"{INKS} by its colour profile, which was dropped",
     ),
     "cmyk with a damaged profile": (
-        saved(RGB.convert("CMYK"), "JPEG", icc_profile=cmyk_profile()[:200]),
-        "CMYK was converted to RGB without its colour profile, which could not be used",
+        saved(CMYK, "JPEG", icc_profile=cmyk_profile()[:200]),
+        f"{INKS} without its colour profile, which could not be used",
     ),
     "cmyk with another's profile": (
-        saved(RGB.convert("CMYK"), "JPEG", icc_profile=SRGB),
-        "CMYK was converted to RGB without its colour profile, which could not be used",
+        saved(CMYK, "JPEG", icc_profile=SRGB),
+        f"{INKS} without its colour profile, which could not be used",
     ),
-    "lab": (saved(Image.new("LAB", (2, 2)), "TIFF"), "L*a*b* was converted to RGB"),
+    "lab": (saved(LAB, "TIFF"), "L*a*b* was converted to RGB"),
     "lab with a profile": (
-        saved(Image.new("LAB", (2, 2)), "TIFF", icc_profile=SRGB),
+        saved(LAB, "TIFF", icc_profile=SRGB),
         "L*a*b* was converted to RGB, and its colour profile was dropped",
     ),
     "ycbcr": (saved(RGB.convert("YCbCr"), "TIFF"), "YCbCr was converted to RGB"),
-    "fourth channel": (
-        saved(RGB.convert("RGBX"), "TIFF"),
-        "a fourth channel of no stated meaning was left out",
-    ),
+    "fourth channel": (saved(RGB.convert("RGBX"), "TIFF"), FOURTH),
     "gray with a second channel": (
         tiff(1, b"ab", {258: (8, 8), 262: (1,), 277: (2,), 338: (0,)}),
         "a second channel of no stated meaning was left out",
@@ -224,28 +199,25 @@ NOTED: dict[str, tuple[bytes, str]] = {
     ),
     "gray profile of rgb": (
         saved(RGB, "PNG", icc_profile=profile(b"GRAY")),
-        "the colour profile was dropped: it is for gray and the picture is RGB",
+        f"{DROPPED} gray and the picture is RGB",
     ),
     "rgb profile of gray": (
         saved(L, "JPEG", icc_profile=profile(b"RGB ")),
-        "the colour profile was dropped: it is for RGB and the picture is gray",
+        f"{DROPPED} RGB and the picture is gray",
     ),
     "cmyk profile of rgb": (
         saved(RGB, "TIFF", icc_profile=profile(b"CMYK")),
-        "the colour profile was dropped: it is for CMYK and the picture is RGB",
+        f"{DROPPED} CMYK and the picture is RGB",
     ),
     "noise for a profile": (
         saved(RGB, "WEBP", icc_profile=bytes(200)),
-        "the colour profile was dropped: it is for other colours and the picture is RGB",
+        f"{DROPPED} other colours and the picture is RGB",
     ),
     "animated gif": (saved(FEW, "GIF", **FRAMES), ONE_LEFT),
     "animated png": (saved(RGB, "PNG", **FRAMES), ONE_LEFT),
     "animated webp": (saved(RGB, "WEBP", lossless=True, **FRAMES), ONE_LEFT),
     "pages": (saved(RGB, "TIFF", **FRAMES), ONE_LEFT),
-    "three pages": (
-        saved(RGB, "TIFF", save_all=True, append_images=MORE_FRAMES),
-        "2 further frames were left out",
-    ),
+    "three pages": (saved(RGB, "TIFF", **ALL_FRAMES), "2 further frames were left out"),
     "stereo jpeg": (saved(RGB, "MPO", **FRAMES), ONE_LEFT),
     "ultra hdr jpeg": (
         saved(RGB, "MPO", xmp=b'<x hdrgm:Version="1.0"/>', **FRAMES),
@@ -255,7 +227,7 @@ NOTED: dict[str, tuple[bytes, str]] = {
 
 NOTED_IN_MEMORY: dict[str, tuple[Image.Image, str]] = {
     "hsv": (RGB.convert("HSV"), "HSV was converted to RGB"),
-    "rgbx": (RGB.convert("RGBX"), "a fourth channel of no stated meaning was left out"),
+    "rgbx": (RGB.convert("RGBX"), FOURTH),
     "rgba": (PREMULTIPLIED, "colours multiplied by alpha were divided by it and rounded"),
     "i": (L.convert("I"), DEEP),
     "i;16b": (Image.new("I;16B", (2, 2)), DEEP),

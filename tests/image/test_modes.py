@@ -27,9 +27,9 @@ from tests.image.samples import (
     cmyk_profile,
     png,
     same,
-    saved,
     tiff,
 )
+from tests.photos import saved
 
 
 @pytest.mark.parametrize("data, pixels, alpha", EXACT.values(), ids=EXACT.keys())

@@ -15,18 +15,8 @@ from aecodec.image.formats import FORMATS
 from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture
 from aecodec.image.psnr import psnr
-from tests.image.samples import (
-    EXACT,
-    GRAY,
-    KINDS,
-    NOTED,
-    PIXELS,
-    RGB,
-    exif,
-    same,
-    saved,
-    written,
-)
+from tests.image.samples import EXACT, GRAY, KINDS, NOTED, PIXELS, RGB, exif, same, written
+from tests.photos import saved
 
 LOSSLESS = (".png", ".webp", ".tiff", ".tif", ".ppm", ".bmp")
 

@@ -21,6 +21,7 @@ from aecodec.model.fixed_point import (
     FixedPointwise,
     float_twin,
     log2_scale,
+    prepare,
     saturate,
     scale_index,
     to_fixed,
@@ -138,8 +139,6 @@ def test_scale_index_round_trip() -> None:
 
 
 def test_unbounded_depth_is_refused() -> None:
-    from aecodec.model.fixed_point import prepare
-
     model = to_fixed(random_model())
     model.entropy.fusion = nn.Sequential(*[nn.Identity() for _ in range(8)])
     with pytest.raises(ModelError, match="blocks"):

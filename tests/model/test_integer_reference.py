@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.codec import Codec
 from aecodec.coding.decoder import read_symbols
 from aecodec.coding.encoder import encode_latents
 from aecodec.format.constants import MAX_TILE
@@ -20,7 +19,7 @@ from aecodec.format.quality import q_to_quality
 from aecodec.model.points import PER_STEP
 from aecodec.model.store import find_model
 from tests.model.integer_reference import Batch, Reference, step_positions
-from tests.payloads import loaded
+from tests.payloads import codec, loaded
 from tests.photos import photo
 
 
@@ -64,7 +63,7 @@ def compare(payload: bytes, size: tuple[int, int], q: int) -> None:
     ("width", "height", "tile", "count"), [(96, 80, MAX_TILE, 1), (100, 60, 64, 2)]
 )
 def test_a_picture(width: int, height: int, tile: int, count: int, q: int) -> None:
-    container = read_container(Codec().encode(photo(width, height), q_to_quality(q), tile))
+    container = read_container(codec().encode(photo(width, height), q_to_quality(q), tile))
     assert container.header.q == q and len(container.payloads) == count
     for box, payload in zip(container.header.tiles(), container.payloads, strict=True):
         compare(payload.data, (box.width, box.height), q)

@@ -12,21 +12,17 @@ import torch
 from PIL import Image
 
 from aecodec.errors import AecodecError, ModelError
-from aecodec.model.config import SIZES
 from aecodec.model.weights import halved, load_weights
 from aecodec.training import clock as clock_module
 from aecodec.training.clock import Clock
-from aecodec.training.config import TrainConfig
 from aecodec.training.data import Tiles
 from aecodec.training.learner import Learner
 from aecodec.training.start import load_for_training, read_checkpoint, save_full_rate
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
-from tests.tiny import TINY
+from tests.training.tiny import TINY, WEIGHTS, Entries, entries_of, recipe, trained
 
-CONFIG = dataclasses.replace(
-    TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64, warmup_steps=2
-)
+CONFIG = recipe(warmup_steps=2)
 
 
 class Time:
@@ -72,19 +68,17 @@ def test_a_long_step_is_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(SIZES, "S", TINY)
+def folder(tmp_path: Path) -> Path:
     Image.fromarray(photo(256, 256)).save(tmp_path / "a.png")
     return tmp_path
 
 
-def run_until(folder: Path, seconds: float, **changes: Any) -> tuple[Trainer, list[dict[str, Any]]]:
+def run_until(folder: Path, seconds: float, **changes: Any) -> tuple[Trainer, Entries]:
     """Train for so many seconds, start-up included."""
     end = time.time() + seconds
     config = dataclasses.replace(CONFIG, **changes)
     run = Trainer(config, folder, folder, folder / "out", 0.0, "cpu", until=end)
-    entries: list[dict[str, Any]] = []
-    run.run(entries.append)
+    entries = entries_of(run)
     assert time.time() < end
     return run, entries
 
@@ -103,7 +97,7 @@ def test_a_run_ends_annealed_and_written_before_its_time(
     monkeypatch.setattr(Learner, "learn", slow)
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.5)
     run, entries = run_until(folder, 9.0)
-    last = [entry for entry in entries if "train" in entry][-1]
+    last = trained(entries)[-1]
     assert last["share"] == 1 and last["lr"] < 0.1
     assert "valid" in entries[-1]
     carried = read_checkpoint(folder / "out" / "carry.pt")
@@ -120,20 +114,17 @@ def test_what_is_carried_is_small_and_goes_on_at_full_rates(folder: Path) -> Non
     again = load_for_training(carry).state_dict()
     for name, value in run.learner.full_rate.items():
         assert torch.equal(again[name], value.to(again[name])), name
-    moved = [
-        torch.equal(again[name], value) for name, value in run.learner.model.named_parameters()
-    ]
-    assert not all(moved)  # what annealed since
+    values = dict(run.learner.model.named_parameters())
+    assert not all(torch.equal(again[name], values[name]) for name in values)  # annealed since
 
     (folder / "next").mkdir()
     (folder / "next" / "checkpoint.pt").write_bytes(carry.read_bytes())
     config = dataclasses.replace(CONFIG, decay_share=0.5)
     finished = Trainer(config, folder, None, folder / "next", 1.0, "cpu")
     finished.run(lambda values: pytest.fail("a finished run takes no step"))
+    found = finished.learner.ema.state_dict()
     for name, value in run.learner.ema.state_dict().items():
-        assert torch.allclose(
-            finished.learner.ema.state_dict()[name], value, atol=1e-3, rtol=1e-3
-        ), name
+        assert torch.allclose(found[name], value, atol=1e-3, rtol=1e-3), name
     for seconds, until in ((100.0, None), (0.0, time.time() + 100)):
         longer = Trainer(config, folder, None, folder / "next", seconds, "cpu", until=until)
         assert longer.learner.full_rate is None and longer.share() < 1
@@ -159,7 +150,7 @@ def test_a_run_that_fails_goes_on_in_another_process(
 
     monkeypatch.setattr(Learner, "learn", failing)
     config = dataclasses.replace(CONFIG, decay_share=0.9)
-    entries: list[dict[str, Any]] = []
+    entries: Entries = []
     with pytest.raises(RuntimeError):
         Trainer(config, folder, folder, folder / "out", 0.0, "cpu", until=end).run(entries.append)
     monkeypatch.setattr(Learner, "learn", plain)
@@ -167,7 +158,7 @@ def test_a_run_that_fails_goes_on_in_another_process(
     assert again.learner.step > 0 and again.learner.full_rate is not None
     again.run(entries.append)
     assert time.time() < end
-    shares = [entry["share"] for entry in entries if "train" in entry]
+    shares = [entry["share"] for entry in trained(entries)]
     assert shares[-1] == 1 and min(b - a for a, b in zip(shares, shares[1:], strict=False)) > -0.2
     assert read_checkpoint(folder / "out" / "carry.pt")["step"] == again.learner.step
 
@@ -179,9 +170,7 @@ def test_what_takes_long_near_the_end_does_not_take_the_end_away(
     monkeypatch.setattr("aecodec.training.trainer.RESCAN_SECONDS", 2.0)
     monkeypatch.setattr(Tiles, "rescan", lambda tiles: time.sleep(2.0))
     run = Trainer(CONFIG, folder, folder, folder / "out", 5.0, "cpu")
-    entries: list[dict[str, Any]] = []
-    run.run(entries.append)
-    last = [entry for entry in entries if "train" in entry][-1]
+    last = trained(entries_of(run))[-1]
     assert last["share"] == 1 and last["step"] == run.learner.step
     assert read_checkpoint(folder / "out" / "checkpoint.pt")["step"] == run.learner.step
 
@@ -198,11 +187,11 @@ def test_a_run_that_learns_nothing_stops(folder: Path, monkeypatch: pytest.Monke
 def test_a_run_that_does_not_anneal_keeps_nothing_beside(folder: Path) -> None:
     run, entries = run_until(folder, 8.0, decay_share=0.0)
     assert run.learner.full_rate is None
-    assert [entry["lr"] for entry in entries if "train" in entry][-1] == 1
+    assert trained(entries)[-1]["lr"] == 1
 
 
 def test_weights_from_before_the_anneal_come_back(tmp_path: Path) -> None:
-    model = load_for_training(Path("weights/s1/model.safetensors"))
+    model = load_for_training(WEIGHTS)
     path = tmp_path / "before-anneal.safetensors"
     save_full_rate(path, "s1", model.state_dict(), model.config)
     assert path.stat().st_size < 16e6

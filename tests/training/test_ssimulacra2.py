@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from ssimulacra2.ssimulacra2 import weights as published
 from torch import Tensor
 
 from aecodec.bench.metrics import ssimulacra2
 from aecodec.coding.planes import Pixels
 from aecodec.training.ssimulacra2 import WEIGHTS, RawError, score
-from tests.photos import photo
+from tests.photos import jpeg, photo
 
 CPU = torch.device("cpu")
 
@@ -22,12 +19,6 @@ CPU = torch.device("cpu")
 def planes(pixels: Pixels) -> Tensor:
     """uint8 [H, W, 3] -> float [1, 3, H, W] in [-0.5, 0.5], not padded."""
     return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] / 255 - 0.5
-
-
-def jpeg(pixels: Pixels, quality: int) -> Pixels:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
 
 
 @pytest.mark.parametrize("quality", (5, 20, 50, 80, 95))

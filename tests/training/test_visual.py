@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image
 
 from aecodec.coding.planes import to_planes
 from aecodec.errors import AecodecError
-from aecodec.model.config import SIZES
 from aecodec.training import validate as validation
 from aecodec.training.config import TrainConfig, VisualConfig
 from aecodec.training.initialise import lmbda_table
@@ -19,9 +17,9 @@ from aecodec.training.objective import Objective, can_compile
 from aecodec.training.ssimulacra2 import RawError
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
-from tests.tiny import TINY
+from tests.training.tiny import RECIPE, entries_of, recipe, trained
 
-PSNR = dataclasses.replace(TrainConfig.read(Path("weights/s1/train.toml")), crop=64, last_crop=64)
+PSNR = recipe()
 MIX = VisualConfig(share_low=0.6, share_high=0.2, nu_min=0.0016, nu_max=2.8)
 TABLE = """refined_rounds = 2
 [visual]
@@ -29,7 +27,7 @@ share_low = {}
 share_high = 0.5
 nu_min = {}
 nu_max = 2.0"""
-VISUAL = dataclasses.replace(PSNR, tune="visual", visual=MIX)
+VISUAL = recipe(tune="visual", visual=MIX)
 
 
 def test_the_mix_is_what_the_configuration_says() -> None:
@@ -65,17 +63,14 @@ def test_compiled_it_is_the_same() -> None:
 def test_training_for_the_eye_reports_what_the_eye_sees(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SIZES, "S", TINY)
     monkeypatch.setattr("aecodec.training.trainer.VALID_CROP", 192)
     monkeypatch.setattr(validation, "VALID_CROP", 192)
     Image.fromarray(photo(192, 192)).save(tmp_path / "a.png")
     run = Trainer(VISUAL, tmp_path, tmp_path, tmp_path / "out", 2.0, "cpu", way="eager")
-    entries: list[dict[str, object]] = []
-    run.run(entries.append)
-    trained = [entry["train"] for entry in entries if "train" in entry]
-    assert all(len(values) == 4 for values in trained)  # type: ignore[arg-type]
+    entries = entries_of(run)
+    assert all(len(entry["train"]) == 4 for entry in trained(entries))
     valid = [entry["valid"] for entry in entries if "valid" in entry]
-    for point in valid[-1]["points"]:  # type: ignore[index]
+    for point in valid[-1]["points"]:
         assert set(point) == {"q", "bpp", "psnr", "ssimulacra2", "ms_ssim"}
         assert 0 < point["ms_ssim"] < 1 and point["ssimulacra2"] < 100
 
@@ -92,7 +87,7 @@ def test_training_for_the_eye_reports_what_the_eye_sees(
     ),
 )
 def test_a_wrong_aim_is_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:
-    text = Path("weights/s1/train.toml").read_text()
+    text = RECIPE.read_text()
     assert old in text
     (tmp_path / "t.toml").write_text(text.replace(old, new))
     with pytest.raises(AecodecError, match=message):

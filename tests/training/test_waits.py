@@ -8,7 +8,6 @@ What has to do with a tensor of the host, a CUDA graph could not replay.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -25,10 +24,11 @@ from torch.utils._pytree import tree_leaves
 from aecodec.model.config import SIZES
 from aecodec.model.model import Model
 from aecodec.training import learner
-from aecodec.training.config import TrainConfig, VisualConfig
+from aecodec.training.config import VisualConfig
 from aecodec.training.replay import Queue, Replay
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
+from tests.training.tiny import recipe
 
 GPU, CUDA = torch.device("meta"), torch.device("cuda")
 VISUAL = VisualConfig(0.6, 0.4, 0.0016, 2.8)
@@ -74,14 +74,8 @@ def test_a_step_stays_on_the_device(
     tune: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(photo(256, 256)).save(tmp_path / "a.png")
-    config = dataclasses.replace(
-        TrainConfig.read(Path("weights/s1/train.toml")),
-        size="XS",
-        tune=tune,
-        visual=VISUAL if tune == "visual" else None,
-        crop=128,
-        last_crop=128,
-    )
+    aim = {"tune": tune, "visual": VISUAL if tune == "visual" else None}
+    config = recipe(size="XS", crop=128, last_crop=128, **aim)
     calls: list[Callable[[Tensor], Tensor]] = []
 
     def call(replay: Replay, x: Tensor) -> Tensor:  # there is nothing to capture

@@ -3,9 +3,6 @@ to at most one level apart (SPEC 5.4). On one machine the encoder's bytes are th
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +25,7 @@ from aecodec.image.picture import Picture
 from aecodec.model.fixed_point import FixedAffine
 from tests.payloads import loaded, pixels_of
 from tests.photos import photo
+from tests.processes import INHERITED, run_python
 
 WIDTH, HEIGHT = 200, 133
 RATES = (3, 40, 63)
@@ -40,7 +38,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from tests.model.test_exactness import RATES, decoded
+from tests.coding.test_exactness import RATES, decoded
 for q in RATES:
     y_hat, _ = decoded(Path(sys.argv[1], str(q)).read_bytes(), q)
     np.save(Path(sys.argv[1], f"{q}.npy"), y_hat.numpy())
@@ -119,8 +117,7 @@ def test_symbols_are_the_same_on_an_old_processor(tmp_path: Path) -> None:
     """As far as libraries let themselves be told not to use the new one's instructions."""
     for q in RATES:
         (tmp_path / str(q)).write_bytes(first(q)[0])
-    line = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    done = subprocess.run(line, env=os.environ | OLD_PROCESSOR, capture_output=True, text=True)
+    done = run_python(SCRIPT, str(tmp_path), env=INHERITED | OLD_PROCESSOR)
     assert done.returncode == 0, done.stderr
     for q in RATES:
         assert np.array_equal(np.load(tmp_path / f"{q}.npy"), first(q)[1].numpy())

@@ -39,11 +39,9 @@ from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
 from tests.payloads import decode_pixels, encode_pixels
 from tests.photos import photo
-from tests.tiny import TINY
+from tests.training.tiny import RECIPE, TINY, WEIGHTS, Entries, recipe, trained
 
-CONFIG = dataclasses.replace(
-    TrainConfig.read(Path("weights/s1/train.toml")),
-    crop=64,
+CONFIG = recipe(
     last_crop=128,
     last_crop_share=0.2,
     warmup_steps=2,
@@ -67,14 +65,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, out: Path, budget: float, monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    monkeypatch.setitem(SIZES, "S", TINY)
+def train(folder: Path, out: Path, budget: float) -> Trainer:
     trainer = Trainer(CONFIG, folder, folder, out, budget, "cpu")
     trainer.run(lambda values: None)
     return trainer
 
 
-def log(out: Path) -> list[dict[str, Any]]:
+def log(out: Path) -> Entries:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
@@ -83,15 +80,14 @@ def test_a_run_improves_resumes_and_exports(
 ) -> None:
     monkeypatch.setattr("aecodec.training.trainer.LOG_SECONDS", 0.0)
     monkeypatch.setattr("aecodec.training.trainer.SAVE_SECONDS", 2.0)
-    first = train(folder, tmp_path, 9.0, monkeypatch)
-    entries = [entry for entry in log(tmp_path) if "train" in entry]
-    assert list(dict.fromkeys(entry["phase"] for entry in entries)) == PHASES
+    first = train(folder, tmp_path, 9.0)
+    assert list(dict.fromkeys(entry["phase"] for entry in trained(log(tmp_path)))) == PHASES
     losses = [entry["valid"]["loss"] for entry in log(tmp_path) if "valid" in entry]
     assert losses[-1] < losses[0]
 
-    spent = train(folder, tmp_path, 9.0, monkeypatch)
+    spent = train(folder, tmp_path, 9.0)
     assert spent.learner.step == first.learner.step  # nothing is left of its budget
-    assert train(folder, tmp_path, 13.0, monkeypatch).learner.step > first.learner.step
+    assert train(folder, tmp_path, 13.0).learner.step > first.learner.step
 
     path = tmp_path / "model.safetensors"
     export(first.learner.ema, "tiny", path, [photo(256, 256)])
@@ -128,9 +124,8 @@ def test_what_points_were_fitted_to_is_nearer_with_them(tmp_path: Path) -> None:
     def distortion() -> float:
         total = 0.0
         for q, part in latents.items():
-            error = to_planes(pixels) - fixed.g_s(
-                code_batches(fixed, part, q)[0], torch.tensor([q])
-            )
+            y_hat = code_batches(fixed, part, q)[0]
+            error = to_planes(pixels) - fixed.g_s(y_hat, torch.tensor([q]))
             total += float(fixed.lmbda[q] * error.square().mean())
         return total
 
@@ -171,7 +166,6 @@ def test_every_third_batch_of_the_last_phase_is_not_refined(
         rounds.append(arguments[-1])
         return code(*arguments)
 
-    monkeypatch.setitem(SIZES, "S", TINY)
     monkeypatch.setattr("aecodec.training.learner.code", recorded)
     trainer = Trainer(CONFIG, folder, None, tmp_path, 100.0, "cpu")
     for _ in range(6):
@@ -203,8 +197,7 @@ def test_no_pictures_is_an_error(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_are_errors(tmp_path: Path) -> None:
-    text = Path("weights/s1/train.toml").read_text()
-    (tmp_path / "t.toml").write_text(text + "\nlearning_rat = 3\n")
+    (tmp_path / "t.toml").write_text(RECIPE.read_text() + "\nlearning_rat = 3\n")
     with pytest.raises(AecodecError, match="learning_rat"):
         TrainConfig.read(tmp_path / "t.toml")
 
@@ -215,10 +208,10 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
     for name, value in {"EXAMPLES": 2, "BATCH": 2, "LOG_STEPS": 10}.items():
         monkeypatch.setattr(small, name, value)
     model, pictures = load_weights(find_model(None).path)[0], Pictures(folder, small.CROP)
-    trained = [parameter.clone() for parameter in model.small.parameters()]
+    before = [parameter.clone() for parameter in model.small.parameters()]
     examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2, 2)
     small.start(model, examples)
-    assert all(map(torch.equal, trained, model.small.parameters()))
+    assert all(map(torch.equal, before, model.small.parameters()))
     with torch.no_grad():
         for parameter in model.small.parameters():
             parameter.zero_()
@@ -239,7 +232,7 @@ def test_recipes_can_be_read(path: Path) -> None:
 
 
 def test_fixed_point_costs_little_unless_layers_saturate() -> None:
-    model, pixels = load_for_training(Path("weights/s1/model.safetensors")), photo(128, 128)
+    model, pixels = load_for_training(WEIGHTS), photo(128, 128)
     rate, decibels = fixed_point_cost(model, [pixels])
     assert abs(rate) < 0.01 and abs(decibels) < 0.03
     with torch.no_grad():

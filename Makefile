@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-# Two tests at a time, a thread each: half the time of one test at a time with two threads.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Two tests at a time, a thread each (tests/conftest.py): half the time of one at a time with two.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 BENCHMARKS := $(BIN)/python -m benchmarks
 RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 

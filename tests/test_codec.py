@@ -53,7 +53,7 @@ def test_payload_is_what_the_model_estimates(q: int) -> None:
     with torch.inference_mode():
         payload, _, bits = encode_latents(loaded(), *analyze(loaded().model, pixels, q), q)
         model = load_for_training(find_model(None).path)
-        estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder", None)
+        estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder")
     assert len(payload) * 8 == pytest.approx(bits, rel=0.005, abs=64)
     assert len(payload) * 8 < 1.005 * float(estimate) * 384 * 384
 

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from aecodec.format.constants import SIXTEENTHS, TABLE_COUNT
-from aecodec.model.entropy_model import gaussian_bits, put_steps, take_batch
-from aecodec.model.fixed_point import scale_index
+from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_index, take_batch
 from aecodec.model.model import Model
 from aecodec.model.quantize import rounded_residual
 

@@ -27,8 +27,7 @@ from aecodec.format.container import Container, Payload, write_container
 from aecodec.format.header import GRAY, RGB, Header
 from aecodec.format.payload import SymbolEncoder
 from aecodec.image.picture import Picture
-from aecodec.model.entropy_model import take_batch
-from aecodec.model.fixed_point import log2_scale
+from aecodec.model.entropy_model import log2_scale, take_batch
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolsOf
 from aecodec.model.quantize import as_indexes, as_symbols, quantize

@@ -241,6 +241,16 @@ class HyperPrior(nn.Module):
         return self.mean(q), self.scale(q).clamp(min=ScaleOutput.FLOOR)
 
 
+def scale_index(log2_scale: Tensor) -> Tensor:
+    """log2 of a scale in steps -> table index, not rounded."""
+    return SCALES_PER_OCTAVE * (log2_scale - ScaleOutput.FLOOR)
+
+
+def log2_scale(index: Tensor) -> Tensor:
+    """Inverse of `scale_index`."""
+    return index / SCALES_PER_OCTAVE + ScaleOutput.FLOOR
+
+
 def gaussian_bits(residual: Tensor, log2_scale: Tensor) -> Tensor:
     """Bits of a residual in steps under a Gaussian integrated over one step, elementwise."""
     inverse = math.sqrt(0.5) * torch.exp2(-log2_scale)

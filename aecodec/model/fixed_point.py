@@ -31,8 +31,10 @@ from aecodec.model.entropy_model import (
     PhaseBias,
     ScaleOutput,
     Whiten,
+    log2_scale,
     mean_scale_rows,
     repeat_cell,
+    scale_index,
 )
 from aecodec.model.layers import Activation, Depthwise, Pointwise, pointwise
 from aecodec.model.model import Model
@@ -291,16 +293,6 @@ class FixedHyperPrior(Fixed):
         return mean, self.index.row(q).clamp(0, TABLE_COUNT - 1)
 
 
-def scale_index(log2_scale: Tensor) -> Tensor:
-    """log2 of a scale in steps -> table index, not rounded."""
-    return SCALES_PER_OCTAVE * (log2_scale - ScaleOutput.FLOOR)
-
-
-def log2_scale(index: Tensor) -> Tensor:
-    """Inverse of `scale_index`."""
-    return index / SCALES_PER_OCTAVE + ScaleOutput.FLOOR
-
-
 TWINS: dict[type[nn.Module], type[Fixed]] = {
     Pointwise: FixedPointwise,
     MeanScaleHead: FixedMeanScaleHead,
@@ -331,18 +323,6 @@ def _replaced(module: Any) -> Any:
     for name, child in module.named_children():
         setattr(module, name, _replaced(child))
     return module
-
-
-def saturate(network: EntropyNetwork) -> None:
-    """Let floating-point layers saturate where their integer twins do, so that training knows.
-
-    Otherwise activations may grow beyond +-LIMIT, and real files lose what training believed in.
-    By hardtanh, which costs a step 3 % where clamp's gradient costs 8 %.
-    """
-    largest = LIMIT / ONE
-    for module in network.modules():
-        if isinstance(module, Pointwise | Depthwise):
-            module.register_forward_hook(lambda *call: F.hardtanh(call[-1], -largest, largest))
 
 
 def prepare(network: nn.Module) -> None:

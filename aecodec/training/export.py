@@ -22,8 +22,8 @@ from aecodec.format.box import Box
 from aecodec.format.constants import Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
 from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables
-from aecodec.model.entropy_model import gaussian_bits, put_steps
-from aecodec.model.fixed_point import float_twin, log2_scale, to_fixed
+from aecodec.model.entropy_model import gaussian_bits, log2_scale, put_steps
+from aecodec.model.fixed_point import float_twin, to_fixed
 from aecodec.model.model import Model
 from aecodec.model.points import PER_STEP, point_places
 from aecodec.model.quantize import as_indexes, as_symbols
@@ -162,7 +162,7 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, f
         x = to_planes(centre(pixels))
         for q in FIT_Q:
             qs = fixed.qs(q)
-            bpp, mse = rate_distortion(model, x, qs, "decoder", None)
+            bpp, mse = rate_distortion(model, x, qs, "decoder")
             bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
             y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
             bits["fixed"] += sum(

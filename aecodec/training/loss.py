@@ -47,16 +47,9 @@ def error_slope(
     return torch.autograd.grad(loss, y_hat)[0]
 
 
-def rate_distortion(
-    model: Model,
-    x: Tensor,
-    q: Tensor,
-    phase: str,
-    network_dtype: torch.dtype | None,
-    rounds: int = 0,
-) -> tuple[Tensor, Tensor]:
-    """-> bits per pixel [B], MSE over RGB in [0, 1] [B]; as for `code`."""
-    bpp, x_hat = code(model, x, q, phase, network_dtype, rounds)
+def rate_distortion(model: Model, x: Tensor, q: Tensor, phase: str) -> tuple[Tensor, Tensor]:
+    """-> bits per pixel [B], MSE over RGB in [0, 1] [B]; as for `code`, in binary32."""
+    bpp, x_hat = code(model, x, q, phase, None)
     return bpp, mean_squares(x, x_hat)
 
 

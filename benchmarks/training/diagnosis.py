@@ -21,8 +21,7 @@ from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.planes import Pixels
 from aecodec.format.payload import by_table
 from aecodec.model.config import STEPS
-from aecodec.model.entropy_model import gaussian_bits, take_step
-from aecodec.model.fixed_point import log2_scale
+from aecodec.model.entropy_model import gaussian_bits, log2_scale, take_step
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.transforms import BLOCK
 from benchmarks.measuring import photo_options, points_of, read_middles

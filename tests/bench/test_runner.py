@@ -90,7 +90,7 @@ def test_run_writes_a_whole_report(photos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
     asked = "aec,jpeg:q=10/30/60/90,jpeg2000,bpg"
     report = bench.run(
-        photos, asked, folder, say=lines.append, advance=lambda *n: done.append(n), command="me"
+        photos, asked, folder, say=lines.append, on_progress=lambda *n: done.append(n), command="me"
     )
     assert sorted(path.name for path in folder.iterdir()) == FILES.split()
     assert "gray.png: left out, mode L instead of RGB" in report.notes
@@ -243,9 +243,9 @@ def test_a_run_that_was_stopped_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(photos, "jpeg:q=20/50", tmp_path, advance=stop)
+        bench.run(photos, "jpeg:q=20/50", tmp_path, on_progress=stop)
     done: list[tuple[int, int]] = []
-    bench.run(photos, "jpeg:q=20/50", tmp_path, advance=lambda *n: done.append(n))
+    bench.run(photos, "jpeg:q=20/50", tmp_path, on_progress=lambda *n: done.append(n))
     assert done[0] == (2, 4)
 
 

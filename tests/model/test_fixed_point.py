@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aecodec.errors import ModelError
 from aecodec.model.config import ModelConfig
-from aecodec.model.entropy_model import QUADTREE, put_step, take_step
+from aecodec.model.entropy_model import QUADTREE, log2_scale, put_step, scale_index, take_step
 from aecodec.model.fixed_point import (
     INPUT_LIMIT,
     LIMIT,
@@ -20,14 +20,12 @@ from aecodec.model.fixed_point import (
     FixedAffine,
     FixedPointwise,
     float_twin,
-    log2_scale,
     prepare,
-    saturate,
-    scale_index,
     to_fixed,
 )
 from aecodec.model.layers import Activation, Pointwise
 from aecodec.model.model import Model
+from aecodec.training.learner import saturate
 
 TINY = ModelConfig("XS", 8, 4, 8, 1, 8, 1, 8, 12, 1, 8, 1)
 

@@ -103,12 +103,12 @@ def test_s1_grows_to_m_with_the_same_pictures_and_rate() -> None:
     larger = grow(model, SIZES["M"])
     x, q = to_planes(np.ascontiguousarray(photo(128, 128))), torch.tensor([40])
     with torch.no_grad():
-        bpp, mse = rate_distortion(model, x, q, "decoder", None)
-        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder", None)
+        bpp, mse = rate_distortion(model, x, q, "decoder")
+        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder")
     decibels = [float(-10 * value.log10()) for value in (mse, larger_mse)]
     assert decibels[0] == pytest.approx(decibels[1], abs=0.002)
     assert 0 <= float(larger_bpp - bpp) < 0.001
-    bpp, mse = rate_distortion(larger, x, q, "joint", None)
+    bpp, mse = rate_distortion(larger, x, q, "joint")
     (bpp + larger.lmbda[q] * mse).sum().backward()
     slopes = {name: p.grad for name, p in larger.named_parameters() if p.grad is not None}
     known = {name for name, _ in model.named_parameters() if not name.startswith("small.")}
@@ -126,8 +126,8 @@ def test_a_larger_model_begins_as_the_smaller_one() -> None:
             parameter.add_(0.05 * torch.randn_like(parameter))
         larger = grow(model, WIDER)
         x, q = to_planes(np.ascontiguousarray(photo(128, 128))), torch.tensor([30])
-        bpp, mse = rate_distortion(model, x, q, "decoder", None)
-        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder", None)
+        bpp, mse = rate_distortion(model, x, q, "decoder")
+        larger_bpp, larger_mse = rate_distortion(larger, x, q, "decoder")
     assert torch.allclose(mse, larger_mse, rtol=1e-3)
     assert 0 <= larger_bpp - bpp < 0.001
     with pytest.raises(AecodecError, match="do not grow"):

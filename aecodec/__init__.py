@@ -7,19 +7,20 @@
 Everything raises AecodecError or one of its children, and nothing else.
 torch is imported with the first picture, not with this package.
 
-Public are the names here, `aecodec.pillow`, `aecodec.ray` and `aecodec.bench.run`; all else may
-change with every version. codec.py is where to start reading.
+Public are the names here, `aecodec.pillow`, `aecodec.ray`, `aecodec.bench` and the commands
+`python -m aecodec.training`, `aecodec.training.small`, `aecodec.desktop`; all else may change with
+every version. codec.py is where to start reading.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
+from aecodec.format.quality import DEFAULT_QUALITY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,23 +57,20 @@ _LAZY = {
 
 def encode(
     image: Picture | Image.Image | np.ndarray[Any, Any],
-    quality: int = 60,
+    quality: int = DEFAULT_QUALITY,
     effort: int = DEFAULT_EFFORT,
 ) -> bytes:
     """Code an image with the default model on the CPU: see `Codec.encode`."""
-    return _default_codec().encode(image, quality, effort=effort)
+    from aecodec.codec import default_codec
+
+    return default_codec().encode(image, quality, effort=effort)
 
 
 def decode(data: bytes) -> Image.Image:
     """Decode a file on the CPU: see `Codec.decode`."""
-    return _default_codec().decode(data)
+    from aecodec.codec import default_codec
 
-
-@cache
-def _default_codec() -> Codec:
-    from aecodec.codec import Codec
-
-    return Codec()
+    return default_codec().decode(data)
 
 
 if not TYPE_CHECKING:  # or type checkers would take any name for one of ours

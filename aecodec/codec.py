@@ -12,9 +12,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.coding.decoder import Decoder
@@ -26,13 +25,11 @@ from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
-from aecodec.format.quality import quality_to_q
-from aecodec.image.picture import Picture, as_picture, to_pil
+from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
+from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel, choose_device, load_model
 from aecodec.model.store import find_model
-
-ImageLike = Picture | Image.Image | NDArray[np.uint8]
 
 
 class Codec:
@@ -61,13 +58,13 @@ class Codec:
     def encode(
         self,
         image: ImageLike,
-        quality: int = 60,
+        quality: int = DEFAULT_QUALITY,
         tile: int = DEFAULT_TILE,
         verify: bool = False,
         effort: int = DEFAULT_EFFORT,
         on_progress: OnProgress | None = None,
     ) -> bytes:
-        """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 1..4], PIL or Picture)
+        """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 2 to 4], PIL or Picture)
         -> bytes of an .aec file.
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
@@ -102,7 +99,7 @@ class Codec:
 
         with self._coding(picture):
             encoder = Encoder(self._model, picture, settings, keep_latents=True)
-            return search(encoder.encode, measure, target, encoder.start.header.pixels)
+            return search(encoder.encode, measure, target, encoder.head.header.pixel_count)
 
     def decode(
         self, data: bytes, region: Box | None = None, scale: int = 1, partial: bool = False
@@ -158,3 +155,9 @@ class Codec:
                     wanted = installed.model_id
                     self._loaded[wanted] = load_model(wanted, self._device)
             return self._loaded[wanted]
+
+
+@cache
+def default_codec() -> Codec:
+    """The codec of those who name no model, on the CPU."""
+    return Codec()

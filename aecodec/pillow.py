@@ -11,7 +11,6 @@ far as it goes where `ImageFile.LOAD_TRUNCATED_IMAGES` is set.
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
@@ -20,6 +19,7 @@ from aecodec.coding.effort import DEFAULT_EFFORT, reduction_for
 from aecodec.errors import AecodecError
 from aecodec.format.container import read_head
 from aecodec.format.header import MODES, SIGNATURE
+from aecodec.format.quality import DEFAULT_QUALITY
 from aecodec.image.metadata import EXIF_PREFIX
 from aecodec.image.picture import from_pil, metadata_info, to_pil
 
@@ -95,7 +95,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
         picture = from_pil(chosen)
         data = _codec().encode(
             picture,
-            options.get("quality", 60),
+            options.get("quality", DEFAULT_QUALITY),
             effort=options.get("effort", DEFAULT_EFFORT),
         )
     except AecodecError as error:
@@ -105,11 +105,10 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
     file.write(data)
 
 
-@cache
 def _codec() -> Codec:
-    from aecodec.codec import Codec  # torch, which opening a file does without
+    from aecodec.codec import default_codec  # torch, which opening a file does without
 
-    return Codec()
+    return default_codec()
 
 
 Image.register_open(FORMAT, AecImageFile, _accept)

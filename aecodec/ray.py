@@ -24,6 +24,7 @@ from aecodec import files
 from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
+from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.image.photo_file import read_picture
 
@@ -37,7 +38,9 @@ class Compress:
     `aec` holds an .aec file, or nothing where `error` says in a line why there is none.
     """
 
-    def __init__(self, quality: int = 60, threads: int = 1, effort: int = DEFAULT_EFFORT) -> None:
+    def __init__(
+        self, quality: int = DEFAULT_QUALITY, threads: int = 1, effort: int = DEFAULT_EFFORT
+    ) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
         torch.set_num_threads(threads)
         self.quality, self.effort, self.codec = quality, effort, Codec()
@@ -80,7 +83,13 @@ class CompressFiles(Compress):
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 @click.argument("output", type=click.Path(file_okay=False))
-@click.option("-q", "--quality", type=click.IntRange(1, 100), default=60, show_default=True)
+@click.option(
+    "-q",
+    "--quality",
+    type=click.IntRange(1, MAX_QUALITY),
+    default=DEFAULT_QUALITY,
+    show_default=True,
+)
 @click.option(
     "--effort", type=click.IntRange(0, MAX_EFFORT), default=DEFAULT_EFFORT, show_default=True
 )

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aecodec.codec import Codec
-from aecodec.coding.encoder import chosen_symbols, write_symbols
+from aecodec.coding.encoder import symbol_chooser, symbol_writer
 from aecodec.format.payload import SymbolEncoder
 from aecodec.format.quality import q_to_quality
 from aecodec.model.loaded import LoadedModel, load_model
@@ -234,7 +234,7 @@ def beyond(one: File, loaded: LoadedModel) -> bytes:
     _, index = loaded.model.hyper_prior(torch.tensor([one.q]))
     symbols = torch.zeros_like(index)
     symbols.view(-1)[0] = 40_000
-    encoder = SymbolEncoder(loaded.coder)
+    encoder = SymbolEncoder(loaded.tables)
     encoder.put(as_symbols(symbols), as_indexes(index))
     return encoder.finish()
 
@@ -242,9 +242,9 @@ def beyond(one: File, loaded: LoadedModel) -> bytes:
 @torch.inference_mode()
 def with_more(one: File, loaded: LoadedModel, symbols: int) -> bytes:
     """The payload of a tile whose latents are 0, and so many symbols more behind the last one."""
-    config, encoder = loaded.model.config, SymbolEncoder(loaded.coder)
+    config, encoder = loaded.model.config, SymbolEncoder(loaded.tables)
     y, z = torch.zeros(1, config.latent, 4, 4), torch.zeros(1, config.hyper, 1, 1)
-    symbols_of = write_symbols(encoder, chosen_symbols(y, z))
-    loaded.model.walk_symbols(z.shape, one.q, symbols_of)
+    source = symbol_writer(encoder, symbol_chooser(y, z))
+    loaded.model.walk_symbols(z.shape, one.q, source)
     encoder.put(np.zeros(symbols, np.int32), np.full(symbols, 63, np.uint8))
     return encoder.finish()

@@ -139,7 +139,7 @@ def some_filter(count: int, first: int = 1000) -> bytes:
     roll, features = Random(count).random, feature_count(FILTER_LIMITS[count])
     numbers = [first, *(round(6 * roll() - 3) for _ in range(3 * features - 1))]
     shaped = np.array(numbers, np.int32).reshape(3, -1)
-    return write_filter(load_model().coder, Filter(shaped))
+    return write_filter(load_model().tables, Filter(shaped))
 
 
 def rgb_file(codec: Codec) -> File:

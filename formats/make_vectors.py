@@ -21,7 +21,7 @@ from good_files import Valid, valid_vectors
 from PIL import Image
 
 from aecodec.codec import Codec
-from aecodec.coding.decoder import read_symbols
+from aecodec.coding.decoder import symbol_reader
 from aecodec.errors import AecodecError
 from aecodec.format.container import read_container
 from aecodec.format.info import info
@@ -107,9 +107,9 @@ def symbols_digest(model: LoadedModel, data: bytes) -> tuple[str, int]:
     escapes = 0
     with torch.inference_mode():
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
-            decoder = SymbolDecoder(model.coder, payload.data)
+            decoder = SymbolDecoder(model.tables, payload.data)
             shape = model.hyper_shape(tile.width, tile.height)
-            y_hat = model.model.walk_symbols(shape, header.q, read_symbols(decoder))
+            y_hat = model.model.walk_symbols(shape, header.q, symbol_reader(decoder))
             escapes += decoder.escapes
             digest.update((PER_STEP * y_hat).contiguous().numpy().astype("<i4").tobytes())
     return digest.hexdigest(), escapes

@@ -1,8 +1,9 @@
 """The codecs that can be run, each at settings its own experts would defend.
 
-A codec is a small frozen dataclass with two methods, `encode` and `decode`, entered in `CLASSES`.
-Its fields are its settings, as `--codecs avif:q=60,speed=4` gives them; the first field holds the
-values that its RD curve steps through. `version` names the library, or raises `NotInstalled`.
+A codec is a small frozen dataclass with two methods, `encode` and `decode`, entered in `CLASSES`,
+and in `DEFAULT_CODECS` where it shall run unasked. Its fields are its settings, as
+`--codecs avif:q=60,speed=4` gives them; the first field holds the values that its RD curve steps
+through. `version` names the library, or raises `NotInstalled`.
 """
 
 import os
@@ -62,17 +63,17 @@ class Aec:
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`, 1 to 100."""
-        codec = load_model(self.model, self.device)
+        codec = load_codec(self.model, self.device)
         path.write_bytes(codec.encode(picture, quality=int(step), effort=self.effort))
 
     def decode(self, path: Path) -> Image.Image:
         """Decode a whole file."""
-        picture: Image.Image = load_model(self.model, self.device).decode(path.read_bytes())
+        picture: Image.Image = load_codec(self.model, self.device).decode(path.read_bytes())
         return picture
 
 
 @cache
-def load_model(model: str, device: str) -> Any:
+def load_codec(model: str, device: str) -> Any:
     """An `aecodec.Codec`, once a process."""
     from aecodec.codec import Codec
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from aecodec.bench.codecs import BenchCodec
@@ -20,8 +19,8 @@ from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
 from aecodec.bench.naming import name_of, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.errors import AecodecError
+from aecodec.image.modes import Pixels
 
-Image8 = npt.NDArray[np.uint8]
 VIEW_SIDE = 448
 """Side in pixels of the middle part that the report's viewer shows of a photo."""
 _warm: set[BenchCodec] = set()
@@ -32,12 +31,12 @@ class Coded(NamedTuple):
 
     bytes: int
     bpp: float
-    image_hat: Image8  # [H, W, 3]
+    image_hat: Pixels  # [H, W, 3]
     encode_s: float
     decode_s: float
 
 
-def code(codec: BenchCodec, step: float, image: Image8) -> Coded:
+def code(codec: BenchCodec, step: float, image: Pixels) -> Coded:
     """Encode and decode uint8 [H, W, 3] through a file; the second time only compares.
 
     Raises:
@@ -92,7 +91,7 @@ def view_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
     }
 
 
-def data_uri(image: Image8) -> str:
+def data_uri(image: Pixels) -> str:
     """The middle `VIEW_SIDE` pixels of uint8 [H, W, 3] as lossless WebP in a data URI."""
     (top, left), side = [max(0, (size - VIEW_SIDE) // 2) for size in image.shape[:2]], VIEW_SIDE
     file = io.BytesIO()

@@ -1,18 +1,16 @@
 """How much a decoded picture differs from the photo: PSNR, MS-SSIM, SSIMULACRA2.
 
-All take sRGB uint8 [H, W, 3]; all rise with quality; all but PSNR come from kept libraries.
+All take sRGB uint8 [H, W, 3]; all rise with quality; all come from libraries that are kept.
 """
 
 import io
 from importlib.util import find_spec
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from aecodec.image.modes import Pixels
 from aecodec.image.psnr import psnr as picture_psnr
-
-Image8 = npt.NDArray[np.uint8]
 
 # Identical pictures would have an infinite PSNR, which no mean and no JSON can hold.
 PSNR_MAX = 100.0
@@ -22,12 +20,12 @@ MS_SSIM_MIN_SIDE = 11 * 16
 SSIMULACRA2_MIN_SIDE = 8
 
 
-def psnr(image: Image8, image_hat: Image8) -> float:
+def psnr(image: Pixels, image_hat: Pixels) -> float:
     """PSNR in dB over all RGB samples, at most `PSNR_MAX`."""
     return min(picture_psnr(image, image_hat), PSNR_MAX)
 
 
-def ms_ssim(image: Image8, image_hat: Image8) -> float | None:
+def ms_ssim(image: Pixels, image_hat: Pixels) -> float | None:
     """MS-SSIM (Wang, Simoncelli and Bovik 2003) of RGB samples.
 
     None if a side is shorter than `MS_SSIM_MIN_SIDE` or pytorch-msssim is not installed.
@@ -44,7 +42,7 @@ def ms_ssim(image: Image8, image_hat: Image8) -> float | None:
     return float(pytorch_msssim.ms_ssim(*pair, data_range=255))
 
 
-def ssimulacra2(image: Image8, image_hat: Image8) -> float | None:
+def ssimulacra2(image: Pixels, image_hat: Pixels) -> float | None:
     """SSIMULACRA2 (Sneyers 2022) by the package of that name: 100 is identical, 90 invisible.
 
     None for a side shorter than `SSIMULACRA2_MIN_SIDE` or without the package.
@@ -56,7 +54,7 @@ def ssimulacra2(image: Image8, image_hat: Image8) -> float | None:
     return float(compute_ssimulacra2(_bmp(image), _bmp(image_hat)))
 
 
-def _bmp(image: Image8) -> io.BytesIO:
+def _bmp(image: Pixels) -> io.BytesIO:
     """The pixels as the file that the package wants."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "BMP")

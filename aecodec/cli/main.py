@@ -28,6 +28,7 @@ from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, REDUCTIONS
 from aecodec.format.info import info
+from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
 
@@ -125,8 +126,8 @@ _max_pixels = click.option(
 @click.option(
     "-q",
     "--quality",
-    type=click.IntRange(1, 100),
-    default=60,
+    type=click.IntRange(1, MAX_QUALITY),
+    default=DEFAULT_QUALITY,
     show_default=True,
     help="1 is the smallest file, 100 the best picture.",
 )

@@ -191,6 +191,6 @@ class Decompress(Task):
         """For a thumbnail, the scale that leaves twice its pixels each way, or just above."""
         if not self.thumbnail:
             return self.scale
-        box = self.region or Box(0, 0, header.height, header.width)
+        box = self.region or header.whole()
         side, wanted = max(box.width, box.height), 2 * self.thumbnail
         return reduction_for((side, side), (wanted, wanted))

@@ -16,19 +16,19 @@ from aecodec.format.filter import read_filter
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
 from aecodec.image.picture import Picture
 from aecodec.model.loaded import LoadedModel
-from aecodec.model.model import SymbolsOf
+from aecodec.model.model import SymbolSource
 from aecodec.model.quantize import as_indexes, from_symbols
 
 
 class Decoder:
     """One file, decoded tile by tile as its pixels are asked for."""
 
-    def __init__(self, model: LoadedModel, container: Container, keep_going: bool = False) -> None:
+    def __init__(self, loaded: LoadedModel, container: Container, keep_going: bool = False) -> None:
         """With `keep_going`, damaged tiles are gray. Raises FormatError for a damaged filter."""
-        self.model, self.container, self.header = model, container, container.header
+        self.loaded, self.container, self.header = loaded, container, container.header
         self.keep_going, self.boxes = keep_going, container.header.tiles()
         data = container.filter
-        self.filter = None if data is None else read_filter(model.coder, data)
+        self.filter = None if data is None else read_filter(loaded.tables, data)
         self.decoded: dict[int, Tensor] = {}
         self.damaged: list[str] = []
         self.missing: list[int] = []
@@ -52,7 +52,7 @@ class Decoder:
         gray, target = self.header.gray, region.shrunk(reduction)
         shape = (target.height, target.width)
         pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
-        model, q, size = self.model.model, self.header.q, (self.header.width, self.header.height)
+        model, q, size = self.loaded.model, self.header.q, (self.header.width, self.header.height)
         with one_arithmetic(model.device):
             walk = synthesize(model, self.latents, q, region, size, reduction, self.filter)
             for box, x_hat in walk:
@@ -63,45 +63,45 @@ class Decoder:
         return pixels
 
     def latents(self, box: Box) -> Tensor:
-        """y_hat of an aligned box of pixels; boxes come from top to bottom.
+        """y_r of an aligned box of pixels; boxes come from top to bottom.
 
         Forgets the tiles that lie above.
         """
         self.decoded = {n: y for n, y in self.decoded.items() if self.boxes[n].bottom > box.top}
-        tile, rows = self.header.tile_side, []
-        for row in range(box.top // tile, -(-box.bottom // tile)):
-            columns = range(box.left // tile, -(-box.right // tile))
+        side, rows = self.header.tile_side, []
+        for row in range(box.top // side, -(-box.bottom // side)):
+            columns = range(box.left // side, -(-box.right // side))
             parts = [self.part(row * self.header.columns + column, box) for column in columns]
             rows.append(torch.cat(parts, dim=3))
         return torch.cat(rows, dim=2)
 
     def part(self, number: int, box: Box) -> Tensor:
-        """What of a tile's y_hat lies in `box`."""
+        """What of a tile's y_r lies in `box`."""
         if number not in self.decoded:
             self.decoded[number] = self.decode_tile(number)
         return self.decoded[number][box.latent_slices(self.boxes[number])]
 
     def decode_tile(self, number: int) -> Tensor:
-        """y_hat of a tile, [1, M, H'/16, W'/16]; 0, which is gray, of one that is not there."""
+        """y_r of a tile, [1, M, H'/16, W'/16]; 0, which is gray, of one that is not there."""
         tile, payload = self.boxes[number], self.container.payloads[number]
         where = self.header.tile_name(number)
         if payload.state == "cut":
             self.missing.append(number)
             if not payload.data:
-                return self.gray(tile)
+                return self.no_latents(tile)
         try:
             if payload.state == "damaged":
                 raise FormatError("its chunk is damaged")
-            return decode_latents(self.model, payload, tile.width, tile.height, self.header.q)
+            return decode_latents(self.loaded, payload, tile.width, tile.height, self.header.q)
         except FormatError as error:
             if not self.keep_going:
                 raise FormatError(f"{where}: {error}") from error
             self.damaged.append(f"{where} is damaged and left gray: {error}")
-            return self.gray(tile)
+            return self.no_latents(tile)
 
-    def gray(self, tile: Box) -> Tensor:
+    def no_latents(self, tile: Box) -> Tensor:
         """Latents of a tile of which nothing is known."""
-        return torch.zeros(1, self.model.model.config.latent, *tile.latent_size())
+        return torch.zeros(1, self.loaded.model.config.latent, *tile.latent_size())
 
     def notes(self) -> tuple[str, ...]:
         """What is wrong with the tiles that were asked for."""
@@ -112,19 +112,21 @@ class Decoder:
 
 
 @torch.inference_mode()
-def decode_latents(model: LoadedModel, payload: Payload, width: int, height: int, q: int) -> Tensor:
-    """Inverse of `encode_latents`: the payload of a tile of that size -> y_hat in steps.
+def decode_latents(
+    loaded: LoadedModel, payload: Payload, width: int, height: int, q: int
+) -> Tensor:
+    """Inverse of `encode_latents`: the payload of a tile of that size -> y_r in steps.
 
     Of a cut payload, latents that have not arrived are their predicted means. Raises FormatError.
     """
     kind = ArrivedSymbolDecoder if payload.state == "cut" else SymbolDecoder
-    decoder = kind(model.coder, payload.data)
-    shape = model.hyper_shape(width, height)
-    y_hat = model.model.walk_symbols(shape, q, read_symbols(decoder))
+    decoder = kind(loaded.tables, payload.data)
+    shape = loaded.hyper_shape(width, height)
+    y_r = loaded.model.walk_symbols(shape, q, symbol_reader(decoder))
     decoder.finish()
-    return y_hat
+    return y_r
 
 
-def read_symbols(decoder: SymbolDecoder) -> SymbolsOf:
-    """Symbols as they come out of the payload: the inverse of `write_symbols`."""
+def symbol_reader(decoder: SymbolDecoder) -> SymbolSource:
+    """Symbols as they come out of the payload: the inverse of `symbol_writer`."""
     return lambda batch, mean, index: from_symbols(decoder.get(as_indexes(index)), like=mean)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from aecodec.format.constants import SIXTEENTHS, TABLE_COUNT
-from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_index, take_batch
+from aecodec.model.entropy_model import gaussian_bits, index_of_scale, put_steps, take_batch
 from aecodec.model.model import Model
 from aecodec.model.quantize import rounded_residual
 
@@ -99,5 +99,5 @@ def context_slope(
 @torch.no_grad()
 def points_of(model: Model, symbols: Tensor, mean: Tensor, log2_scale: Tensor) -> Tensor:
     """How far from y_hat g_s sees latents, in steps; mean and scale as floating point has them."""
-    index = scale_index(log2_scale).round().clamp(0, TABLE_COUNT - 1)
+    index = index_of_scale(log2_scale).round().clamp(0, TABLE_COUNT - 1)
     return model.points(symbols, (mean * SIXTEENTHS).round(), index)

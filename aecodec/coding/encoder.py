@@ -1,6 +1,6 @@
 """One picture to the bytes of a file: latents, symbols, payloads, a filter where that pays.
 
-Its inverse stands beside it, decoder.py. From y to y_hat every tile is coded by itself; g_a and g_s
+The inverse is decoder.py, beside it. From y to y_r every tile is coded by itself; g_a and g_s
 know nothing of tiles (transform.py).
 """
 
@@ -27,12 +27,12 @@ from aecodec.format.container import Container, Payload, write_container
 from aecodec.format.header import GRAY, RGB, Header
 from aecodec.format.payload import SymbolEncoder
 from aecodec.image.picture import Picture
-from aecodec.model.entropy_model import log2_scale, take_batch
+from aecodec.model.entropy_model import scale_of_index, take_batch
 from aecodec.model.loaded import LoadedModel
-from aecodec.model.model import SymbolsOf
+from aecodec.model.model import SymbolSource
 from aecodec.model.quantize import as_indexes, as_symbols, quantize
 
-Latents = tuple[Tensor, Tensor]
+TileLatents = tuple[Tensor, Tensor]
 """y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
 
 KEPT = 2
@@ -64,7 +64,7 @@ class Encoder:
 
     def __init__(
         self,
-        model: LoadedModel,
+        loaded: LoadedModel,
         picture: Picture,
         settings: Settings,
         on_progress: OnProgress | None = None,
@@ -74,17 +74,17 @@ class Encoder:
 
         Raises FormatError for a tile or picture that the format cannot hold.
         """
-        self.model, self.settings, self.pixels = model, settings, picture.pixels
+        self.loaded, self.settings, self.pixels = loaded, settings, picture.pixels
         height, width = picture.pixels.shape[:2]
         mode = GRAY if picture.gray else RGB
-        header = Header(bytes.fromhex(model.model_id), width, height, 0, mode, settings.tile_side)
+        header = Header(bytes.fromhex(loaded.model_id), width, height, 0, mode, settings.tile_side)
         alpha = None if picture.alpha is None else write_alpha(picture.alpha)
-        self.start = Container(
+        self.head = Container(
             header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha
         )
         self.boxes = header.tiles()
         self.on_progress, self.begun = on_progress, count(1)
-        self.kept: dict[tuple[int, bool], list[Latents]] | None = {} if keep_latents else None
+        self.kept: dict[tuple[int, bool], list[TileLatents]] | None = {} if keep_latents else None
 
     def encode(self, q: int, rounding_bias: float = 1.0, refined: bool = True) -> bytes:
         """-> the bytes of a file.
@@ -93,39 +93,39 @@ class Encoder:
         `rate_aware_round`. Raises FormatError for metadata too large for a chunk, AecodecError
         where, with `verify`, the decoder would not see the same symbols.
         """
-        model, payloads = self.model, []
+        loaded, payloads = self.loaded, []
         filtered = refined and self.settings.rounds > 0 and self.pixels.ndim == 3
         fit = FilterFit() if filtered else None
         for box, part in zip(self.boxes, self.latents(q, refined), strict=True):
-            payload, y_hat = self.encode_tile(part, q, box, rounding_bias)
+            payload, y_r = self.encode_tile(part, q, box, rounding_bias)
             payloads.append(Payload(payload))
             if fit is not None:
-                accumulate_filter_statistics(fit, model, y_hat, self.pixels, q, box)
-        weight = float(model.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
-        filter = fit.best(model.coder, weight) if fit is not None else None
-        header = replace(self.start.header, q=q)
+                accumulate_filter_statistics(fit, loaded, y_r, self.pixels, q, box)
+        weight = float(loaded.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
+        filter_data = fit.best(loaded.tables, weight) if fit is not None else None
+        header = replace(self.head.header, q=q)
         return write_container(
-            replace(self.start, header=header, payloads=tuple(payloads), filter=filter)
+            replace(self.head, header=header, payloads=tuple(payloads), filter=filter_data)
         )
 
-    def latents(self, q: int, refined: bool) -> Iterable[Latents]:
+    def latents(self, q: int, refined: bool) -> Iterable[TileLatents]:
         """y and z of every tile."""
         if self.kept is None:
-            return self.analyze(q, refined)
+            return self.tile_latents(q, refined)
         if (q, refined) not in self.kept:
             if len(self.kept) == KEPT:
                 del self.kept[next(iter(self.kept))]
-            self.kept[q, refined] = list(self.analyze(q, refined))
+            self.kept[q, refined] = list(self.tile_latents(q, refined))
         return self.kept[q, refined]
 
-    def analyze(self, q: int, refined: bool) -> Iterator[Latents]:
+    def tile_latents(self, q: int, refined: bool) -> Iterator[TileLatents]:
         """y and z of every tile, one after the other, so that no more than one is held."""
         for box in self.boxes:
             if refined and self.settings.rounds:
-                rounds, model = self.settings.rounds, self.model.float_model
+                rounds, model = self.settings.rounds, self.loaded.float_model
                 yield refine(model, self.pixels, q, box, rounds, self.tell_of_round)
             else:
-                yield analyze(self.model.model, self.pixels, q, box)
+                yield analyze(self.loaded.model, self.pixels, q, box)
 
     def tell_of_round(self) -> None:
         """A round of refinement begins."""
@@ -133,66 +133,66 @@ class Encoder:
             self.on_progress(next(self.begun), self.settings.rounds * len(self.boxes))
 
     def encode_tile(
-        self, latents: Latents, q: int, box: Box, rounding_bias: float
+        self, latents: TileLatents, q: int, box: Box, rounding_bias: float
     ) -> tuple[bytes, Tensor]:
-        """-> payload, y_hat in steps. Raises AecodecError where the decoder would see another."""
-        payload, y_hat, _ = encode_latents(self.model, *latents, q, rounding_bias)
+        """-> payload, y_r in steps. With `verify`, raises AecodecError where they do not agree."""
+        payload, y_r, _ = encode_latents(self.loaded, *latents, q, rounding_bias)
         if self.settings.verify:
-            seen = decode_latents(self.model, Payload(payload), box.width, box.height, q)
-            if not torch.equal(seen, y_hat):
+            seen = decode_latents(self.loaded, Payload(payload), box.width, box.height, q)
+            if not torch.equal(seen, y_r):
                 raise AecodecError(
                     "what was encoded is not what would be decoded: please report this"
                 )
-        return payload, y_hat
+        return payload, y_r
 
 
 @torch.inference_mode()
 def encode_latents(
-    model: LoadedModel, y: Tensor, z: Tensor, q: int, rounding_bias: float = 1.0
+    loaded: LoadedModel, y: Tensor, z: Tensor, q: int, rounding_bias: float = 1.0
 ) -> tuple[bytes, Tensor, float]:
-    """y and z of a tile in steps -> payload, y_hat in steps, and the bits the tables say it costs.
+    """y and z of a tile in steps -> payload, y_r in steps, and the bits the tables say it costs.
 
-    y_hat, as everywhere outside of the entropy network, is at its reconstruction points.
+    y_r, as everywhere outside of the entropy network, is at its reconstruction points.
     """
-    encoder = SymbolEncoder(model.coder)
-    symbols_of = write_symbols(encoder, chosen_symbols(y, z, rounding_bias))
-    y_hat = model.model.walk_symbols(z.shape, q, symbols_of)
-    return encoder.finish(), y_hat, encoder.bits
+    encoder = SymbolEncoder(loaded.tables)
+    source = symbol_writer(encoder, symbol_chooser(y, z, rounding_bias))
+    y_r = loaded.model.walk_symbols(z.shape, q, source)
+    return encoder.finish(), y_r, encoder.bits
 
 
-def write_symbols(encoder: SymbolEncoder, chosen: SymbolsOf) -> SymbolsOf:
+def symbol_writer(encoder: SymbolEncoder, chosen: SymbolSource) -> SymbolSource:
     """Symbols as they are chosen, which go into the payload on their way."""
 
-    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+    def source(batch: int, mean: Tensor, index: Tensor) -> Tensor:
         symbols = chosen(batch, mean, index)
         encoder.put(as_symbols(symbols), as_indexes(index))
         return symbols
 
-    return symbols_of
+    return source
 
 
-def chosen_symbols(y: Tensor, z: Tensor, rounding_bias: float = 1.0) -> SymbolsOf:
+def symbol_chooser(y: Tensor, z: Tensor, rounding_bias: float = 1.0) -> SymbolSource:
     """The symbols that y and z in steps become: rounded in view of what the tables say of them."""
 
-    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
-        scale = log2_scale(index).exp2()
-        return quantize(take_batch(y, z, batch), mean, scale, rounding_bias)
+    def source(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+        deviation = scale_of_index(index).exp2()
+        return quantize(take_batch(y, z, batch), mean, deviation, rounding_bias)
 
-    return symbols_of
+    return source
 
 
 @torch.inference_mode()
 def accumulate_filter_statistics(
-    fit: FilterFit, model: LoadedModel, y_hat: Tensor, pixels: Pixels, q: int, tile: Box
+    fit: FilterFit, loaded: LoadedModel, y_r: Tensor, pixels: Pixels, q: int, tile: Box
 ) -> None:
-    """Let `fit` see what y_hat of a tile becomes, beside its pixels.
+    """Let `fit` see what y_r of a tile becomes, beside its pixels.
 
     pixels: uint8 [H, W, 3] of the whole picture. Of the tile, what its neighbours reach into is
     left out, since they are not there.
     """
     height, width = pixels.shape[:2]
-    inside = tile.inner(reach(model.model.config.synthesis_blocks), width, height)
-    latents_of = latents_in(y_hat, tile.aligned())
-    with one_arithmetic(model.model.device):
-        for box, x_hat in synthesize(model.model, latents_of, q, inside, (width, height)):
+    inside = tile.inner(reach(loaded.model.config.synthesis_blocks), width, height)
+    latents_of = latents_in(y_r, tile.aligned())
+    with one_arithmetic(loaded.model.device):
+        for box, x_hat in synthesize(loaded.model, latents_of, q, inside, (width, height)):
             fit.add(x_hat, pixels[box.pixel_slices()])

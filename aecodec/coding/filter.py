@@ -31,7 +31,7 @@ from aecodec.format.filter import (
     feature_kinds,
     write_filter,
 )
-from aecodec.format.payload import EntropyCoder
+from aecodec.format.payload import CodingTables
 
 LIMITED = 1
 """The kind of limited differences, a place in UNITS."""
@@ -128,7 +128,7 @@ class FilterFit:
             self.products += (seen @ seen.T).numpy() / share
             self.wanted += (error @ seen.T).numpy() / share
 
-    def best(self, coder: EntropyCoder, weight: float) -> bytes | None:
+    def best(self, tables: CodingTables, weight: float) -> bytes | None:
         """The chunk of the filter that saves the most, or None where none pays.
 
         weight: bits that a unit of SE is worth, SE the sum over the samples of all colours.
@@ -136,7 +136,7 @@ class FilterFit:
         best, gain = None, 0.0
         for limits in FILTER_LIMITS:
             filter, saved = self.solve(limits)
-            data = write_filter(coder, filter)
+            data = write_filter(tables, filter)
             left = TRUSTED_SHARE * weight * saved - 8 * (CHUNK_BYTES + len(data))
             if left > gain:
                 best, gain = data, left

@@ -38,21 +38,21 @@ def refine(
     qs = model.qs(q)
     with one_arithmetic(model.device):
         y_around = analyze(model, pixels, q, around)[0].to(model.device, copy=True)
-        field = Field(model, pixels, q, around, y_around)
+        surroundings = Surroundings(model, pixels, q, around, y_around)
         y = y_around[tile.aligned().latent_slices(around)].clone()
         with torch.no_grad():
             z = model.h_a(y, qs)
 
         def slope(y_hat: Tensor) -> Tensor:
             on_round()
-            return field.slope(tile, y_hat)
+            return surroundings.slope(tile, y_hat)
 
         y, z = descend(model, y, z, qs, rounds, slope)
         return y.cpu(), z.cpu()
 
 
 @dataclass
-class Field:
+class Surroundings:
     """A tile's surroundings: where its latents are seen by g_s."""
 
     model: Model

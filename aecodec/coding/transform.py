@@ -26,7 +26,7 @@ PIECE = 1024
 """Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
 
 LatentsOf = Callable[[Box], Tensor]
-"""An aligned box of pixels -> its y_hat in steps, [1, M, height/16, width/16]."""
+"""An aligned box of pixels -> its y_r in steps, [1, M, height/16, width/16]."""
 
 
 def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
@@ -73,7 +73,7 @@ def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tu
     shape = (1, model.config.latent, *aligned.latent_size())
     y = torch.empty(shape, memory_format=torch.channels_last)
     with one_arithmetic(model.device):
-        for piece in tile.pieces(PIECE):
+        for piece in tile.parts(PIECE):
             around = piece.grown(reach(model.config.analysis_blocks), width, height)
             x = to_planes(pixels[around.pixel_slices()]).to(model.device)
             part = model.g_a(x, qs)[piece.aligned().latent_slices(around)]
@@ -98,7 +98,7 @@ def synthesize(
     """
     qs = model.qs(q)
     far = reach(model.config.synthesis_blocks, reduction if filter else 0)
-    for piece in region.pieces(PIECE):
+    for piece in region.parts(PIECE):
         around = piece.grown(far, *size)
         x_hat = _filtered(model, latents_of(around).to(model.device), qs, reduction, filter)
         start, part = around.shrunk(reduction), piece.shrunk(reduction)
@@ -107,12 +107,12 @@ def synthesize(
 
 
 def _filtered(
-    model: Model, y_hat: Tensor, qs: Tensor, reduction: int, filter: Filter | None
+    model: Model, y_r: Tensor, qs: Tensor, reduction: int, filter: Filter | None
 ) -> Tensor:
-    """y_hat in steps -> x_hat at 1/reduction. At 1/2 a filter comes before the means (SPEC 5.7)."""
+    """y_r in steps -> x_hat at 1/reduction. At 1/2 a filter comes before the means (SPEC 5.7)."""
     if filter is None:
-        return model.g_s(y_hat, qs, reduction=reduction)
+        return model.g_s(y_r, qs, reduction=reduction)
     if reduction in SMALL_REDUCTIONS:
-        return apply_filter(filter, model.g_s(y_hat, qs, reduction=reduction), reduction)
-    x_hat = apply_filter(filter, model.g_s(y_hat, qs))
+        return apply_filter(filter, model.g_s(y_r, qs, reduction=reduction), reduction)
+    x_hat = apply_filter(filter, model.g_s(y_r, qs))
     return x_hat if reduction == 1 else avg_pool2d(x_hat, reduction)

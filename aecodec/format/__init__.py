@@ -1,4 +1,5 @@
 """Private. The bytes of a file, SPEC 2, 3 and 4.4; imports no torch.
 
-Read in this order: constants, box, header, chunks, container, info; tables, payload, filter, alpha.
+Read in this order: constants, box, header, chunks, container, quality, info; tables, payload,
+filter, alpha.
 """

@@ -60,7 +60,7 @@ class Box:
         ends = (-(-n // reduction) for n in (self.bottom, self.right))
         return Box(self.top // reduction, self.left // reduction, *ends)
 
-    def pieces(self, side: int) -> Iterator[Box]:
+    def parts(self, side: int) -> Iterator[Box]:
         """Boxes of at most `side` pixels each way, cut at multiples of it, row by row."""
         columns = list(_cuts(self.left, self.right, side))
         for top, bottom in _cuts(self.top, self.bottom, side):

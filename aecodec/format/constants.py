@@ -17,7 +17,7 @@ REDUCTIONS = (1, 2, 4, 8)
 # SPEC 2.4, 2.7 and 3.4: checked before anything is allocated
 MAX_SIDE = 2**20 - 1
 MAX_PIXELS = 2**28  # of a picture, unless the caller raises it
-MAX_TILE = 2048  # a tile's symbols are decoded in one piece, at about 250 bytes a pixel
+MAX_TILE = 2048  # a tile's symbols are decoded at once, at about 250 bytes a pixel
 DEFAULT_TILE = 1024  # half the memory and 2/3 of the time of 2048, for 0.1 % of the bytes
 MAX_TILES = 2**16
 MAX_ANCILLARY_BYTES = 2**24  # 16 MiB: ten times the largest colour profile or EXIF seen in photos

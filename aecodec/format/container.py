@@ -138,7 +138,7 @@ def read_payloads(
 def _lengths(data: bytes, header: Header, chunks: list[Chunk], start: int) -> list[int]:
     """Bytes of every payload: as the index says, or as the only tile says itself (SPEC 3.5)."""
     index = next((chunk.data for chunk in chunks if chunk.type == INDEX), None)
-    count = header.rows * header.columns
+    count = header.tile_count
     if (index is None) != (count == 1):
         needs = "has no" if count == 1 else "needs a"
         raise FormatError(f"a picture of {count} tiles {needs} chunk {INDEX}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aecodec.errors import FormatError
 from aecodec.format.constants import COEFFICIENT_LIMIT, FILTER_LIMITS
-from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
+from aecodec.format.payload import CodingTables, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import Symbols
 
 COLOURS = 3
@@ -47,22 +47,22 @@ def feature_count(limits: tuple[float, ...]) -> int:
     return len(feature_kinds(limits))
 
 
-def write_filter(coder: EntropyCoder, filter: Filter) -> bytes:
+def write_filter(tables: CodingTables, filter: Filter) -> bytes:
     """-> the data of a chunk FLTR."""
     limits, symbols = filter.limits, filter.coefficients.flatten()
     kinds = np.tile(feature_kinds(limits), COLOURS)
-    tables = [_cheapest_table(coder, symbols[kinds == kind]) for kind in range(len(UNITS))]
-    encoder = SymbolEncoder(coder)
-    encoder.put(symbols, np.array(tables, np.uint8)[kinds])
-    return bytes([len(limits), *tables]) + encoder.finish()
+    indexes = [_cheapest_table(tables, symbols[kinds == kind]) for kind in range(len(UNITS))]
+    encoder = SymbolEncoder(tables)
+    encoder.put(symbols, np.array(indexes, np.uint8)[kinds])
+    return bytes([len(limits), *indexes]) + encoder.finish()
 
 
-def read_filter(coder: EntropyCoder, data: bytes) -> Filter:
+def read_filter(tables: CodingTables, data: bytes) -> Filter:
     """Inverse of `write_filter`. Raises FormatError for a damaged payload."""
-    limits, tables = FILTER_LIMITS[data[0]], np.frombuffer(data, np.uint8, len(UNITS), 1)
+    limits, indexes = FILTER_LIMITS[data[0]], np.frombuffer(data, np.uint8, len(UNITS), 1)
     try:
-        decoder = SymbolDecoder(coder, data[1 + len(tables) :])
-        coefficients = decoder.get(np.tile(tables[feature_kinds(limits)], COLOURS))
+        decoder = SymbolDecoder(tables, data[1 + len(indexes) :])
+        coefficients = decoder.get(np.tile(indexes[feature_kinds(limits)], COLOURS))
         decoder.finish()
     except FormatError as error:
         raise FormatError(f"the filter's {error}") from error
@@ -71,12 +71,12 @@ def read_filter(coder: EntropyCoder, data: bytes) -> Filter:
     return Filter(coefficients.reshape(COLOURS, -1))
 
 
-def _cheapest_table(coder: EntropyCoder, symbols: Symbols) -> int:
-    """The table that codes some symbols in the fewest bits."""
+def _cheapest_table(tables: CodingTables, symbols: Symbols) -> int:
+    """The index of the table that codes some symbols in the fewest bits."""
 
-    def bits(table: int) -> float:
-        encoder = SymbolEncoder(coder)
-        encoder.put(symbols, np.full(len(symbols), table, np.uint8))
+    def bits(index: int) -> float:
+        encoder = SymbolEncoder(tables)
+        encoder.put(symbols, np.full(len(symbols), index, np.uint8))
         return encoder.bits
 
-    return min(range(len(coder.models)), key=bits)
+    return min(range(len(tables.models)), key=bits)

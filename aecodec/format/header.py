@@ -63,8 +63,8 @@ class Header:
                 f"the side of a tile is a multiple of {HYPER_STRIDE} up to {MAX_TILE}, "
                 f"not {self.tile_side}"
             )
-        if self.rows * self.columns > MAX_TILES:
-            raise FormatError(f"{self.rows * self.columns} tiles are over the limit of {MAX_TILES}")
+        if self.tile_count > MAX_TILES:
+            raise FormatError(f"{self.tile_count} tiles are over the limit of {MAX_TILES}")
 
     @property
     def gray(self) -> bool:
@@ -72,19 +72,24 @@ class Header:
         return self.mode == GRAY
 
     @property
-    def pixels(self) -> int:
-        """How many the picture has."""
+    def pixel_count(self) -> int:
+        """Pixels of the picture."""
         return self.width * self.height
 
     @property
     def rows(self) -> int:
-        """Of tiles."""
+        """How many rows of tiles there are."""
         return -(-self.height // self.tile_side)
 
     @property
     def columns(self) -> int:
-        """Of tiles."""
+        """How many tiles there are in a row."""
         return -(-self.width // self.tile_side)
+
+    @property
+    def tile_count(self) -> int:
+        """Tiles of the picture."""
+        return self.rows * self.columns
 
     def whole(self) -> Box:
         """All pixels of the picture."""
@@ -104,7 +109,7 @@ class Header:
 
     def tiles(self) -> list[Box]:
         """The pixels of every tile, row by row (SPEC 2.7)."""
-        return list(self.whole().pieces(self.tile_side))
+        return list(self.whole().parts(self.tile_side))
 
     def tile_name(self, number: int) -> str:
         """For messages."""

@@ -57,7 +57,7 @@ def info(data: bytes) -> Info:
         mode=MODES[header.mode],
         q=header.q,
         quality=q_to_quality(header.q),
-        bpp=8 * len(data) / (header.width * header.height),
+        bpp=8 * len(data) / header.pixel_count,
         tile=header.tile_side,
         tiles=len(payloads),
         chunks=(*others, *payloads),

@@ -18,21 +18,17 @@ from numpy.typing import NDArray
 
 from aecodec.errors import FormatError
 from aecodec.format.constants import SYMBOL_LIMIT
-from aecodec.format.tables import PRECISION_BITS, Tables
-
-Symbols = NDArray[np.int32]
-Indexes = NDArray[np.uint8]
+from aecodec.format.tables import PRECISION_BITS, Indexes, Symbols, Tables
 
 EXPONENTS = 17
-"""Escaped values are below 2^17: twice SYMBOL_LIMIT and a sign."""
+"""Exponents 0 to 16; that of the largest symbol's escape is 15, and no encoder writes 16."""
 _ARRIVED_SYMBOLS = 64  # decoded at a time where the payload may end
 
 
-class EntropyCoder:
-    """Tables made ready for constriction, once a model. Immutable, so free of thread trouble."""
+class CodingTables:
+    """A model's tables made ready for constriction. Immutable, so threads may share them."""
 
     def __init__(self, tables: Tables) -> None:
-        self.tables = tables
         self.largest = (tables.sizes - 2) // 2
         self.bits = [PRECISION_BITS - np.log2(table) for table in tables]
         self.models = [
@@ -57,8 +53,8 @@ def _coder_errors() -> Iterator[None]:
 class SymbolEncoder:
     """Takes batches of symbols in coding order, then writes the payload."""
 
-    def __init__(self, coder: EntropyCoder) -> None:
-        self.coder = coder
+    def __init__(self, tables: CodingTables) -> None:
+        self.tables = tables
         self.batches: list[list[tuple[Symbols, Any]]] = []
         self.bits = 0.0
         """what tables and escapes say the batches cost"""
@@ -68,13 +64,13 @@ class SymbolEncoder:
         batch: list[tuple[Symbols, Any]] = []
         escapes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for index, places in by_table(indexes):
-            largest = int(self.coder.largest[index])
+            largest = int(self.tables.largest[index])
             values = symbols[places]
             outside = np.abs(values) > largest
             entries = np.where(outside, 2 * largest + 1, values + largest).astype(np.int32)
             escapes.append(_zigzag(values[outside], largest))
-            batch.append((entries, self.coder.models[index]))
-            self.bits += float(self.coder.bits[index][entries].sum())
+            batch.append((entries, self.tables.models[index]))
+            self.bits += float(self.tables.bits[index][entries].sum())
         escaped = np.concatenate(escapes, dtype=np.int64)
         exponents = np.frexp(escaped)[1].astype(np.int32) - 1
         self.bits += len(escaped) * math.log2(EXPONENTS) + float(exponents.sum())
@@ -92,12 +88,12 @@ class SymbolEncoder:
 class SymbolDecoder:
     """Inverse of SymbolEncoder: takes the payload, then gives batches in coding order."""
 
-    def __init__(self, coder: EntropyCoder, payload: bytes) -> None:
+    def __init__(self, tables: CodingTables, payload: bytes) -> None:
         """Raises FormatError for a payload that no encoder writes."""
         if len(payload) % 4:
             raise FormatError("payload: length is not a multiple of 4 bytes")
         words = np.frombuffer(payload, dtype="<u4").astype(np.uint32)
-        self.coder, self.escapes = coder, 0
+        self.tables, self.escapes = tables, 0
         with _coder_errors():
             self.ans = constriction.stream.stack.AnsCoder(words[::-1].copy())
 
@@ -107,8 +103,8 @@ class SymbolDecoder:
         escaped: list[tuple[NDArray[np.intp], int]] = []
         with _coder_errors():
             for index, places in by_table(indexes):
-                largest = int(self.coder.largest[index])
-                entries = self._entries(self.coder.models[index], len(places))
+                largest = int(self.tables.largest[index])
+                entries = self._entries(self.tables.models[index], len(places))
                 places = places[: len(entries)]
                 symbols[places] = entries - largest
                 escaped.append((places[entries == 2 * largest + 1], largest))
@@ -143,8 +139,8 @@ class SymbolDecoder:
 class ArrivedSymbolDecoder(SymbolDecoder):
     """Decodes the beginning of a payload: symbols whose words have not arrived are 0."""
 
-    def __init__(self, coder: EntropyCoder, payload: bytes) -> None:
-        super().__init__(coder, payload[: len(payload) // 4 * 4])
+    def __init__(self, tables: CodingTables, payload: bytes) -> None:
+        super().__init__(tables, payload[: len(payload) // 4 * 4])
 
     def get(self, indexes: Indexes) -> Symbols:
         return np.zeros(len(indexes), dtype=np.int32) if self._empty() else super().get(indexes)

@@ -4,6 +4,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.constants import MAX_Q
 
 MAX_QUALITY = 100
+DEFAULT_QUALITY = 60
 
 
 def quality_to_q(quality: int) -> int:

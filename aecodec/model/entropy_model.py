@@ -35,7 +35,7 @@ from aecodec.model.layers import (
 
 SCALE_MIN = 0.11
 SCALES_PER_OCTAVE = 6
-"""Table k is a Gaussian of standard deviation 0.11 * 2^(k/6) steps: 0.11 to 159."""
+"""Index k stands for a standard deviation of 0.11 * 2^(k/6) steps: 0.11 to 159."""
 QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
 """QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
 channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
@@ -66,7 +66,7 @@ class Whiten(nn.Module):
 
 
 class MeanOutput(Whiten):
-    """Network output -> mean in steps: divided by r[q, c], times a table of its own."""
+    """Network output -> mean in steps: times a table of its own, at first 1 / r[q, c]."""
 
 
 class ScaleOutput(nn.Module):
@@ -125,7 +125,7 @@ def mean_scale_rows(rows: Tensor, channels: slice) -> Tensor:
 
 
 class ContextStep(nn.Module):
-    """What steps 2-4 do not share: (y so far, |y|, fused) -> context width, and the outputs."""
+    """What steps 1 to 3 do not share: (y so far, |y|, fused) -> context width, and the outputs."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -241,13 +241,13 @@ class HyperPrior(nn.Module):
         return self.mean(q), self.scale(q).clamp(min=ScaleOutput.FLOOR)
 
 
-def scale_index(log2_scale: Tensor) -> Tensor:
+def index_of_scale(log2_scale: Tensor) -> Tensor:
     """log2 of a scale in steps -> table index, not rounded."""
     return SCALES_PER_OCTAVE * (log2_scale - ScaleOutput.FLOOR)
 
 
-def log2_scale(index: Tensor) -> Tensor:
-    """Inverse of `scale_index`."""
+def scale_of_index(index: Tensor) -> Tensor:
+    """Inverse of `index_of_scale`."""
     return index / SCALES_PER_OCTAVE + ScaleOutput.FLOOR
 
 
@@ -302,6 +302,6 @@ def put_step(values: Tensor, step: int, y: Tensor) -> Tensor:
 
 
 def set_step(values: Tensor, step: int, y: Tensor) -> None:
-    """The same, in y itself."""
+    """As `put_step`, but in y itself and not in a copy."""
     for channels, rows, columns in step_places(step, y.shape[1]):
         y[:, channels, rows, columns] = values[:, channels]

@@ -31,10 +31,10 @@ from aecodec.model.entropy_model import (
     PhaseBias,
     ScaleOutput,
     Whiten,
-    log2_scale,
+    index_of_scale,
     mean_scale_rows,
     repeat_cell,
-    scale_index,
+    scale_of_index,
 )
 from aecodec.model.layers import Activation, Depthwise, Pointwise, pointwise
 from aecodec.model.model import Model
@@ -261,10 +261,10 @@ class FixedScaleOutput(FixedTable):
 
     @classmethod
     def from_float(cls, layer: Any) -> FixedScaleOutput:
-        return cls((scale_index(layer.base.table().double()) + 0.5) * ONE)
+        return cls((index_of_scale(layer.base.table().double()) + 0.5) * ONE)
 
     def to_float(self, layer: Any) -> None:
-        layer.base.fit(log2_scale(self.rows.double() / ONE - 0.5).float())
+        layer.base.fit(scale_of_index(self.rows.double() / ONE - 0.5).float())
 
     def forward(self, h: Tensor, q: Tensor) -> Tensor:
         index = rescale(h * SCALES_PER_OCTAVE + self.row(q), FRACTION_BITS)
@@ -281,11 +281,11 @@ class FixedHyperPrior(Fixed):
 
     @classmethod
     def from_float(cls, layer: Any) -> FixedHyperPrior:
-        return cls(layer.mean.table().double(), scale_index(layer.scale.table().double()))
+        return cls(layer.mean.table().double(), index_of_scale(layer.scale.table().double()))
 
     def to_float(self, layer: Any) -> None:
         layer.mean.fit(self.mean.rows.float() / SIXTEENTHS)
-        layer.scale.fit(log2_scale(self.index.rows.float()))
+        layer.scale.fit(scale_of_index(self.index.rows.float()))
 
     def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """-> mean in 1/16 steps, table index 0..63, float64 [1, N, 1, 1]."""

@@ -11,7 +11,7 @@ import torch
 from aecodec.errors import AecodecError, ModelError
 from aecodec.format.box import padded_size
 from aecodec.format.constants import HYPER_STRIDE
-from aecodec.format.payload import EntropyCoder
+from aecodec.format.payload import CodingTables
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import find_model
@@ -23,7 +23,7 @@ class LoadedModel:
     """A model: transforms on a device, entropy side in fixed point on the CPU, and its tables."""
 
     model: Model
-    coder: EntropyCoder
+    tables: CodingTables
     model_id: str
 
     @cached_property
@@ -38,7 +38,7 @@ class LoadedModel:
         model.to(device)
         for exact in (model.entropy, model.hyper_prior, model.points):
             exact.to("cpu")
-        return cls(model, EntropyCoder(tables), identity)
+        return cls(model, CodingTables(tables), identity)
 
     def hyper_shape(self, width: int, height: int) -> torch.Size:
         """The shape of z of so many pixels, [1, N, H'/64, W'/64]."""

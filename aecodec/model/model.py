@@ -29,7 +29,7 @@ from aecodec.model.transforms import (
     Synthesis,
 )
 
-SymbolsOf = Callable[[int, Tensor, Tensor], Tensor]
+SymbolSource = Callable[[int, Tensor, Tensor], Tensor]
 """(batch, mean in 1/16 steps, table index) -> symbols, float64 integers, all of one shape."""
 
 
@@ -37,7 +37,7 @@ class Model(nn.Module):
     """All learned parts. `entropy` is what must be exact; the rest may be floating point.
 
     x planes are RGB minus one half, float [B, 3, H, W] with H and W multiples of 64; y and y_hat
-    are in quantization steps, what g_s takes for y_hat at its reconstruction `points`.
+    are in quantization steps. Of a file, g_s takes y_r: y_hat at its reconstruction `points`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -113,8 +113,8 @@ class Model(nn.Module):
         mean, scale = (part.expand(shape) for part in self.hyper_prior(q))
         return self.entropy(code_batch(0, mean, scale), q, code_batch, network_dtype)
 
-    def walk_symbols(self, shape: torch.Size, q: int, symbols_of: SymbolsOf) -> Tensor:
-        """The walk in fixed point -> y_hat at its points in steps, y_r of SPEC 4.5.
+    def walk_symbols(self, shape: torch.Size, q: int, source: SymbolSource) -> Tensor:
+        """The walk in fixed point -> y_r, that is y_hat at its points, in steps (SPEC 4.5).
 
         What the decoder must repeat the encoder does too: one chooses the symbols of every batch,
         the other reads them. shape: of z, [1, N, H'/64, W'/64]; -> [1, M, H'/16, W'/16], binary32,
@@ -123,7 +123,7 @@ class Model(nn.Module):
         points: list[Tensor] = []
 
         def code_batch(batch: int, mean: Tensor, index: Tensor) -> Tensor:
-            symbols = symbols_of(batch, mean, index)
+            symbols = source(batch, mean, index)
             if batch:
                 points.append(self.points(symbols, mean, index))
             return dequantize(symbols, mean)

@@ -13,18 +13,18 @@ RATE_WEIGHT = 0.04
 slope of an ideal quantizer at high rate is mu = 8.7, 0.042). Chosen on validation pictures."""
 
 
-def rate_aware_round(residual: Tensor, scale: Tensor, rounding_bias: float = 1.0) -> Tensor:
+def rate_aware_round(residual: Tensor, deviation: Tensor, rounding_bias: float = 1.0) -> Tensor:
     """Round a residual to the nearest integer or, where the bits saved are worth it, towards zero.
 
-    residual and its predicted scale (standard deviation) in steps, of the same shape. With the
-    bits between two neighbouring symbols taken from a Gaussian of variance scale^2 + 1/12, the
+    residual and its predicted standard deviation in steps, of the same shape. With the
+    bits between two neighbouring symbols taken from a Gaussian of variance deviation^2 + 1/12, the
     threshold between n - 1 and n moves from n - 1/2 up by RATE_WEIGHT (2 n - 1) / variance,
     or `rounding_bias` times as far.
     A choice of the encoder alone (rate-distortion optimized quantization).
     """
     nearest = residual.round()
     n = nearest.abs()
-    shift = rounding_bias * RATE_WEIGHT * (2 * n - 1) / (scale.square() + 1 / 12)
+    shift = rounding_bias * RATE_WEIGHT * (2 * n - 1) / (deviation.square() + 1 / 12)
     return torch.where(residual.abs() < n - 0.5 + shift, nearest - nearest.sign(), nearest)
 
 
@@ -34,10 +34,10 @@ def rounded_residual(residual: Tensor, log2_scale: Tensor) -> Tensor:
         return rate_aware_round(residual, log2_scale.exp2())
 
 
-def quantize(value: Tensor, mean: Tensor, scale: Tensor, rounding_bias: float = 1.0) -> Tensor:
-    """Latent and scale in steps, mean in 1/16 steps -> symbols, float64 integers."""
+def quantize(value: Tensor, mean: Tensor, deviation: Tensor, rounding_bias: float = 1.0) -> Tensor:
+    """Latent and deviation in steps, mean in 1/16 steps -> symbols, float64 integers."""
     residual = value.double() - mean / SIXTEENTHS
-    return rate_aware_round(residual, scale, rounding_bias).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+    return rate_aware_round(residual, deviation, rounding_bias).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
 
 
 def dequantize(symbols: Tensor, mean: Tensor) -> Tensor:

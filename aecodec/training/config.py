@@ -78,8 +78,8 @@ class TrainConfig:
     decoder_share: float
     """last share of the budget: g_a and h_a frozen, truly rounded latents"""
     refined_share: float
-    """last share of the budget: as before, of latents refined for each crop (aecodec.descent), but
-    for every third batch"""
+    """last share of the budget: as before, of latents refined for each crop
+    (coding/descent.py), but for every third batch"""
     refined_rounds: int
     visual: VisualConfig | None = None
     """the table [visual] of the file, there if tune is "visual" and only then"""

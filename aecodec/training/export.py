@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature
 from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
-from aecodec.coding.encoder import Latents, chosen_symbols
+from aecodec.coding.encoder import TileLatents, symbol_chooser
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.coding.refine import refine
 from aecodec.coding.transform import analyze
@@ -22,7 +22,7 @@ from aecodec.format.box import Box
 from aecodec.format.constants import Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
 from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables
-from aecodec.model.entropy_model import gaussian_bits, log2_scale, put_steps
+from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_of_index
 from aecodec.model.fixed_point import float_twin, to_fixed
 from aecodec.model.model import Model
 from aecodec.model.points import PER_STEP, point_places
@@ -102,16 +102,16 @@ class Batch:
 
 
 @torch.no_grad()
-def code_batches(fixed: Model, latents: Latents, q: int) -> tuple[Tensor, list[Batch]]:
+def code_batches(fixed: Model, latents: TileLatents, q: int) -> tuple[Tensor, list[Batch]]:
     """y and z in steps -> y_hat in steps, and the five batches that they are coded as."""
     batches: list[Batch] = []
-    choose = chosen_symbols(*latents)
+    choose = symbol_chooser(*latents)
 
-    def symbols_of(batch: int, mean: Tensor, index: Tensor) -> Tensor:
+    def source(batch: int, mean: Tensor, index: Tensor) -> Tensor:
         batches.append(Batch(choose(batch, mean, index), mean, index))
         return batches[-1].symbols
 
-    return fixed.walk_symbols(latents[1].shape, q, symbols_of), batches
+    return fixed.walk_symbols(latents[1].shape, q, source), batches
 
 
 def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
@@ -125,7 +125,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
     Photos have longer tails than Gaussians, and rate-aware rounding more zeros. The symbols are
     those after so many rounds of refinement.
     """
-    scales = log2_scale(torch.arange(TABLE_COUNT)).exp2().tolist()
+    scales = scale_of_index(torch.arange(TABLE_COUNT)).exp2().tolist()
     masses = [GAUSSIAN_COUNT * gaussian_mass(scale) for scale in scales]
 
     twin = float_twin(fixed).requires_grad_(False).eval()
@@ -138,7 +138,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
     return make_tables(masses)
 
 
-def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> Latents:
+def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> TileLatents:
     """y and z of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
     return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
 
@@ -166,7 +166,7 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, f
             bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
             y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
             bits["fixed"] += sum(
-                float(gaussian_bits(batch.symbols, log2_scale(batch.index)).sum())
+                float(gaussian_bits(batch.symbols, scale_of_index(batch.index)).sum())
                 for batch in batches
             )
             found = mean_squares(x, fixed.g_s(y_hat, qs))

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
-from aecodec.coding.encoder import Latents
+from aecodec.coding.encoder import TileLatents
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.errors import AecodecError
 from aecodec.format.constants import Q_COUNT
@@ -64,7 +64,7 @@ def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int)
 
 
 @torch.inference_mode()
-def example_of(model: Model, latents: Latents, pixels: Pixels, q: int) -> Example:
+def example_of(model: Model, latents: TileLatents, pixels: Pixels, q: int) -> Example:
     y_hat, _ = code_batches(model, latents, q)
     x, x_hat = to_planes(pixels), model.g_s(y_hat, torch.tensor([q]))
     whole = tuple(F.avg_pool2d(x_hat, reduction) for reduction in SMALL_REDUCTIONS)

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from aecodec.bench.metrics import psnr
 from aecodec.errors import FormatError
 from aecodec.format.constants import SIXTEENTHS
-from aecodec.format.payload import EntropyCoder, SymbolDecoder, SymbolEncoder
+from aecodec.format.payload import CodingTables, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import make_tables
 from aecodec.model.quantize import dequantize, quantize
 from benchmarks.autoencoders.trainer import Autoencoder, in_batches, to_bytes, to_float
@@ -47,7 +47,7 @@ class LatentCoder:
     step: Tensor
     median: Tensor
     table: NDArray[np.uint8]
-    coder: EntropyCoder
+    coder: CodingTables
 
     def encode(self, y: Tensor) -> bytes:
         """y [n, M] or [n, M, h, w] -> the bytes of a file."""
@@ -98,7 +98,7 @@ def fit_coder(y: Tensor, ratio: float, positions: int = 0, number: int = 0) -> L
     symbols = symbols_of(y, step, median).transpose(0, 1).flatten(1).numpy()  # [M, n h w]
     table = _groups(symbols)
     masses = [_masses(symbols[table == group]) for group in range(int(table.max()) + 1)]
-    return LatentCoder(number, step, median, table, EntropyCoder(make_tables(masses)))
+    return LatentCoder(number, step, median, table, CodingTables(make_tables(masses)))
 
 
 def _groups(symbols: NDArray[np.int32]) -> NDArray[np.uint8]:

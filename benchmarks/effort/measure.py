@@ -15,7 +15,7 @@ from unittest.mock import patch
 from matplotlib.figure import Figure
 
 from aecodec.bench.bd_rate import bd_rate
-from aecodec.bench.codecs import Aec, load_model
+from aecodec.bench.codecs import Aec, load_codec
 from aecodec.bench.report import Curve
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, ROUNDS
 from aecodec.coding.planes import Pixels
@@ -32,7 +32,7 @@ add_options = photo_options(count=8, side=256)
 def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
     photos, pictures = read_middles(options.photos, options.count, options.side)
-    about = {"model": load_model("", "cpu").model_id, "photos": [photo.name for photo in photos]}
+    about = {"model": load_codec("", "cpu").model_id, "photos": [photo.name for photo in photos]}
     return about | {"rows": measure(pictures)}
 
 

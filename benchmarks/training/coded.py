@@ -38,7 +38,7 @@ class Coded:
 def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     """Code a whole photo of uint8 [H, W, 3], H and W multiples of 64."""
     latents = refined_latents(loaded.float_model, picture, q, effort_to_rounds(effort))
-    encoder, after = SymbolEncoder(loaded.coder), []
+    encoder, after = SymbolEncoder(loaded.tables), []
     y_hat, batches = code_batches(loaded.model, latents, q)
     for batch in batches:
         encoder.put(as_symbols(batch.symbols), as_indexes(batch.index))
@@ -63,10 +63,10 @@ def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArr
     """Bits of each symbol by its table; of escapes without what follows them."""
     bits = np.zeros(len(symbols))
     for index, places in by_table(indexes):
-        largest = int(loaded.coder.largest[index])
+        largest = int(loaded.tables.largest[index])
         values = symbols[places].astype(int)
         entries = np.where(abs(values) > largest, 2 * largest + 1, values + largest)
-        bits[places] = loaded.coder.bits[index][entries]
+        bits[places] = loaded.tables.bits[index][entries]
     return bits
 
 

@@ -21,7 +21,7 @@ from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.planes import Pixels
 from aecodec.format.payload import by_table
 from aecodec.model.config import STEPS
-from aecodec.model.entropy_model import gaussian_bits, log2_scale, take_step
+from aecodec.model.entropy_model import gaussian_bits, scale_of_index, take_step
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.transforms import BLOCK
 from benchmarks.measuring import photo_options, points_of, read_middles
@@ -120,7 +120,7 @@ def predicted_and_real(loaded: LoadedModel, coded: list[Coded]) -> Rows:
         some = [each for each in coded if each.q == q]
         payload = sum(each.payload_bits for each in some)
         gaussian = sum(
-            each.z_bits + float(gaussian_bits(each.symbols, log2_scale(each.index)).sum())
+            each.z_bits + float(gaussian_bits(each.symbols, scale_of_index(each.index)).sum())
             for each in some
         )
         tables = sum(each.bits for each in some)

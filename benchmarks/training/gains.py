@@ -113,9 +113,9 @@ def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
     x_hat = loaded.model.g_s(coded.y_hat, torch.tensor([coded.q]))
     fit, lmbda = FilterFit(), float(loaded.model.lmbda[coded.q])
     fit.add(x_hat, from_planes(coded.x))
-    data = fit.best(loaded.coder, lmbda / 3)
+    data = fit.best(loaded.tables, lmbda / 3)
     if data is None:
         return 0.0
-    filtered = apply_filter(read_filter(loaded.coder, data), x_hat)
+    filtered = apply_filter(read_filter(loaded.tables, data), x_hat)
     saved = (coded.x - x_hat).square().sum() - (coded.x - filtered).square().sum()
     return lmbda * float(saved) / 3 - 8 * (CHUNK_BYTES + len(data))

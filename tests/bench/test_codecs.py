@@ -226,7 +226,7 @@ def test_aec_passes_on_quality_and_effort(monkeypatch: Any, tmp_path: Path) -> N
             calls.append(options)
             return b"data"
 
-    monkeypatch.setattr("aecodec.bench.codecs.load_model", lambda model, device: Fake())
+    monkeypatch.setattr("aecodec.bench.codecs.load_codec", lambda model, device: Fake())
     for text in ("aec", "aec:effort=7"):
         make_codec(text).encode(Image.new("RGB", (8, 8)), 50, tmp_path / "a.aec")
     assert calls == [{"quality": 50, "effort": DEFAULT_EFFORT}, {"quality": 50, "effort": 7}]

@@ -13,13 +13,14 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("pytorch_msssim")
 pytest.importorskip("ssimulacra2")
 
-from aecodec.bench.metrics import Image8, ms_ssim, psnr, ssimulacra2
+from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
 from aecodec.bench.naming import make_codec, steps_of
 from aecodec.bench.photos import Photo, read_folder
 from aecodec.bench.runner import is_kodak
+from aecodec.image.modes import Pixels
 from tests.photos import jpeg
 
-Metric = Callable[[Image8, Image8], float | None]
+Metric = Callable[[Pixels, Pixels], float | None]
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "kodak"
 MEASURED = [  # Pillow's codecs: bpp and PSNR in dB, means over the 24 photos
     ("jpeg:q=20,progressive=no", 0.44915, 29.14454),

@@ -51,7 +51,7 @@ def install_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> 
 def fake_aec(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put `FakeCodec` in the place of aecodec's model, the only one installed."""
     install_models(monkeypatch, find_model(None))
-    monkeypatch.setattr(codecs, "load_model", lambda model, device: FakeCodec())
+    monkeypatch.setattr(codecs, "load_codec", lambda model, device: FakeCodec())
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ def some_filter(limits: tuple[float, ...]) -> Filter:
 def test_bytes_and_back(limits: tuple[float, ...]) -> None:
     filter = some_filter(limits)
     filter.coefficients[0, 0] = 900  # far beyond the others: it escapes
-    data = write_filter(loaded().coder, filter)
-    again = read_filter(loaded().coder, data)
+    data = write_filter(loaded().tables, filter)
+    again = read_filter(loaded().tables, data)
     assert np.array_equal(again.coefficients, filter.coefficients) and again.limits == limits
 
 
@@ -87,11 +87,11 @@ def test_least_squares_finds_a_filter() -> None:
     x_hat = apply_filter(Filter(-numbers), x)
     fit = FilterFit()
     fit.add(x_hat, pixels)
-    data = fit.best(loaded().coder, 1e6)
+    data = fit.best(loaded().tables, 1e6)
     assert data is not None
-    again = apply_filter(read_filter(loaded().coder, data), x_hat)
+    again = apply_filter(read_filter(loaded().tables, data), x_hat)
     assert float((again - x).square().mean()) < 0.05 * float((x_hat - x).square().mean())
-    assert fit.best(loaded().coder, 1e-3) is None  # not worth its bytes
+    assert fit.best(loaded().tables, 1e-3) is None  # not worth its bytes
 
 
 def test_codec_sends_a_filter_where_it_pays() -> None:
@@ -102,7 +102,7 @@ def test_codec_sends_a_filter_where_it_pays() -> None:
     assert container.filter is not None
     assert read_container(codec().encode(strange, 80, effort=0)).filter is None
     assert read_container(codec().encode(strange[..., 0], 80)).filter is None
-    assert read_filter(loaded().coder, container.filter).coefficients.any()
+    assert read_filter(loaded().tables, container.filter).coefficients.any()
     plain = codec().decode_picture(without_filter(data)).pixels
     assert psnr(strange, codec().decode_picture(data).pixels) > psnr(strange, plain)
 
@@ -133,7 +133,7 @@ def test_too_small_tiles_go_without() -> None:
 def test_the_numbers_as_plain_integers_read_them() -> None:
     """SPEC 3.7: order, tables and coder, by code that shares nothing with ours."""
     filter = some_filter(FILTER_LIMITS[2])
-    data = write_filter(loaded().coder, filter)
+    data = write_filter(loaded().tables, filter)
     table = np.repeat(list(data[1:5]), (24, 48, 3, 1))
     coder = Coder(data[5:], Reference(find_model(None).path).tables)
     assert coder.symbols(np.tile(table, 3)).tolist() == filter.coefficients.flatten().tolist()

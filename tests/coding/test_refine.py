@@ -12,7 +12,7 @@ import torch
 from aecodec.coding.descent import context_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
 from aecodec.coding.encoder import encode_latents
-from aecodec.coding.refine import Field, refine
+from aecodec.coding.refine import Surroundings, refine
 from aecodec.coding.transform import analyze, reach
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
@@ -46,7 +46,7 @@ def test_the_slope_of_the_distortion() -> None:
     """Against a difference of two distortions, along the slope itself."""
     pixels, box, model = photo(130, 70), Box(0, 0, 70, 130), loaded().float_model
     y = analyze(model, pixels, Q)[0].clone()
-    field = Field(model, pixels, Q, Box(0, 0, 128, 192), y)
+    field = Surroundings(model, pixels, Q, Box(0, 0, 128, 192), y)
     slope = field.slope(box, y)
 
     def distortion(at: torch.Tensor) -> float:
@@ -76,17 +76,17 @@ def test_what_refinement_sees_is_what_the_file_holds() -> None:
 
 
 def test_a_tile_sees_as_far_as_it_reaches() -> None:
-    """Its slope beside what `grow` takes around it is that beside the whole picture."""
+    """Its slope beside what `Box.grown` takes around it is that beside the whole picture."""
     pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded().float_model
     y = analyze(model, pixels, Q)[0].clone()
     near = tile.grown(reach(model.config.synthesis_blocks), 512, 64)
     assert near.width < 512
     parts = y[..., near.left // 16 : near.right // 16]
     inside = y[..., 12:16]
-    far_slope = Field(model, pixels, Q, Box(0, 0, 64, 512), y).slope(tile, inside)
-    near_slope = Field(model, pixels, Q, near, parts).slope(tile, inside)
+    far_slope = Surroundings(model, pixels, Q, Box(0, 0, 64, 512), y).slope(tile, inside)
+    near_slope = Surroundings(model, pixels, Q, near, parts).slope(tile, inside)
     torch.testing.assert_close(near_slope, far_slope, rtol=1e-3, atol=1e-3)
-    alone = Field(model, pixels[:, 192:256], Q, Box(0, 0, 64, 64), inside)
+    alone = Surroundings(model, pixels[:, 192:256], Q, Box(0, 0, 64, 64), inside)
     assert not torch.allclose(alone.slope(Box(0, 0, 64, 64), inside), far_slope, atol=0.1)
 
 

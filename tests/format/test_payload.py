@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from aecodec.errors import FormatError, ModelError
 from aecodec.format.constants import SYMBOL_LIMIT
-from aecodec.format.payload import ArrivedSymbolDecoder, EntropyCoder, SymbolDecoder, SymbolEncoder
+from aecodec.format.payload import ArrivedSymbolDecoder, CodingTables, SymbolDecoder, SymbolEncoder
 from aecodec.format.tables import TOTAL, Tables, gaussian_mass, make_tables
 
-CODER = EntropyCoder(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
+CODER = CodingTables(make_tables([gaussian_mass(scale) for scale in (0.11, 0.5, 2.0, 30.0)]))
 
 
-def encode(batches: list[tuple[list[int], list[int]]], coder: EntropyCoder = CODER) -> bytes:
+def encode(batches: list[tuple[list[int], list[int]]], coder: CodingTables = CODER) -> bytes:
     encoder = SymbolEncoder(coder)
     for symbols, indexes in batches:
         encoder.put(np.array(symbols, np.int32), np.array(indexes, np.uint8))
@@ -35,7 +35,7 @@ def test_payload_bytes_are_pinned() -> None:
     """Another payload for these symbols is another format."""
     frequencies = [4_194_304, 8_388_608, 4_194_048, 256]
     frequencies += [1_000_000, 3_000_000, 8_777_216, 3_000_000, 999_000, 1_000]
-    coder = EntropyCoder(Tables(np.array(frequencies, np.int32), np.array([4, 6], np.int32)))
+    coder = CodingTables(Tables(np.array(frequencies, np.int32), np.array([4, 6], np.int32)))
     payload = encode([([0, 1, -3, 2, 0], [0, 1, 0, 1, 0]), ([1, -40, 1], [1, 1, 0])], coder)
     assert payload.hex() == "bd0700002704da0524e961c2"
 

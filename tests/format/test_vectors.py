@@ -16,7 +16,7 @@ from PIL import Image
 import aecodec
 from aecodec.cli.main import main
 from aecodec.codec import Codec
-from aecodec.coding.decoder import read_symbols
+from aecodec.coding.decoder import symbol_reader
 from aecodec.format.container import read_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
@@ -61,9 +61,9 @@ def test_a_valid_file_gives_the_symbols(vector: dict[str, Any]) -> None:
     header, model = container.header, loaded()
     with torch.inference_mode():
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
-            decoder = SymbolDecoder(model.coder, payload.data)
+            decoder = SymbolDecoder(model.tables, payload.data)
             shape = model.hyper_shape(tile.width, tile.height)
-            y_hat = model.model.walk_symbols(shape, header.q, read_symbols(decoder))
+            y_hat = model.model.walk_symbols(shape, header.q, symbol_reader(decoder))
             escapes += decoder.escapes
             digest.update((PER_STEP * y_hat).contiguous().numpy().astype("<i4").tobytes())
     assert digest.hexdigest() == vector["symbols_sha256"]

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from aecodec.errors import ModelError
 from aecodec.model.config import ModelConfig
-from aecodec.model.entropy_model import QUADTREE, log2_scale, put_step, scale_index, take_step
+from aecodec.model.entropy_model import (
+    QUADTREE,
+    index_of_scale,
+    put_step,
+    scale_of_index,
+    take_step,
+)
 from aecodec.model.fixed_point import (
     INPUT_LIMIT,
     LIMIT,
@@ -73,7 +79,7 @@ def test_fixed_network_is_near_the_floating_one() -> None:
     fixed_mean, index = walk(fixed, 16 * z_hat, symbols, 16.0)
     assert (fixed_mean / 16 - mean).abs().max() < 0.1
     assert (
-        log2_scale(index) - scale.clamp(min=float(log2_scale(torch.tensor(0.0))))
+        scale_of_index(index) - scale.clamp(min=float(scale_of_index(torch.tensor(0.0))))
     ).abs().max() < 0.12
     assert torch.equal(fixed_mean, fixed_mean.round()) and torch.equal(index, index.round())
 
@@ -133,7 +139,7 @@ def test_every_latent_is_coded_in_exactly_one_step() -> None:
 
 def test_scale_index_round_trip() -> None:
     index = torch.arange(64.0)
-    assert torch.allclose(scale_index(log2_scale(index)), index, atol=1e-4)
+    assert torch.allclose(index_of_scale(scale_of_index(index)), index, atol=1e-4)
 
 
 def test_unbounded_depth_is_refused() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.coding.decoder import read_symbols
+from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.encoder import encode_latents
 from aecodec.format.constants import MAX_TILE
 from aecodec.format.container import read_container
@@ -33,8 +33,8 @@ def product_batches(
     payload: bytes, width: int, height: int, q: int
 ) -> tuple[list[Batch], NDArray[np.float64]]:
     """What the product predicts and decodes, hyper-latent and four steps; y_r in 1/256 steps."""
-    batches, decoder = [], SymbolDecoder(loaded().coder, payload)
-    read = read_symbols(decoder)
+    batches, decoder = [], SymbolDecoder(loaded().tables, payload)
+    read = symbol_reader(decoder)
 
     def recorded(batch: int, mean: Tensor, index: Tensor) -> Tensor:
         symbols = read(batch, mean, index)

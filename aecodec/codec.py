@@ -1,7 +1,7 @@
 """START HERE: a picture to the bytes of an .aec file and back.
 
     encode: picture -> x -> y = g_a(x, q) -> z = h_a(y, q) -> z_symbols -> y_symbols -> payload
-    decode: payload -> z_symbols -> y_symbols -> y_hat -> x_hat = g_s(y_hat, q) -> filter -> picture
+    decode: payload -> z_symbols -> y_symbols -> y_r -> x_hat = g_s(y_r, q) -> filter -> picture
 
 The words are those of the glossary in CONTRIBUTING.md. The two directions stand side by side in
 coding/encoder.py and coding/decoder.py, the bytes around the payload in format/container.py.

@@ -54,8 +54,8 @@ def export(
 
     Points and tables are fitted to the symbols that `pictures` (training pictures) have at the
     default effort; with `visual`, tables to those of effort 0, as refinement works for PSNR, and
-    points are left 0, as those work for PSNR, too: on validation pictures they cost 0.1 to 0.8 points of
-    SSIMULACRA2. Raises ModelError when the fixed-point bounds do not hold.
+    points are left 0, as they work for it too: on validation pictures they cost 0.1 to 0.8 points
+    of SSIMULACRA2. Raises ModelError when the fixed-point bounds do not hold.
     """
     rounds = 0 if visual else effort_to_rounds(DEFAULT_EFFORT)
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))

@@ -16,6 +16,7 @@ from aecodec.model.entropy_model import put_steps
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.quantize import as_indexes, as_symbols
 from aecodec.training.export import code_batches, refined_latents
+from aecodec.training.validate import as_seen
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
 @torch.no_grad()
 def decoded(loaded: LoadedModel, y_hat: Tensor, q: int) -> Tensor:
     """x_hat, 8-bit rounded, without a filter."""
-    x_hat = loaded.model.g_s(y_hat, torch.tensor([q]))
-    return ((x_hat + 0.5) * 255).round().clamp(0, 255) / 255 - 0.5
+    return as_seen(loaded.model.g_s(y_hat, loaded.model.qs(q)))
 
 
 def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArray[np.float64]:

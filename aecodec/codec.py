@@ -28,7 +28,7 @@ from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
-from aecodec.model.loaded import LoadedModel, choose_device, load_model
+from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import find_model
 
 
@@ -153,7 +153,7 @@ class Codec:
                 installed = find_model(wanted)
                 with memory_errors(f"load the model {installed.name}"):
                     wanted = installed.model_id
-                    self._loaded[wanted] = load_model(wanted, self._device)
+                    self._loaded[wanted] = load_installed(installed, self._device)
             return self._loaded[wanted]
 
 

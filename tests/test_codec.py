@@ -97,7 +97,7 @@ def test_device_that_is_not_there() -> None:
 
 def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Codec()
-    monkeypatch.setattr(codec_module, "load_model", None)
+    monkeypatch.setattr(codec_module, "load_installed", None)
     own.decode(own.encode(photo(16, 16)))
 
 

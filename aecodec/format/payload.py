@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aecodec.errors import FormatError
 from aecodec.format.constants import SYMBOL_LIMIT
-from aecodec.format.tables import PRECISION_BITS, Indexes, Symbols, Tables
+from aecodec.format.tables import PRECISION_BITS, Indexes, Symbols, Tables, table_entries
 
 EXPONENTS = 17
 """Exponents 0 to 16; that of the largest symbol's escape is 15, and no encoder writes 16."""
@@ -66,9 +66,8 @@ class SymbolEncoder:
         for index, places in by_table(indexes):
             largest = int(self.tables.largest[index])
             values = symbols[places]
-            outside = np.abs(values) > largest
-            entries = np.where(outside, 2 * largest + 1, values + largest).astype(np.int32)
-            escapes.append(_zigzag(values[outside], largest))
+            entries = table_entries(values, largest)
+            escapes.append(_zigzag(values[entries > 2 * largest], largest))
             batch.append((entries, self.tables.models[index]))
             self.bits += float(self.tables.bits[index][entries].sum())
         escaped = np.concatenate(escapes, dtype=np.int64)

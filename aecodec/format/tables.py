@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,12 @@ class Tables:
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         return iter(np.split(self.frequencies, np.cumsum(self.sizes)[:-1]))
+
+
+def table_entries(symbols: NDArray[Any], largest: int) -> Symbols:
+    """Integers -> their entries in a table of -largest..largest and, last, the escape."""
+    outside = np.abs(symbols) > largest
+    return np.where(outside, 2 * largest + 1, symbols + largest).astype(np.int32)
 
 
 def make_tables(masses: list[NDArray[np.float64]]) -> Tables:

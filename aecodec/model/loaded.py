@@ -14,7 +14,7 @@ from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.payload import CodingTables
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
-from aecodec.model.store import find_model
+from aecodec.model.store import InstalledModel, find_model
 from aecodec.model.weights import load_weights
 
 
@@ -51,7 +51,11 @@ def load_model(wanted: str | None = None, device: torch.device | str = "cpu") ->
 
     Raises ModelError when it is not installed or its file is not what it says.
     """
-    installed = find_model(wanted)
+    return load_installed(find_model(wanted), device)
+
+
+def load_installed(installed: InstalledModel, device: torch.device | str) -> LoadedModel:
+    """The same, of a model that has been found."""
     loaded = LoadedModel.load(installed.path, device)
     if loaded.model_id != installed.model_id:
         raise ModelError(f"{installed.path}: changed while it was read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from aecodec.coding.transform import analyze
 from aecodec.format.box import Box
 from aecodec.format.constants import Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
-from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables
+from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables, table_entries
 from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_of_index
 from aecodec.model.fixed_point import float_twin, to_fixed
 from aecodec.model.model import Model
@@ -80,11 +80,8 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
             qs = fixed.qs(q)
             y_hat, batches = code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)
             slope = error_slope(twin, to_planes(pixels), qs, None, y_hat)
-            symbols, mean, index = (
-                put_steps([getattr(batch, name) for batch in batches[1:]], y_hat)
-                for name in ("symbols", "mean", "index")
-            )
-            places, side = point_places(symbols, mean, index)
+            coded = in_places(batches, y_hat)
+            places, side = point_places(coded.symbols, coded.mean, coded.index)
             curvature = distortion_curvature(twin, qs).expand_as(slope)
             along.index_add_(0, places.flatten(), (slope * side).flatten().double())
             bend.index_add_(0, places.flatten(), (curvature * side.abs()).flatten().double())
@@ -112,6 +109,14 @@ def code_batches(fixed: Model, latents: TileLatents, q: int) -> tuple[Tensor, li
         return batches[-1].symbols
 
     return fixed.walk_symbols(latents[1].shape, q, source), batches
+
+
+def in_places(batches: Sequence[Batch], like: Tensor) -> Batch:
+    """The four steps of a latent, in their places of y, which is of the shape of `like`."""
+    names = (field.name for field in fields(Batch))
+    return Batch(
+        *(put_steps([getattr(each, name) for each in batches[1:]], like) for name in names)
+    )
 
 
 def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
@@ -176,8 +181,7 @@ def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, f
 
 def count(symbols: Symbols, size: int) -> NDArray[np.float64]:
     """How often each of -K..K and the escape occurs, both signs alike; size = 2 K + 2."""
-    largest = (size - 2) // 2
-    entries = np.where(np.abs(symbols) > largest, size - 1, symbols + largest)
+    entries = table_entries(symbols, (size - 2) // 2)
     counts = np.bincount(entries, minlength=size).astype(np.float64)
     counts[:-1] = (counts[:-1] + counts[-2::-1]) / 2
     return counts

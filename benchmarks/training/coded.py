@@ -11,11 +11,10 @@ from aecodec.coding.effort import effort_to_rounds
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.constants import TABLE_COUNT
 from aecodec.format.payload import SymbolEncoder, by_table
-from aecodec.format.tables import Indexes, Symbols
-from aecodec.model.entropy_model import put_steps
+from aecodec.format.tables import Indexes, Symbols, table_entries
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.quantize import as_indexes, as_symbols
-from aecodec.training.export import code_batches, refined_latents
+from aecodec.training.export import code_batches, in_places, refined_latents
 from aecodec.training.validate import as_seen
 
 
@@ -44,13 +43,10 @@ def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     for batch in batches:
         encoder.put(as_symbols(batch.symbols), as_indexes(batch.index))
         after.append(encoder.bits)
-    symbols, index = (
-        put_steps([getattr(batch, name) for batch in batches[1:]], y_hat)
-        for name in ("symbols", "index")
-    )
+    latent = in_places(batches, y_hat)
     x_hat, payload_bits = decoded(loaded, y_hat, q), 8 * len(encoder.finish())
     bits = after[0], encoder.bits, payload_bits
-    return Coded(q, to_planes(picture), x_hat, y_hat, symbols, index, *bits)
+    return Coded(q, to_planes(picture), x_hat, y_hat, latent.symbols, latent.index, *bits)
 
 
 @torch.no_grad()
@@ -63,9 +59,7 @@ def table_bits(loaded: LoadedModel, symbols: Symbols, indexes: Indexes) -> NDArr
     """Bits of each symbol by its table; of escapes without what follows them."""
     bits = np.zeros(len(symbols))
     for index, places in by_table(indexes):
-        largest = int(loaded.tables.largest[index])
-        values = symbols[places].astype(int)
-        entries = np.where(abs(values) > largest, 2 * largest + 1, values + largest)
+        entries = table_entries(symbols[places], int(loaded.tables.largest[index]))
         bits[places] = loaded.tables.bits[index][entries]
     return bits
 

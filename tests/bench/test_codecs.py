@@ -101,7 +101,7 @@ class Broken:
     """A codec that loses a row, or another picture every time."""
 
     q: tuple[float, ...] = (1,)
-    rows: int = 15
+    size: tuple[int, int] = (16, 15)
     random: bool = False
     version: str = "1"
     suffix: ClassVar[str] = ".txt"
@@ -111,15 +111,14 @@ class Broken:
 
     def decode(self, path: Path) -> Image.Image:
         level = int.from_bytes(os.urandom(7), "big") if self.random else 0
-        return Image.new("RGB", (16, self.rows), (level % 251, level % 241, level % 239))
+        return Image.new("RGB", self.size, (level % 251, level % 241, level % 239))
 
 
 def test_a_codec_that_returns_something_else_fails() -> None:
-    image = synthetic(16, 16).image
     with pytest.raises(AecodecError, match=r"wrong size: \(16, 16, 3\) decoded as \(15, 16, 3\)"):
-        code(Broken(), 1, image)
+        code(Broken(), 1, synthetic(16, 16).image)
     with pytest.raises(AecodecError, match="mismatch: decoding the same file twice"):
-        code(Broken(rows=16, random=True), 1, image)
+        measure_photo(Broken(size=(64, 64), random=True), 1, synthetic(64, 64))
 
 
 def test_the_viewer_gets_the_middle_of_the_photo_exactly() -> None:

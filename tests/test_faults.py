@@ -1,18 +1,15 @@
-"""Every fault ends well: damaged and forged files, small files that claim much, and whatever can
-happen to a command. CONTRIBUTING has the table of faults and outcomes."""
+"""Damaged and forged files, and small files that claim much, are refused or read, never worse.
+
+What can happen to a command: cli/test_faults.py. CONTRIBUTING has the table of faults and outcomes.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import signal
 import struct
-import subprocess
-import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -22,9 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from aecodec import files
 from aecodec.errors import AecodecError, FormatError
 from aecodec.format.container import Container, Payload, read_container, write_container
 from aecodec.format.header import HEADER_BYTES, Header
@@ -33,7 +28,8 @@ from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture, to_pil, without_metadata
 from tests import fuzz
 from tests.chunks import aec_file, aec_head, chunks_of, ihdr, png_file
-from tests.fuzz import aec_seeds, codec, edit_bytes, edit_chunks, edit_header, edit_png
+from tests.damage import edit_bytes, edit_chunks, edit_header, edit_png, with_lengths
+from tests.fuzz import aec_seeds, codec
 from tests.photos import photo
 from tests.processes import run_python
 
@@ -143,7 +139,7 @@ def test_forged_payloads(name: str, random: Random, keep_going: bool) -> None:
 def test_forged_headers(name: str, random: Random) -> None:
     data = aec_seeds()[name]
     head = edit_header(random, data[: HEADER_BYTES - 4])
-    picture_or_refusal(aec_file(head, fuzz.with_lengths(chunks_of(data, HEADER_BYTES))))
+    picture_or_refusal(aec_file(head, with_lengths(chunks_of(data, HEADER_BYTES))))
 
 
 @given(RANDOM)
@@ -308,178 +304,3 @@ def test_many_tiles_that_each_claim_the_rest_of_the_file() -> None:
     with pytest.raises(FormatError):
         read_container(start + tiles + rest, keep_going=True)
     assert time.monotonic() - began < 5
-
-
-# Commands
-
-COMMAND = """
-import io, os, resource, signal, sys
-from types import ModuleType
-from aecodec import files
-from tests.cli.stand_in import StandIn
-stand_in = ModuleType("aecodec.codec")
-stand_in.Codec = StandIn
-sys.modules["aecodec.codec"] = stand_in
-{before}
-from aecodec.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
-COMPRESS = ("compress", "-f", "photo.png", "-o", "photo.aec")
-OLD = b"what was there before"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Every test here runs in a folder with a photo, which stays as it is."""
-    path = tmp_path / "photo.png"
-    Image.fromarray(photo(32, 24)).save(path)
-    before = hashlib.sha256(path.read_bytes()).digest()
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    assert hashlib.sha256(path.read_bytes()).digest() == before
-
-
-def command(
-    *arguments: str, before: str = "", program: str = COMMAND, **options: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run `aecodec` around a stand-in for the codec, after the statements `before`."""
-    return run_python(program.replace("{before}", before), *arguments, **options)
-
-
-def temporaries() -> list[str]:
-    return [name for name in os.listdir() if name.startswith(".")]
-
-
-def assert_one_line(done: subprocess.CompletedProcess[str], line: str) -> None:
-    """Exit code 1 and one line of error."""
-    assert (done.returncode, done.stderr) == (1, f"aecodec: error: {line}\n")
-
-
-KILLED = {
-    "coding": """
-encode = StandIn.encode
-def killed(*arguments, **options):
-    os.kill(os.getpid(), {signal})
-    return encode(*arguments, **options)
-StandIn.encode = killed
-""",
-    "writing": """
-class Slow(io.FileIO):
-    def write(self, data):
-        super().write(data[:9])
-        os.kill(os.getpid(), {signal})
-        return 9 + super().write(data[9:])
-files.open = Slow
-""",
-    "renaming": """
-replace = os.replace
-def killed(*arguments):
-    os.kill(os.getpid(), {signal})
-    replace(*arguments)
-os.replace = killed
-""",
-}
-REAL = """
-import os, signal, sys
-from aecodec.coding import encoder
-from aecodec.cli.main import main
-encode_latents = encoder.encode_latents
-def killed(*arguments):
-    encode_latents(*arguments)
-    os.kill(os.getpid(), signal.SIGKILL)
-encoder.encode_latents = killed
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("moment", KILLED)
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_killed(kill: signal.Signals, moment: str) -> None:
-    """The old output is still whole. Only SIGKILL can leave something: a hidden temporary."""
-    Path("photo.aec").write_bytes(OLD)
-    done = command(*COMPRESS, before=KILLED[moment].replace("{signal}", str(int(kill))))
-    codes = {signal.SIGINT: (130,), signal.SIGTERM: (143, -15), signal.SIGKILL: (-9,)}
-    assert done.returncode in codes[kill], done.stderr
-    assert "Traceback" not in done.stderr
-    assert Path("photo.aec").read_bytes() == OLD
-    left = 1 if kill == signal.SIGKILL and moment != "coding" else 0
-    assert len(temporaries()) == left
-    assert command(*COMPRESS).returncode == 0
-    assert info(Path("photo.aec").read_bytes()).width == 32
-
-
-def test_killed_between_two_tiles_of_the_real_codec() -> None:
-    Image.fromarray(photo(100, 40)).save("large.png")
-    done = command("compress", "--tile", "64", "large.png", program=REAL)
-    assert done.returncode == -signal.SIGKILL
-    assert sorted(os.listdir()) == ["large.png", "photo.png"]
-
-
-def test_the_largest_file_allowed_is_too_small() -> None:
-    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
-    Path("photo.aec").write_bytes(OLD)
-    assert_one_line(command(*COMPRESS, before=limit), "photo.aec: file too large")
-    assert Path("photo.aec").read_bytes() == OLD and not temporaries()
-
-
-def test_a_full_disk() -> None:
-    done = command("compress", "photo.png", "-o", "/dev/full")
-    assert_one_line(done, "/dev/full: no space left on device")
-    assert os.listdir() == ["photo.png"]
-
-
-@pytest.mark.parametrize(
-    "arguments", [("compress", "photo.png", "-o", "-"), ("info", "photo.aec"), ("models",)]
-)
-def test_a_full_disk_behind_standard_output(arguments: tuple[str, ...]) -> None:
-    assert command(*COMPRESS).returncode == 0
-    with open("/dev/full", "w") as full:
-        done = command(*arguments, stdout=full)
-    assert_one_line(done, "standard input or output: no space left on device")
-
-
-@pytest.mark.parametrize(("arguments", "closed"), [(("info", "-"), "<"), (("models",), ">")])
-def test_a_closed_standard_stream(arguments: tuple[str, ...], closed: str) -> None:
-    program = COMMAND.replace("{before}", "")
-    line = ["sh", "-c", f'exec "$@" {closed}&-', "sh", sys.executable, "-c", program, *arguments]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode in (0, 1) and "Traceback" not in done.stderr
-
-
-def test_an_input_that_cannot_be_read() -> None:
-    """Not even by root: the first page of a process is mapped to nothing."""
-    done = command("compress", "/proc/self/mem", "-o", "photo.aec")
-    assert_one_line(done, "/proc/self/mem: input/output error")
-    assert os.listdir() == ["photo.png"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_permissions() -> None:
-    Path("mine").mkdir(mode=0o500)
-    done = command("compress", "photo.png", "-o", "mine/photo.aec")
-    assert_one_line(done, "mine/photo.aec: permission denied")
-    Path("secret.png").touch(mode=0)
-    done = command("compress", "secret.png")
-    assert_one_line(done, "secret.png: permission denied")
-
-
-WRITE = """
-import sys
-from aecodec import files
-for _ in range(300):
-    files.write_bytes("output", sys.argv[1].encode() * 2**18)
-"""
-
-
-def test_two_processes_write_the_same_output() -> None:
-    """Whoever reads meanwhile sees one whole file or the other."""
-    files.write_bytes("output", b"c" * 2**18)
-    both = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
-    seen = set()
-    while any(process.poll() is None for process in both):
-        data = Path("output").read_bytes()
-        assert len(data) == 2**18 and data == data[:1] * 2**18
-        seen.add(data[:1])
-    assert [process.wait() for process in both] == [0, 0]
-    assert {b"a", b"b"} <= seen
-    assert not temporaries()

@@ -59,11 +59,12 @@ def encode(
     image: Picture | Image.Image | np.ndarray[Any, Any],
     quality: int = DEFAULT_QUALITY,
     effort: int = DEFAULT_EFFORT,
+    tune: str | None = None,
 ) -> bytes:
-    """Code an image with the default model on the CPU: see `Codec.encode`."""
+    """Code an image on the CPU: see `Codec.encode`."""
     from aecodec.codec import default_codec
 
-    return default_codec().encode(image, quality, effort=effort)
+    return default_codec().encode(image, quality, effort=effort, tune=tune)
 
 
 def decode(data: bytes) -> Image.Image:

@@ -29,7 +29,7 @@ from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
-from aecodec.model.store import find_model
+from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
 
 
 class Codec:
@@ -38,22 +38,23 @@ class Codec:
     def __init__(
         self, model: str | None = None, device: str = "cpu", max_pixels: int = MAX_PIXELS
     ) -> None:
-        """model: name or id (default: the default model); device: "auto", "cpu" or "cuda";
-        max_pixels: larger pictures are refused before anything is allocated for them.
+        """model: name or id of what encodes (default: the model for the tune of each picture);
+        device: "auto", "cpu" or "cuda"; max_pixels: larger pictures are refused before anything is
+        allocated for them. Models are loaded when they are needed.
 
-        Raises ModelError when the model is not installed or damaged, AecodecError for a device
-        that is not there or too little memory.
+        Raises ModelError when the model is not installed, AecodecError for a device that is not
+        there.
         """
         self._device = choose_device(device)
         self._max_pixels = max_pixels
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
-        self._model = self._load(model)
+        self._named = find_model(model) if model else None
 
     @property
     def model_id(self) -> str:
-        """Id of the model that encodes, 16 hexadecimal digits."""
-        return self._model.model_id
+        """Id of the model that encodes where no tune is asked for, 16 hexadecimal digits."""
+        return (self._named or find_model()).model_id
 
     def encode(
         self,
@@ -63,6 +64,7 @@ class Codec:
         verify: bool = False,
         effort: int = DEFAULT_EFFORT,
         on_progress: OnProgress | None = None,
+        tune: str | None = None,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 2 to 4], PIL or Picture)
         -> bytes of an .aec file.
@@ -71,14 +73,18 @@ class Codec:
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
         effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture, of
         which `on_progress` is told: rounds begun, and how many there are; from 1 on with a filter.
+        tune is "visual", for how a picture looks, or "psnr": which model encodes. By default it is
+        the one that this codec was made with, or else "visual".
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
-        large for a chunk, AecodecError for a quality, tile or effort out of range, too little
-        memory, or symbols that do not come back.
+        large for a chunk, ModelError when the model is not installed or damaged, AecodecError for a
+        quality, tile, effort or tune that is none, too little memory, or symbols that do not come
+        back.
         """
         picture, q = as_picture(image), quality_to_q(quality)
         settings = Settings(tile, verify, effort)
+        model = self._encoding_model(tune)
         with self._coding(picture):
-            return Encoder(self._model, picture, settings, on_progress).encode(q)
+            return Encoder(model, picture, settings, on_progress).encode(q)
 
     def encode_to(
         self,
@@ -87,18 +93,20 @@ class Codec:
         tile: int = DEFAULT_TILE,
         verify: bool = False,
         effort: int = DEFAULT_EFFORT,
+        tune: str | None = None,
     ) -> bytes:
         """As `encode`, at the quality that hits a size or a PSNR.
 
         The whole file counts, metadata too. Raises AecodecError also where that is out of reach.
         """
         picture, settings = as_picture(image), Settings(tile, verify, effort)
+        model = self._encoding_model(tune)
 
         def measure(data: bytes) -> float:
             return psnr(picture.pixels, self.decode_picture(data).pixels)
 
         with self._coding(picture):
-            encoder = Encoder(self._model, picture, settings, keep_latents=True)
+            encoder = Encoder(model, picture, settings, keep_latents=True)
             return search(encoder.encode, measure, target, encoder.head.header.pixel_count)
 
     def decode(
@@ -134,7 +142,7 @@ class Codec:
         if error := size_error(header.width, header.height, self._max_pixels):
             raise ImageError(error)
         region = header.region(region)
-        model = self._load(header.model_id.hex())
+        model = self._load(find_model(header.model_id.hex()))
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
             return Decoder(model, container, keep_going).decode(region, scale)
 
@@ -147,14 +155,17 @@ class Codec:
         with memory_errors(f"code {width}x{height} pixels"):
             yield
 
-    def _load(self, wanted: str | None) -> LoadedModel:
+    def _encoding_model(self, tune: str | None) -> LoadedModel:
+        if tune is None and self._named:
+            return self._load(self._named)
+        return self._load(find_model(tune=DEFAULT_TUNE if tune is None else tune))
+
+    def _load(self, installed: InstalledModel) -> LoadedModel:
         with self._lock:
-            if wanted not in self._loaded:
-                installed = find_model(wanted)
+            if installed.model_id not in self._loaded:
                 with memory_errors(f"load the model {installed.name}"):
-                    wanted = installed.model_id
-                    self._loaded[wanted] = load_installed(installed, self._device)
-            return self._loaded[wanted]
+                    self._loaded[installed.model_id] = load_installed(installed, self._device)
+            return self._loaded[installed.model_id]
 
 
 @cache

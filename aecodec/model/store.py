@@ -7,10 +7,12 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from aecodec.errors import ModelError
+from aecodec.errors import AecodecError, ModelError
 from aecodec.files import data_folder
 
-DEFAULT_MODEL = "s1"
+TUNED = {"visual": "v1", "psnr": "s1"}
+"""What a file shall be good at -> the model that is best at it: how it looks, or its PSNR."""
+DEFAULT_TUNE = "visual"
 FILE_NAME = "model.safetensors"
 MAX_HEADER_BYTES = 2**20
 """of the JSON in front of a safetensors file; ours are below 64 KiB"""
@@ -25,9 +27,12 @@ class InstalledModel:
     """hexadecimal, 16 digits"""
     size: str
     """XS, S, M or L"""
+    tune: str
+    """what it was trained for, "visual" or "psnr" """
     bytes: int
     path: Path
     default: bool
+    """whether it is what encodes where neither a model nor a tune is named"""
 
 
 def installed_models() -> list[InstalledModel]:
@@ -36,14 +41,20 @@ def installed_models() -> list[InstalledModel]:
     return [_installed(path) for path in paths]
 
 
-def find_model(wanted: str | None) -> InstalledModel:
-    """The model of that name or id (None: the default). Raises ModelError when there is none."""
+def find_model(wanted: str | None = None, tune: str = DEFAULT_TUNE) -> InstalledModel:
+    """The model of that name or id; None: the one for a tune.
+
+    Raises ModelError when there is none, AecodecError for a tune that is none.
+    """
+    if tune not in TUNED:
+        raise AecodecError(f"tune {tune!r} unknown; choose from {', '.join(TUNED)}")
+    wanted = wanted or TUNED[tune]
     models = installed_models()
     for model in models:
-        if wanted in (model.name, model.model_id) or (wanted is None and model.default):
+        if wanted in (model.name, model.model_id):
             return model
     names = ", ".join(f"{model.name} ({model.model_id})" for model in models) or "none"
-    raise ModelError(f"model {wanted or DEFAULT_MODEL} is not installed; installed: {names}")
+    raise ModelError(f"model {wanted} is not installed; installed: {names}")
 
 
 def _installed(path: Path) -> InstalledModel:
@@ -52,9 +63,10 @@ def _installed(path: Path) -> InstalledModel:
         name=facts["name"],
         model_id=facts["model_id"],
         size=facts["size"],
+        tune=facts.get("tune", "psnr"),  # files from before the key were all trained for that
         bytes=path.stat().st_size,
         path=path,
-        default=facts["name"] == DEFAULT_MODEL,
+        default=facts["name"] == TUNED[DEFAULT_TUNE],
     )
 
 

@@ -2,7 +2,7 @@
 
 A file holds 16-bit floats (transforms), integers (entropy side, points, tables) and a few 32-bit
 floats (steps and the linear skip, which high rates need). Its metadata are name, size,
-configuration and model id.
+tune, configuration and model id.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ def model_id(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
-    """Write a model whose entropy side is fixed-point; -> its id. The inverse of load_weights."""
+def save_weights(path: Path, name: str, model: Model, tables: Tables, tune: str) -> str:
+    """Write a model whose entropy side is fixed-point; -> its id. The inverse of load_weights.
+
+    tune: what it was trained for, as in store.py; the id does not depend on it.
+    """
     tensors = halves(model.state_dict())
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies)
     tensors["tables.sizes"] = torch.from_numpy(tables.sizes)
@@ -55,6 +58,7 @@ def save_weights(path: Path, name: str, model: Model, tables: Tables) -> str:
     facts = {
         "name": name,
         "size": model.config.size,
+        "tune": tune,
         "config": json.dumps(config, sort_keys=True),
         "model_id": identity,
     }

@@ -62,7 +62,8 @@ def export(
     fixed.points.table.zero_()
     if not visual:
         fixed.points.table.copy_(fit_points(fixed, pictures, rounds))
-    save_weights(path, name, fixed, fit_tables(fixed, pictures, rounds))
+    tune = "visual" if visual else "psnr"
+    save_weights(path, name, fixed, fit_tables(fixed, pictures, rounds), tune)
     return load_weights(path)[2]
 
 

@@ -167,7 +167,8 @@ def main(weights: Path, data: Path, steps: int, effort: int) -> None:
         model, tables, _ = load_weights(weights)
         rounds = effort_to_rounds(effort)
         train(model, Pictures(data, CROP), steps, rounds, lambda text: click.echo(text, err=True))
-        click.echo(save_weights(weights, read_metadata(weights)["name"], model, tables))
+        facts = read_metadata(weights)
+        click.echo(save_weights(weights, facts["name"], model, tables, facts.get("tune", "psnr")))
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)

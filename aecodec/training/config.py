@@ -21,17 +21,23 @@ TUNES = ("psnr", "visual")
 
 @dataclass(frozen=True)
 class VisualConfig:
-    """The mix of `tune = "visual"`: (1 - share) lambda MSE + share nu s."""
+    """The mix of `tune = "visual"`: see objective.py."""
 
     share_low: float
     share_high: float
-    """of SSIMULACRA2's raw error s at q = 0 and q = 63; linear between"""
+    """of raw error and contrast at q = 0 and q = 63, linear between; squared errors have the rest"""
     nu_min: float
     nu_max: float
-    """bits a pixel that a unit of s is worth at q = 0 and q = 63; log-spaced between"""
+    """bits a pixel that a unit of the raw error is worth at q = 0 and q = 63; log-spaced between"""
+    contrast: float
+    """the part of lost contrast in their share"""
+    weight_x: float
+    weight_y: float
+    weight_b: float
+    """of the squared errors of X, Y and B; about 0.9, 1.3 and 2.5 are the MSE of RGB"""
 
     def __post_init__(self) -> None:
-        if not all(0 <= share <= 1 for share in (self.share_low, self.share_high)):
+        if not all(0 <= share <= 1 for share in (self.share_low, self.share_high, self.contrast)):
             raise AecodecError("training configuration: shares of [visual] must be in 0 to 1")
         if not (self.nu_min > 0 and self.nu_max > 0):
             raise AecodecError("training configuration: nu of [visual] must be above 0")

@@ -13,9 +13,9 @@ from torch import Tensor
 from aecodec.coding.planes import Pixels
 from aecodec.model.model import Model
 from aecodec.training.data import centre
+from aecodec.training.eye import score
 from aecodec.training.loss import code
 from aecodec.training.objective import Objective
-from aecodec.training.ssimulacra2 import score
 
 VALID_Q = (5, 20, 35, 50, 62)
 VALID_CROP = 256
@@ -46,7 +46,7 @@ def validate(
             rows["loss"].append(judged.loss)
             rows["bpp"].append(bpp)
             rows["psnr"].append(-10 * judged.mse.log10())
-            rows["ssimulacra2"].append(score(objective.raw_error(x, seen)))
+            rows["ssimulacra2"].append(score(objective.seen(x, seen).raw))
             if find_spec("pytorch_msssim"):
                 rows["ms_ssim"].append(ms_ssim(x, seen))
         means = {name: float(torch.cat(values).mean()) for name, values in rows.items()}

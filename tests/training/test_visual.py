@@ -12,21 +12,34 @@ from aecodec.coding.planes import to_planes
 from aecodec.errors import AecodecError
 from aecodec.training import validate as validation
 from aecodec.training.config import TrainConfig, VisualConfig
+from aecodec.training.eye import EyeError
 from aecodec.training.initialise import lmbda_table
 from aecodec.training.objective import Objective, can_compile
-from aecodec.training.ssimulacra2 import RawError
 from aecodec.training.trainer import Trainer
 from tests.photos import photo
 from tests.training.tiny import RECIPE, entries_of, recipe, trained
 
 PSNR = recipe()
-MIX = VisualConfig(share_low=0.6, share_high=0.2, nu_min=0.0016, nu_max=2.8)
+MIX = VisualConfig(
+    share_low=0.6,
+    share_high=0.2,
+    nu_min=0.0016,
+    nu_max=2.8,
+    contrast=0.3,
+    weight_x=1.7,
+    weight_y=1.3,
+    weight_b=1.2,
+)
 TABLE = """refined_rounds = 2
 [visual]
 share_low = {}
 share_high = 0.5
 nu_min = {}
-nu_max = 2.0"""
+nu_max = 2.0
+contrast = 0.3
+weight_x = 1.7
+weight_y = 1.3
+weight_b = 1.2"""
 VISUAL = recipe(tune="visual", visual=MIX)
 
 
@@ -35,11 +48,14 @@ def test_the_mix_is_what_the_configuration_says() -> None:
     x = to_planes(photo(64, 64)).expand(2, -1, -1, -1)
     x_hat = x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     judged = Objective(VISUAL, lmbda)(bpp, x, x_hat, q)
-    error = RawError(64, 64, torch.device("cpu"))(x, x_hat)
+    error, contrast, squares = EyeError(64, 64, torch.device("cpu"))(x, x_hat)
     assert torch.equal(judged.raw_error, error) and float(error.min()) > 0.1
+    assert float(contrast.min()) > 0 and float(squares.min()) > 0
     share, nu = torch.tensor([0.6, 0.2]), torch.tensor([0.0016, 2.8])
     mse = (x - x_hat).square().mean(dim=(1, 2, 3))
-    mixed = bpp + (1 - share) * lmbda[q] * mse + share * nu * error
+    colour = 1.7 * squares[:, 0] + 1.3 * squares[:, 1] + 1.2 * squares[:, 2]
+    structure = 0.7 * error + 0.3 * 400 * contrast
+    mixed = bpp + (1 - share) * lmbda[q] * colour + share * nu * structure
     assert torch.allclose(judged.loss, mixed / (lmbda[q] / 600).sqrt(), rtol=1e-4)
 
     plain = Objective(PSNR, lmbda)(bpp, x, x_hat, q)
@@ -54,7 +70,7 @@ def test_compiled_it_is_the_same() -> None:
     x_hat = (0.9 * x).requires_grad_()
     pair = []
     for compiled in (False, True):
-        error = Objective(VISUAL, lmbda_table(30, 25000), compiled).raw_error(x, x_hat).sum()
+        error = Objective(VISUAL, lmbda_table(30, 25000), compiled).seen(x, x_hat).raw.sum()
         pair.append((error.detach(), torch.autograd.grad(error, x_hat)[0]))
     assert torch.allclose(pair[0][0], pair[1][0], rtol=1e-4)
     assert torch.allclose(pair[0][1], pair[1][1], rtol=1e-2, atol=1e-3 * float(pair[0][1].max()))

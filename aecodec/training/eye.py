@@ -1,4 +1,6 @@
-"""SSIMULACRA2's raw error, differentiable: what `tune = "visual"` trains for.
+"""What the eye sees of an error, differentiable: what `tune = "visual"` trains for.
+
+The greater part is SSIMULACRA2's raw error; two terms beside it are read off the same planes.
 
 The original and the reconstruction are compared in XYB, a colour space near to what the eye's cones
 see, at six scales; at each, in every component, a map of lost structure (SSIM) and two maps of
@@ -6,12 +8,18 @@ edges, those that were added and those that were lost, become their mean and the
 published weights sum them to the raw error s. The score that people know, 100 for identical
 pictures, is a polynomial and a power of s; its slope is infinite at 0, so training takes s itself.
 Source: Sneyers, SSIMULACRA 2 (libjxl, tools/ssimulacra2.cc, 2022; BSD-3-Clause).
+
+It hardly weighs colour, and of structures only those of four pixels and more. So two terms stand
+beside it: the squared error of X, Y and B, in which small saturated colours count, and lost
+contrast of Y at half the size, where the eye is most sensitive at usual distances and where what
+is lost hides in what is busy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +30,10 @@ SIDE_MIN = 8
 SIGMA, RADIUS = 1.5, 5
 """of the Gaussian window, in samples: 11 taps"""
 C2 = 0.0009
+CONTRAST_SCALE = 1
+"""of the six, 0 that of the whole picture, where contrast is compared"""
+CONTRAST_C2 = 0.009
+"""Variance from which on busy places hide what is lost of contrast; ten times that of SSIM."""
 NORM_FLOOR = 1e-20
 """of a mean fourth power, whose root has an infinite slope at 0"""
 ABSORBANCE = (
@@ -36,6 +48,8 @@ Norms = tuple[float, float]
 """Weights of a map's mean and of its 4-norm."""
 Kinds = tuple[Norms, Norms, Norms]
 """Of the maps of lost structure, of added edges and of lost edges."""
+Windows = tuple[Tensor, Tensor]
+"""For columns and for rows, as of `window`."""
 WEIGHTS: tuple[dict[str, Kinds], ...] = (
     {
         "Y": ((0.0, 7.466890328078848), (0.0, 0.0), (0.0, 17.445833984131262)),
@@ -69,25 +83,41 @@ UNIT = 0.9562382616834844
 """of the weighted sum"""
 
 
-class RawError(nn.Module):
-    """s of pictures of one size. Float32 throughout; its windows are made on `device`."""
+class EyeErrors(NamedTuple):
+    """Of a batch; all 0 for identical pictures."""
+
+    raw: Tensor
+    """SSIMULACRA2's raw error s [B]"""
+    contrast: Tensor
+    """lost contrast, a mean of 0 to about 1 [B]"""
+    squares: Tensor
+    """mean squared errors of X, Y and B [B, 3]"""
+
+
+class EyeError(nn.Module):
+    """Of pictures of one size. Float32 throughout; its windows are made on `device`."""
 
     def __init__(self, height: int, width: int, device: torch.device) -> None:
         super().__init__()
-        self.windows: list[tuple[Tensor, Tensor]] = []
+        self.windows: list[Windows] = []
         while len(self.windows) < len(WEIGHTS) and min(height, width) >= SIDE_MIN:
             self.windows.append((window(height, True, device), window(width, False, device)))
             height, width = -(-height // 2), -(-width // 2)
 
-    def forward(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """Planes in [-0.5, 0.5], [B, 3, H, W] -> s [B], 0 for identical pictures."""
+    def forward(self, x: Tensor, x_hat: Tensor) -> EyeErrors:
+        """Planes in [-0.5, 0.5], [B, 3, H, W]."""
         a, b = linear(x), linear(x_hat)
-        total = torch.zeros_like(a[:, 0, 0, 0])
+        raw = contrast = torch.zeros_like(a[:, 0, 0, 0])
+        squares = (xyb(a, "XYB") - xyb(b, "XYB")).square().mean(dim=(2, 3))
         for number, (windows, weights) in enumerate(zip(self.windows, WEIGHTS, strict=False)):
             if number:
                 a, b = halved(a), halved(b)
-            total = total + scale_error(xyb(a, weights), xyb(b, weights), weights, windows)
-        return UNIT * total
+            seen = moments(xyb(a, weights), xyb(b, weights), windows)
+            raw = raw + UNIT * scale_error(seen, weights)
+            if number == CONTRAST_SCALE:
+                luma = list(weights).index("Y")
+                contrast = lost(seen, CONTRAST_C2)[:, luma].mean(dim=(1, 2))
+        return EyeErrors(raw, contrast, squares)
 
 
 def score(s: Tensor) -> Tensor:
@@ -96,23 +126,41 @@ def score(s: Tensor) -> Tensor:
     return 100 - 10 * error.clamp(min=0) ** 0.6276336467831387
 
 
-def scale_error(
-    a: Tensor, b: Tensor, weights: dict[str, Kinds], windows: tuple[Tensor, Tensor]
-) -> Tensor:
-    """Components [B, C, h, w] of the original and of the other -> what a scale adds to s [B]."""
+class Moments(NamedTuple):
+    """Components [B, C, h, w] of the original, a, and of the other, b, and what a window sees."""
+
+    a: Tensor
+    b: Tensor
+    a_mean: Tensor
+    b_mean: Tensor
+    variances: Tensor
+    """the sum of both"""
+    covariance: Tensor
+
+
+def moments(a: Tensor, b: Tensor, windows: Windows) -> Moments:
+    """Components of both -> what the Gaussian window sees of them."""
 
     def blurred(x: Tensor) -> Tensor:
         return windows[0] @ x @ windows[1]
 
     a_mean, a_square = blurred(a), blurred(a * a)
     b_mean, b_square, product = blurred(b), blurred(b * b), blurred(a * b)
-    luminance = 1 - (a_mean - b_mean).square()
-    covariance = 2 * (product - a_mean * b_mean) + C2
-    variances = (a_square - a_mean.square()) + (b_square - b_mean.square()) + C2
-    structure = (1 - luminance * covariance / variances).clamp(min=0)
-    edges = (1 + (b - b_mean).abs()) / (1 + (a - a_mean).abs()) - 1
-    maps = structure, edges.clamp(min=0), (-edges).clamp(min=0)
-    total = torch.zeros_like(a[:, 0, 0, 0])
+    variances = (a_square - a_mean.square()) + (b_square - b_mean.square())
+    return Moments(a, b, a_mean, b_mean, variances, product - a_mean * b_mean)
+
+
+def lost(seen: Moments, c2: float) -> Tensor:
+    """Lost structure, that of SSIM without square roots: of [B, C, h, w], from 0 on."""
+    luminance = 1 - (seen.a_mean - seen.b_mean).square()
+    return (1 - luminance * (2 * seen.covariance + c2) / (seen.variances + c2)).clamp(min=0)
+
+
+def scale_error(seen: Moments, weights: dict[str, Kinds]) -> Tensor:
+    """What a scale adds to s [B], but for its unit."""
+    edges = (1 + (seen.b - seen.b_mean).abs()) / (1 + (seen.a - seen.a_mean).abs()) - 1
+    maps = lost(seen, C2), edges.clamp(min=0), (-edges).clamp(min=0)
+    total = torch.zeros_like(edges[:, 0, 0, 0])
     for number, kinds in enumerate(weights.values()):
         for error, (mean, norm) in zip(maps, kinds, strict=True):
             if mean:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aecodec.bench.metrics import ssimulacra2
 from aecodec.coding.planes import Pixels
-from aecodec.training.ssimulacra2 import WEIGHTS, RawError, score
+from aecodec.training.eye import WEIGHTS, EyeError, score
 from tests.photos import jpeg, photo
 
 CPU = torch.device("cpu")
@@ -27,39 +27,42 @@ def test_scores_are_those_of_the_package(quality: int, size: tuple[int, int]) ->
     pixels = photo(*size)
     found = jpeg(pixels, quality)
     height, width = pixels.shape[:2]
-    ours = score(RawError(height, width, CPU)(planes(pixels), planes(found)))
+    ours = score(EyeError(height, width, CPU)(planes(pixels), planes(found)).raw)
     assert float(ours) == pytest.approx(ssimulacra2(pixels, found), abs=0.1)
 
 
 def test_a_batch_is_its_pictures() -> None:
     pixels = photo(128, 128)
     pairs = [planes(jpeg(pixels, quality)) for quality in (10, 90)]
-    error = RawError(128, 128, CPU)
+    error = EyeError(128, 128, CPU)
     both = error(planes(pixels).expand(2, -1, -1, -1), torch.cat(pairs))
-    assert torch.allclose(both, torch.cat([error(planes(pixels), x) for x in pairs]), rtol=1e-4)
+    each = [error(planes(pixels), x) for x in pairs]
+    for together, apart in zip(both, zip(*each, strict=True), strict=True):
+        assert torch.allclose(together, torch.cat(apart), rtol=1e-4)
 
 
 def test_identical_pictures_have_100_and_finite_slopes() -> None:
     x = planes(photo(128, 128))
     x_hat = x.clone().requires_grad_()
-    error = RawError(128, 128, CPU)(x, x_hat)
-    error.sum().backward()
-    assert float(score(error.detach())) > 99 and x_hat.grad is not None
+    errors = EyeError(128, 128, CPU)(x, x_hat)
+    sum(each.sum() for each in errors).backward()
+    assert float(score(errors.raw.detach())) > 99 and x_hat.grad is not None
+    assert not errors.contrast.any() and not errors.squares.any()
     assert x_hat.grad.isfinite().all()
 
 
 def test_it_is_learnt_from() -> None:
     """A few steps down its slope from a blurred picture raise the score."""
     x = planes(photo(128, 128))
-    error = RawError(128, 128, CPU)
+    error = EyeError(128, 128, CPU)
     x_hat = torch.nn.functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False).requires_grad_()
     optimizer = torch.optim.Adam([x_hat], lr=0.003)
-    before = float(score(error(x, x_hat.detach())))
+    before = float(score(error(x, x_hat.detach()).raw))
     for _ in range(20):
         optimizer.zero_grad()
-        error(x, x_hat).sum().backward()
+        error(x, x_hat).raw.sum().backward()
         optimizer.step()
-    assert float(score(error(x, x_hat.detach()))) > before + 20
+    assert float(score(error(x, x_hat.detach()).raw)) > before + 20
 
 
 def test_weights_are_those_published_but_for_the_smallest() -> None:

@@ -25,7 +25,7 @@ class VisualConfig:
 
     share_low: float
     share_high: float
-    """of raw error and contrast at q = 0 and q = 63, linear between; squared errors have the rest"""
+    """of raw error and contrast at q = 0 and q = 63, linear between"""
     nu_min: float
     nu_max: float
     """bits a pixel that a unit of the raw error is worth at q = 0 and q = 63; log-spaced between"""

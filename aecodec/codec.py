@@ -28,6 +28,7 @@ from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
+from aecodec.image.ssimulacra2 import ssimulacra2
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
 
@@ -95,15 +96,18 @@ class Codec:
         effort: int = DEFAULT_EFFORT,
         tune: str | None = None,
     ) -> bytes:
-        """As `encode`, at the quality that hits a size or a PSNR.
+        """As `encode`, at the quality that hits a size, a PSNR or a SSIMULACRA2.
 
-        The whole file counts, metadata too. Raises AecodecError also where that is out of reach.
+        The whole file counts, metadata too. A PSNR is reached by "psnr" where neither a tune nor a
+        model is named. Raises AecodecError also where the target is out of reach or, for
+        SSIMULACRA2, its package is missing.
         """
         picture, settings = as_picture(image), Settings(tile, verify, effort)
-        model = self._encoding_model(tune)
+        model = self._encoding_model(tune, target)
+        metric = psnr if target.ssimulacra2 is None else ssimulacra2
 
         def measure(data: bytes) -> float:
-            return psnr(picture.pixels, self.decode_picture(data).pixels)
+            return metric(picture.pixels, self.decode_picture(data).pixels)
 
         with self._coding(picture):
             encoder = Encoder(model, picture, settings, keep_latents=True)
@@ -155,10 +159,12 @@ class Codec:
         with memory_errors(f"code {width}x{height} pixels"):
             yield
 
-    def _encoding_model(self, tune: str | None) -> LoadedModel:
+    def _encoding_model(self, tune: str | None, target: Target | None = None) -> LoadedModel:
+        """Of a tune; without one, what this codec was made with, or else what suits the target."""
         if tune is None and self._named:
             return self._load(self._named)
-        return self._load(find_model(tune=DEFAULT_TUNE if tune is None else tune))
+        suited = DEFAULT_TUNE if target is None or target.psnr is None else "psnr"
+        return self._load(find_model(tune=suited if tune is None else tune))
 
     def _load(self, installed: InstalledModel) -> LoadedModel:
         with self._lock:

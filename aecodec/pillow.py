@@ -81,7 +81,10 @@ def _accept(start: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
-    """Options: `quality` 1 to 100, `effort` 0 to 6, and metadata, by default the image's own."""
+    """Options: `quality` 1 to 100, `effort` 0 to 6, `tune` "visual" or "psnr", and metadata.
+
+    Metadata are by default the image's own.
+    """
     options = getattr(image, "encoderinfo", {})
     chosen = image.copy()
     for key in ("icc_profile", "exif", "xmp"):
@@ -97,6 +100,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
             picture,
             options.get("quality", DEFAULT_QUALITY),
             effort=options.get("effort", DEFAULT_EFFORT),
+            tune=options.get("tune"),
         )
     except AecodecError as error:
         raise OSError(str(error)) from error

@@ -27,6 +27,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.image.photo_file import read_picture
+from aecodec.model.store import DEFAULT_TUNE, TUNED
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -39,11 +40,15 @@ class Compress:
     """
 
     def __init__(
-        self, quality: int = DEFAULT_QUALITY, threads: int = 1, effort: int = DEFAULT_EFFORT
+        self,
+        quality: int = DEFAULT_QUALITY,
+        threads: int = 1,
+        effort: int = DEFAULT_EFFORT,
+        tune: str = DEFAULT_TUNE,
     ) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
         torch.set_num_threads(threads)
-        self.quality, self.effort, self.codec = quality, effort, Codec()
+        self.quality, self.effort, self.tune, self.codec = quality, effort, tune, Codec()
 
     def __call__(self, batch: Batch) -> Batch:
         """Code every row."""
@@ -54,7 +59,8 @@ class Compress:
     def code(self, photo: bytes) -> tuple[bytes, str]:
         """A photo's file -> an .aec file, or nothing, and why."""
         try:
-            return self.codec.encode(read_picture(photo), self.quality, effort=self.effort), ""
+            picture = read_picture(photo)
+            return self.codec.encode(picture, self.quality, effort=self.effort, tune=self.tune), ""
         except AecodecError as error:
             return b"", str(error)
 
@@ -93,9 +99,12 @@ class CompressFiles(Compress):
 @click.option(
     "--effort", type=click.IntRange(0, MAX_EFFORT), default=DEFAULT_EFFORT, show_default=True
 )
+@click.option("--tune", type=click.Choice([*TUNED]), default=DEFAULT_TUNE, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="A worker's.")
-def main(folder: str, output: str, quality: int, effort: int, workers: int, threads: int) -> None:
+def main(
+    folder: str, output: str, quality: int, effort: int, tune: str, workers: int, threads: int
+) -> None:
     """Compress the photos under FOLDER into the same tree under OUTPUT, on a Ray cluster.
 
     Both must be on a file system that all machines share. Exit code 1 if a file failed.
@@ -109,7 +118,12 @@ def main(folder: str, output: str, quality: int, effort: int, workers: int, thre
     ]
     done = ray.data.from_items(names).map_batches(
         CompressFiles,
-        fn_constructor_kwargs={"quality": quality, "threads": threads, "effort": effort},
+        fn_constructor_kwargs={
+            "quality": quality,
+            "threads": threads,
+            "effort": effort,
+            "tune": tune,
+        },
         concurrency=workers,
         num_cpus=threads,
         batch_size=4,

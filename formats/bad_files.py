@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from good_files import (
+    MODEL,
     File,
     chunk,
     rgb_file,
@@ -53,7 +54,7 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
     yield from bad_filters(one, some_filter(1), some_filter(1, 1001))
-    yield from bad_payloads(one, load_model())
+    yield from bad_payloads(one, load_model(MODEL))
 
 
 def bad_headers(one: File) -> Iterator[Invalid]:

@@ -23,6 +23,8 @@ from aecodec.image.metadata import Metadata
 from aecodec.image.picture import Picture
 from aecodec.model.loaded import LoadedModel, load_model
 
+MODEL = "s1"
+"""codes all vectors: its points, unlike those of v1, are not all zero"""
 SIGNATURE = b"\x89AEC\r\n\x1a\n"
 Pixels = NDArray[np.uint8]
 COLOURS = {"rgb": 3, "gray": 1}
@@ -107,7 +109,7 @@ def rates(codec: Codec) -> Iterator[Valid]:
         yield Valid(f"q-{q}", f"q {q}", data)
     data = codec.encode(extreme(64), q_to_quality(63))
     yield Valid("escapes-noise", "black and white noise, which no model expects", data)
-    payload = wild_payload(load_model(), 63)
+    payload = wild_payload(load_model(MODEL), 63)
     wild = replace(rgb_file(codec), width=64, height=64, q=63, chunks=(chunk(b"TILE", payload),))
     yield Valid("escapes-wild", "symbols up to the largest, networks at their limits", wild.data())
 
@@ -139,7 +141,7 @@ def some_filter(count: int, first: int = 1000) -> bytes:
     roll, features = Random(count).random, feature_count(FILTER_LIMITS[count])
     numbers = [first, *(round(6 * roll() - 3) for _ in range(3 * features - 1))]
     shaped = np.array(numbers, np.int32).reshape(3, -1)
-    return write_filter(load_model().tables, Filter(shaped))
+    return write_filter(load_model(MODEL).tables, Filter(shaped))
 
 
 def rgb_file(codec: Codec) -> File:

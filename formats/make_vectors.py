@@ -2,8 +2,8 @@
 
     python formats/make_vectors.py
 
-Rewrites the whole folder with the default model of this installation; run it after a change of
-that model or of the format. Tests only read what it writes.
+Rewrites the whole folder with one model of this installation; run it after a change of that model
+or of the format. Tests only read what it writes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from bad_files import Invalid, invalid_vectors
-from good_files import Valid, valid_vectors
+from good_files import MODEL, Valid, valid_vectors
 from PIL import Image
 
 from aecodec.codec import Codec
@@ -40,7 +40,7 @@ MAX_BYTES = 2_000_000
 
 def main() -> None:
     """Rewrite the folder and tell how large it is."""
-    codec = Codec()
+    codec = Codec(MODEL)
     for kind in ("valid", "invalid"):
         (FOLDER / kind).mkdir(parents=True, exist_ok=True)
         for old in [*(FOLDER / kind).glob("*.aec"), *(FOLDER / kind).glob("*.png")]:
@@ -65,7 +65,7 @@ def write_valid(codec: Codec, vector: Valid) -> dict[str, Any]:
     planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
     pixels = planes[0] if len(planes) == 1 else np.dstack(planes)
     Image.fromarray(pixels).save(FOLDER / "valid" / f"{vector.name}.png", optimize=True)
-    digest, escapes = symbols_digest(load_model(), vector.data)
+    digest, escapes = symbols_digest(load_model(MODEL), vector.data)
     facts = asdict(info(vector.data))
     header = {key: facts[key] for key in ("width", "height", "mode", "q", "tile", "tiles")}
     return {

@@ -21,14 +21,14 @@ from aecodec.model.model import Model
 
 @cache
 def codec() -> Codec:
-    """With the default model, loaded once."""
+    """With the default models, each loaded once."""
     return Codec()
 
 
 @cache
-def loaded() -> LoadedModel:
-    """The default model."""
-    return load_model()
+def loaded(name: str | None = None) -> LoadedModel:
+    """A model by name or id; None: the default."""
+    return load_model(name)
 
 
 @torch.inference_mode()

@@ -1,8 +1,9 @@
-"""Encoder and decoder together, with the installed default model."""
+"""Encoder and decoder together, with the installed models."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from aecodec.coding.transform import analyze
 from aecodec.format.container import Payload, read_container, write_container
 from aecodec.image.picture import Picture
 from aecodec.image.psnr import psnr
-from aecodec.model.store import find_model
+from aecodec.model import store
+from aecodec.model.store import TUNED, find_model
 from aecodec.training.loss import rate_distortion
 from aecodec.training.start import load_for_training
 from tests.payloads import codec, decode_pixels, encode_pixels, loaded, pixels_of
@@ -52,7 +54,7 @@ def test_payload_is_what_the_model_estimates(q: int) -> None:
     pixels = photo(384, 384)
     with torch.inference_mode():
         payload, _, bits = encode_latents(loaded(), *analyze(loaded().model, pixels, q), q)
-        model = load_for_training(find_model(None).path)
+        model = load_for_training(find_model().path)
         estimate, _ = rate_distortion(model, to_planes(pixels), torch.tensor([q]), "decoder")
     assert len(payload) * 8 == pytest.approx(bits, rel=0.005, abs=64)
     assert len(payload) * 8 < 1.005 * float(estimate) * 384 * 384
@@ -90,6 +92,32 @@ def test_unknown_model_is_named() -> None:
         Codec(model="nonesuch")
 
 
+def model_of(data: bytes) -> str:
+    """The name of the model that a file was coded with."""
+    return find_model(read_container(data).header.model_id.hex()).name
+
+
+def test_a_tune_is_a_model() -> None:
+    pixels = photo(40, 30)
+    assert model_of(codec().encode(pixels)) == TUNED["visual"] == find_model(codec().model_id).name
+    for tune, name in TUNED.items():
+        assert codec().encode(pixels, tune=tune) == Codec(name).encode(pixels)
+        assert model_of(Codec("s1").encode(pixels, tune=tune)) == name
+    assert model_of(aecodec.encode(pixels, tune="psnr")) == TUNED["psnr"]
+    for wrong in ("ear", ""):
+        with pytest.raises(aecodec.AecodecError, match=f"tune '{wrong}' unknown; choose from vis"):
+            codec().encode(pixels, tune=wrong)
+
+
+def test_what_reaches_a_target() -> None:
+    """For a PSNR what is tuned for it, where nothing else is named."""
+    pixels, size, db = photo(40, 30), aecodec.Target(size=900), aecodec.Target(psnr=30)
+    assert model_of(codec().encode_to(pixels, size, effort=0)) == TUNED["visual"]
+    assert model_of(codec().encode_to(pixels, db, effort=0)) == TUNED["psnr"]
+    assert model_of(codec().encode_to(pixels, db, effort=0, tune="visual")) == TUNED["visual"]
+    assert model_of(Codec("v1").encode_to(pixels, db, effort=0)) == "v1"
+
+
 def test_device_that_is_not_there() -> None:
     with pytest.raises(aecodec.AecodecError, match="unknown device"):
         Codec(device="abacus")
@@ -97,14 +125,31 @@ def test_device_that_is_not_there() -> None:
 
 def test_codec_loads_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Codec()
+    data = own.encode(photo(16, 16))
     monkeypatch.setattr(codec_module, "load_installed", None)
-    own.decode(own.encode(photo(16, 16)))
+    own.decode(data)
+    own.encode(photo(16, 16))
+
+
+def test_a_damaged_model_is_told_of_when_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, found = codec().encode(photo(16, 16)), find_model()
+    (tmp_path / "damaged").mkdir()
+    damaged = bytearray(found.path.read_bytes())
+    damaged[-1] ^= 1
+    (tmp_path / "damaged" / store.FILE_NAME).write_bytes(damaged)
+    monkeypatch.setattr(store, "data_folder", lambda _: tmp_path)
+    own = Codec("v1")
+    for use in (lambda: own.encode(photo(16, 16)), lambda: own.decode(data)):
+        with pytest.raises(aecodec.ModelError, match="damaged"):
+            use()
 
 
 @pytest.mark.parametrize(
     ("place", "what"),
     [
-        ("aecodec.model.loaded.load_weights", "load the model s1"),
+        ("aecodec.model.loaded.load_weights", "load the model v1"),
         ("aecodec.coding.encoder.encode_latents", "code 16x8 pixels"),
     ],
 )

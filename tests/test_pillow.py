@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 import aecodec.pillow  # noqa: F401 (registers the format)
+from aecodec.format.info import info
 from aecodec.image.psnr import psnr
+from aecodec.model.store import TUNED, find_model
 from tests.photos import photo, saved
 from tests.processes import run_python
 
@@ -75,6 +77,14 @@ def test_quality_and_metadata() -> None:
     again = Image.open(io.BytesIO(saved(back, "AEC")))
     assert again.info["icc_profile"] == b"a profile"
     assert "exif" not in Image.open(large).info
+
+
+def test_tune() -> None:
+    names = {tune: coded(PIXELS, effort=0, tune=tune).getvalue() for tune in TUNED}
+    assert {tune: find_model(info(data).model).name for tune, data in names.items()} == TUNED
+    assert coded(PIXELS, effort=0).getvalue() == names["visual"]
+    with pytest.raises(OSError, match="tune 'ear' unknown"):
+        coded(PIXELS, tune="ear")
 
 
 def test_what_saving_changes_is_warned_of() -> None:

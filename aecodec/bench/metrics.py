@@ -3,21 +3,19 @@
 All take sRGB uint8 [H, W, 3]; all rise with quality; all come from libraries that are kept.
 """
 
-import io
 from importlib.util import find_spec
 
 import numpy as np
-from PIL import Image
 
 from aecodec.image.modes import Pixels
 from aecodec.image.psnr import psnr as picture_psnr
+from aecodec.image.ssimulacra2 import SSIMULACRA2_MIN_SIDE
+from aecodec.image.ssimulacra2 import ssimulacra2 as picture_ssimulacra2
 
 # Identical pictures would have an infinite PSNR, which no mean and no JSON can hold.
 PSNR_MAX = 100.0
 # MS-SSIM halves the picture four times and then still needs its window of 11 pixels.
 MS_SSIM_MIN_SIDE = 11 * 16
-# SSIMULACRA2 is defined from there on.
-SSIMULACRA2_MIN_SIDE = 8
 
 
 def psnr(image: Pixels, image_hat: Pixels) -> float:
@@ -43,20 +41,10 @@ def ms_ssim(image: Pixels, image_hat: Pixels) -> float | None:
 
 
 def ssimulacra2(image: Pixels, image_hat: Pixels) -> float | None:
-    """SSIMULACRA2 (Sneyers 2022) by the package of that name: 100 is identical, 90 invisible.
+    """SSIMULACRA2 as `image.ssimulacra2` has it.
 
     None for a side shorter than `SSIMULACRA2_MIN_SIDE` or without the package.
     """
     if min(image.shape[:2]) < SSIMULACRA2_MIN_SIDE or find_spec("ssimulacra2") is None:
         return None
-    from ssimulacra2 import compute_ssimulacra2
-
-    return float(compute_ssimulacra2(_bmp(image), _bmp(image_hat)))
-
-
-def _bmp(image: Pixels) -> io.BytesIO:
-    """The pixels as the file that the package wants."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "BMP")
-    file.seek(0)
-    return file
+    return picture_ssimulacra2(image, image_hat)

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,17 @@ from aecodec import bench as benchmark
 from aecodec.bench.table import text_table
 from aecodec.cli.console import Failure, failing_for, name_of, run
 from aecodec.cli.progress import show_progress
-from aecodec.cli.summary import describe
+from aecodec.cli.summary import describe, tuned_for
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
+from aecodec.coding.target import Target
+from aecodec.errors import AecodecError, ModelError
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, REDUCTIONS
 from aecodec.format.info import info
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
+from aecodec.model.store import InstalledModel
 
 if TYPE_CHECKING:
     from aecodec.cli.tasks import Task
@@ -83,6 +86,20 @@ def _read_size(context: click.Context, option: click.Parameter, value: str | Non
     if not 1 <= size < 2**40:
         raise click.BadParameter(f"{value!r} is not a size of a file")
     return int(size)
+
+
+def _take_target(options: dict[str, Any]) -> Target | None:
+    """What to reach instead of the quality, if anything, out of the options of `compress`."""
+    targets = {field.name: options.pop(f"target_{field.name}") for field in fields(Target)}
+    given = {name: value for name, value in targets.items() if value is not None}
+    chosen = click.get_current_context().get_parameter_source("quality") != ParameterSource.DEFAULT
+    if len(given) + chosen > 1:
+        names = [f"--target-{name}" for name in targets]
+        raise click.UsageError(f"one of -q, {', '.join(names[:-1])} and {names[-1]}")
+    try:
+        return Target(**given) if given else None
+    except AecodecError as error:
+        raise click.UsageError(str(error)) from error
 
 
 _inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
@@ -150,6 +167,19 @@ _max_pixels = click.option(
     help="The smallest file of at least this PSNR, in dB over RGB.",
 )
 @click.option(
+    "--target-ssimulacra2",
+    metavar="S",
+    type=click.FloatRange(-100, 100, min_open=True, max_open=True),
+    help="The smallest file of at least this SSIMULACRA2: 50 is medium, 70 high, 90 looks like the "
+    "photo. Takes 0.5 GB of memory a megapixel.",
+)
+@click.option(
+    "--tune",
+    type=click.Choice([*store.TUNED]),
+    help="visual looks best at its size, psnr has the highest PSNR.  "
+    "[default: visual, or psnr with --target-psnr]",
+)
+@click.option(
     "--effort",
     type=click.IntRange(0, MAX_EFFORT),
     default=DEFAULT_EFFORT,
@@ -175,7 +205,12 @@ _max_pixels = click.option(
 @_workers
 @click.option("--keep-going", is_flag=True, help="After a failure go on with the other files.")
 @_force
-@click.option("-v", "--verbose", is_flag=True, help="Tell the PSNR that the decoder will see.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Tell the PSNR that the decoder will see, and the SSIMULACRA2 that was to be reached.",
+)
 @_json
 @_device
 def compress(**options: Any) -> int:
@@ -184,11 +219,10 @@ def compress(**options: Any) -> int:
 
     if options["tile"] % HYPER_STRIDE:
         raise click.UsageError(f"--tile: {options['tile']} is not a multiple of {HYPER_STRIDE}")
-    targets = [options[name] for name in ("target_size", "target_bpp", "target_psnr")]
-    chosen = click.get_current_context().get_parameter_source("quality") != ParameterSource.DEFAULT
-    if len(targets) - targets.count(None) + chosen > 1:
-        raise click.UsageError("one of -q, --target-size, --target-bpp and --target-psnr")
-    return _run(Compress(**options), ".aec", PHOTO_SUFFIXES)
+    if options["tune"] and options["model"]:
+        raise click.UsageError("one of --tune and --model")
+    target = _take_target(options)
+    return _run(Compress(**options, target=target), ".aec", PHOTO_SUFFIXES)
 
 
 @aecodec.command()
@@ -268,8 +302,20 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     for source in sources:
         with failing_for(source):
             facts = info(files.read_bytes(source))
-        text = f"{name_of(source)}\n{describe(facts)}"
-        click.echo(json.dumps({"file": source} | asdict(facts)) if as_json else text)
+        model = _installed(facts.model)
+        if as_json:
+            named = {"model_name": model and model.name, "tune": model and model.tune}
+            click.echo(json.dumps({"file": source} | asdict(facts) | named))
+        else:
+            click.echo(f"{name_of(source)}\n{describe(facts, model)}")
+
+
+def _installed(model_id: str) -> InstalledModel | None:
+    """What `info` adds to a file's own words: it needs no model, and none that is whole."""
+    try:
+        return store.find_model(model_id)
+    except ModelError:
+        return None
 
 
 @aecodec.command()
@@ -328,6 +374,6 @@ def models(as_json: bool) -> None:
     for model in found:
         mark = "*" if model.default else " "
         click.echo(
-            f"{mark} {model.name}  {model.model_id}  size {model.size}  {model.bytes:,} bytes"
-            f"  {model.path}"
+            f"{mark} {model.name}  {model.model_id}  {tuned_for(model)}  size {model.size}"
+            f"  {model.bytes:,} bytes  {model.path}"
         )

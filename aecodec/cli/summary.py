@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from aecodec.format.info import Info
+from aecodec.model.store import InstalledModel
+
+TUNED_FOR = {"visual": "the eye", "psnr": "PSNR"}
 
 
 class Stopwatch:
@@ -36,6 +39,7 @@ class Summary:
     info: Info
     seconds: float  # of coding alone, without loading the model or touching files
     psnr: float | None = None  # dB of the photo that the decoder will see; None: not measured
+    ssimulacra2: float | None = None  # of the same, where that was the target
 
     @property
     def grew(self) -> bool:
@@ -44,15 +48,20 @@ class Summary:
 
     def text(self) -> str:
         """One line for people."""
-        psnr = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        quality = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        if self.ssimulacra2 is not None:
+            quality += f", SSIMULACRA2 {self.ssimulacra2:.2f}"
         return (
             f"{self.source} -> {self.target}: {self.source_bytes:,} -> {self.target_bytes:,} bytes"
             f" ({self.source_bytes / self.target_bytes:.2f}:1), {self.info.bpp:.3f} bpp,"
-            f" q {self.info.q}{psnr}, {self.seconds:.2f} s"
+            f" q {self.info.q}{quality}, {self.seconds:.2f} s"
         )
 
     def to_json(self) -> str:
-        """One JSON object. `psnr` is null where it was not measured or the pixels are the same."""
+        """One JSON object. `psnr` is null where it was not measured or the pixels are the same.
+
+        `ssimulacra2` is there where it was the target.
+        """
         finite = self.psnr is not None and math.isfinite(self.psnr)
         facts = {
             "input": self.source,
@@ -69,6 +78,8 @@ class Summary:
             "psnr": self.psnr if finite else None,
             "seconds": self.seconds,
         }
+        if self.ssimulacra2 is not None:
+            facts["ssimulacra2"] = self.ssimulacra2
         return json.dumps(facts)
 
 
@@ -83,8 +94,16 @@ def total(summaries: Sequence[Summary], seconds: float) -> str:
     )
 
 
-def describe(info: Info) -> str:
-    """What a file says about itself, a few lines for people."""
+def tuned_for(model: InstalledModel) -> str:
+    """What a model is good at, for people."""
+    return f"tuned for {TUNED_FOR.get(model.tune, model.tune)}"
+
+
+def describe(info: Info, model: InstalledModel | None) -> str:
+    """What a file says about itself, a few lines for people; model: what it needs, if installed."""
+    named = f"{info.model}, not installed"
+    if model:
+        named = f"{model.name} ({info.model}), {tuned_for(model)}"
     count = Counter(chunk.type for chunk in info.chunks)
     total: Counter[str] = Counter()
     for chunk in info.chunks:
@@ -98,7 +117,7 @@ def describe(info: Info) -> str:
             f"  quality  {info.quality} (q {info.q})",
             f"  size     {info.bytes:,} bytes, {info.bpp:.3f} bpp",
             f"  tiles    {info.tiles} of {info.tile} x {info.tile}",
-            f"  model    {info.model}",
+            f"  model    {named}",
             f"  format   version {info.format_version}",
             f"  chunks   {chunks}",
         )

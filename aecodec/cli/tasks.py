@@ -23,6 +23,7 @@ from aecodec.format.info import info
 from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture, small, without_metadata
 from aecodec.image.psnr import psnr
+from aecodec.image.ssimulacra2 import ssimulacra2
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -91,24 +92,23 @@ class Compress(Task):
     """A photo to an .aec file."""
 
     quality: int
-    target_size: int | None  # bytes
-    target_bpp: float | None  # bits per pixel
-    target_psnr: float | None  # dB
+    target: Target | None  # what to reach instead of the quality, if anything
     effort: int
     strip: bool
     tile: int
     verify: bool
+    tune: str | None
     model: str | None
-
-    @property
-    def target(self) -> Target | None:
-        """What to reach instead of the quality, if anything. Raises AecodecError for two."""
-        wanted = self.target_size, self.target_bpp, self.target_psnr
-        return None if wanted == (None, None, None) else Target(*wanted)
 
     @property
     def slow(self) -> bool:
         return self.effort >= SLOW_EFFORT and not self.target
+
+    @property
+    def _scored(self) -> bool:
+        """Whether the SSIMULACRA2 that was the target is told."""
+        wanted = self.target is not None and self.target.ssimulacra2 is not None
+        return wanted and (self.verbose or self.as_json)
 
     def __call__(self, job: Job, late: LateCodec, on_progress: OnProgress | None = None) -> Outcome:
         with failing_for(job.target):
@@ -121,14 +121,16 @@ class Compress(Task):
             codec = late.load(self.model)
             with Stopwatch() as watch:
                 data = self._encode(codec, picture, on_progress)
-            decoded_psnr = None
-            if self.verbose or self.verify or self.effort > 0:
-                decoded_psnr = psnr(picture.pixels, codec.decode_picture(data).pixels)
+            decoded_psnr = score = None
+            if self.verbose or self.verify or self.effort > 0 or self._scored:
+                decoded = codec.decode_picture(data).pixels
+                decoded_psnr = psnr(picture.pixels, decoded)
+                score = ssimulacra2(picture.pixels, decoded) if self._scored else None
         with failing_for(job.target):
             files.write_bytes(job.target, data)
         told = decoded_psnr if self.verbose or self.verify else None
         summary = Summary(
-            job.source, len(photo), job.target, len(data), info(data), watch.seconds, told
+            job.source, len(photo), job.target, len(data), info(data), watch.seconds, told, score
         )
         warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
         if summary.grew:
@@ -138,7 +140,12 @@ class Compress(Task):
         return Outcome(summary, tuple(warnings))
 
     def _encode(self, codec: Codec, picture: Picture, on_progress: OnProgress | None) -> bytes:
-        options: dict[str, Any] = {"tile": self.tile, "verify": self.verify, "effort": self.effort}
+        options: dict[str, Any] = {
+            "tile": self.tile,
+            "verify": self.verify,
+            "effort": self.effort,
+            "tune": self.tune,
+        }
         if self.target:
             return codec.encode_to(picture, self.target, **options)
         return codec.encode(picture, self.quality, **options, on_progress=on_progress)

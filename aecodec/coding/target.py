@@ -1,4 +1,4 @@
-"""Finding the settings that hit a size or a PSNR: a search over q, then over the rounding bias.
+"""Finding the settings that hit a size or a quality: a search over q, then over the rounding bias.
 
 q is coarse: one step is about 6 % of bytes. Between two q, rounding leans further towards smaller
 symbols (`quantize.rate_aware_round`), which the decoder need not know.
@@ -21,7 +21,7 @@ BIASES = tuple(1 + step / 16 for step in range(25))
 
 @dataclass(frozen=True)
 class Target:
-    """What a file shall reach: exactly one of the three. Raises AecodecError."""
+    """What a file shall reach: exactly one of the four. Raises AecodecError."""
 
     size: int | None = None
     """bytes of the file, never exceeded"""
@@ -29,13 +29,27 @@ class Target:
     """bits per pixel of the file, never exceeded"""
     psnr: float | None = None
     """dB of the decoded picture, never missed"""
+    ssimulacra2: float | None = None
+    """SSIMULACRA2 of the decoded picture, up to 100, never missed"""
 
     def __post_init__(self) -> None:
-        given = [value for value in (self.size, self.bpp, self.psnr) if value is not None]
+        targets = (self.size, self.bpp, self.psnr, self.ssimulacra2)
+        given = [value for value in targets if value is not None]
         if len(given) != 1:
-            raise AecodecError("one target at a time: a size, bits per pixel or a PSNR")
-        if not given[0] > 0:
+            raise AecodecError(
+                "one target at a time: a size, bits per pixel, a PSNR or a SSIMULACRA2"
+            )
+        if self.ssimulacra2 is not None and not -100 < self.ssimulacra2 < 100:
+            raise AecodecError(
+                f"a target of SSIMULACRA2 is above -100 and below 100, not {self.ssimulacra2}"
+            )
+        if self.ssimulacra2 is None and not given[0] > 0:
             raise AecodecError(f"a target is above 0, not {given[0]}")
+
+    @property
+    def quality(self) -> float | None:
+        """The least that the decoded picture may have, by PSNR or SSIMULACRA2; None for a size."""
+        return self.ssimulacra2 if self.psnr is None else self.psnr
 
     def bytes(self, pixels: int) -> float:
         """The most bytes that a picture of so many pixels may have."""
@@ -49,19 +63,20 @@ Encode = Callable[[int, float, bool], bytes]
 def search(encode: Encode, measure: Callable[[bytes], float], target: Target, pixels: int) -> bytes:
     """The file nearest to the target, of a picture of so many pixels.
 
-    The q is looked for by effort 0, and then refined near it. measure: a file -> PSNR in dB, where
-    that is the target. Raises AecodecError where the target is out of reach.
+    The q is looked for by effort 0, and then refined near it. measure: a file -> the quality that
+    is the target, if one is. It may fall here and there while q rises: the file returned has been
+    measured. Raises AecodecError where the target is out of reach.
     """
-    limit = target.bytes(pixels)
+    limit, wanted = target.bytes(pixels), target.quality
 
     @cache
     def attempt(q: int, bias: float, refined: bool) -> tuple[bytes, float]:
         data = encode(q, bias, refined)
-        return data, measure(data) if target.psnr else math.nan
+        return data, math.nan if wanted is None else measure(data)
 
     def above(q: int, bias: float = 1.0, refined: bool = True) -> bool:
-        data, psnr = attempt(q, bias, refined)
-        return psnr >= target.psnr if target.psnr else len(data) > limit
+        data, quality = attempt(q, bias, refined)
+        return len(data) > limit if wanted is None else quality >= wanted
 
     def file(q: int, bias: float = 1.0) -> bytes:
         return attempt(q, bias, True)[0]
@@ -71,15 +86,14 @@ def search(encode: Encode, measure: Callable[[bytes], float], target: Target, pi
         q -= 1
     while q <= MAX_Q and not above(q):
         q += 1
-    if q > MAX_Q and target.psnr:
+    if q > MAX_Q and wanted is not None:
         best = attempt(MAX_Q, 1.0, True)[1]
-        raise AecodecError(
-            f"{target.psnr:g} dB is out of reach: this picture has {best:.2f} at most"
-        )
+        named = f"SSIMULACRA2 of {wanted:g}" if target.psnr is None else f"{wanted:g} dB"
+        raise AecodecError(f"{named} is out of reach: this picture has {best:.2f} at most")
     if q > MAX_Q:
         return file(MAX_Q)
     below = 1 + bisect_left(BIASES[1:], True, key=lambda bias: not above(q, bias))
-    if target.psnr:
+    if wanted is not None:
         return file(q, BIASES[below - 1])
     if below < len(BIASES):
         return file(q, BIASES[below])

@@ -21,6 +21,7 @@ from aecodec.image.photo_file import read_picture
 from aecodec.model import store
 from aecodec.model.store import InstalledModel
 from tests.cli.stand_in import PIXELS, StandIn, only_error
+from tests.processes import run_python
 
 
 def stdin_of(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
@@ -109,6 +110,14 @@ WRONG_USAGE = [
     ["compress", "photo.png", "--target-size", "k"],
     ["compress", "photo.png", "--target-size", "nan"],
     ["compress", "photo.png", "--target-bpp", "-1"],
+    ["compress", "photo.png", "--target-bpp", "nan", "--effort", "6"],
+    ["compress", "photo.png", "--target-ssimulacra2", "100"],
+    ["compress", "photo.png", "--target-ssimulacra2", "-100"],
+    ["compress", "photo.png", "--target-ssimulacra2", "nan"],
+    ["compress", "photo.png", "--target-ssimulacra2", "70", "-q", "60"],
+    ["compress", "photo.png", "--target-ssimulacra2", "70", "--target-bpp", "1"],
+    ["compress", "photo.png", "--tune", "ear"],
+    ["compress", "photo.png", "--tune", "psnr", "--model", "s1"],
     ["decompress", "photo.aec", "--region", "1,2,3"],
     ["decompress", "photo.aec", "--region", "1,2,0,3"],
     ["decompress", "photo.aec", "--quality", "3"],
@@ -137,20 +146,59 @@ def test_info_for_people_and_programs(aec: Path, capsys: Any) -> None:
     assert facts["chunks"][0] == {"type": "iccp", "bytes": 9}
 
 
+def test_info_names_the_model_where_it_is_installed(
+    aec: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """And tells the rest of a file where it is not, or where none can be read."""
+
+    def said() -> tuple[str, list[str | None]]:
+        assert main(["info", "photo.aec"]) == 0
+        line = capsys.readouterr().out.splitlines()[5]
+        assert main(["info", "--json", "photo.aec"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        return line, [facts[key] for key in ("model", "model_name", "tune")]
+
+    model_id = b"stand-in".hex()
+    absent = f"  model    {model_id}, not installed", [model_id, None, None]
+    assert said() == absent
+    for tune, words in (("visual", "the eye"), ("psnr", "PSNR")):
+        model = InstalledModel("m9", model_id, "S", tune, 9, Path("m"), True)
+        line = f"  model    m9 ({model_id}), tuned for {words}"
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "installed_models", lambda model=model: [model])
+            assert said() == (line, [model_id, "m9", tune])
+    Path("m").mkdir()
+    Path("m/model.safetensors").write_bytes(b"no weights")
+    monkeypatch.setattr(store, "data_folder", lambda _: Path())
+    assert said() == absent
+
+
+@pytest.mark.parametrize("arguments", ["--help", "compress --help", "models", "info photo.aec"])
+def test_what_answers_without_torch(photo: Path, arguments: str) -> None:
+    Path("photo.aec").write_bytes(StandIn().encode(PIXELS))
+    code = (
+        "import sys; from aecodec.cli.main import main;"
+        "code = main(sys.argv[1:]); sys.exit(code or {'torch', 'numpy'} <= sys.modules.keys())"
+    )
+    done = run_python(code, *arguments.split())
+    assert done.returncode == 0 and done.stdout
+
+
 def test_models(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     installed = [
-        InstalledModel("photo-m", "00ff", "M", 18_000_000, Path("m"), True),
-        InstalledModel("photo-s", "11ff", "S", 9_000_000, Path("s"), False),
+        InstalledModel("photo-m", "00ff", "M", "visual", 18_000_000, Path("m"), True),
+        InstalledModel("photo-s", "11ff", "S", "psnr", 9_000_000, Path("s"), False),
     ]
     monkeypatch.setattr(store, "installed_models", lambda: installed)
     assert main(["models"]) == 0
     assert capsys.readouterr().out == (
-        "* photo-m  00ff  size M  18,000,000 bytes  m\n"
-        "  photo-s  11ff  size S  9,000,000 bytes  s\n"
+        "* photo-m  00ff  tuned for the eye  size M  18,000,000 bytes  m\n"
+        "  photo-s  11ff  tuned for PSNR  size S  9,000,000 bytes  s\n"
     )
     assert main(["models", "--json"]) == 0
-    first = json.loads(capsys.readouterr().out)[0]
+    first, second = json.loads(capsys.readouterr().out)
     assert first["name"] == "photo-m" and first["path"] == "m" and first["default"] is True
+    assert (first["tune"], second["tune"]) == ("visual", "psnr")
 
 
 REPORT = Report("holidays", (), "a machine", "", (), ())

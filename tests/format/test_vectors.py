@@ -58,7 +58,7 @@ def test_a_valid_file_says_what_it_is(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
 def test_a_valid_file_gives_the_symbols(vector: dict[str, Any]) -> None:
     container, digest, escapes = read_container(data_of("valid", vector)), hashlib.sha256(), 0
-    header, model = container.header, loaded()
+    header, model = container.header, loaded(MANIFEST["model"])
     with torch.inference_mode():
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
             decoder = SymbolDecoder(model.tables, payload.data)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from aecodec.errors import ModelError
-from aecodec.model.store import DEFAULT_MODEL, find_model, installed_models, read_metadata
+from aecodec.errors import AecodecError, ModelError
+from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model, installed_models, read_metadata
 from aecodec.model.weights import load_weights, model_id
 
 
 def rewrite(path: Path, change: str) -> None:
     """Copy the default model to `path` with one thing wrong in it."""
-    source = find_model(None).path
+    source = find_model().path
     tensors, facts = load_file(source), read_metadata(source)
     if change == "tensor":
         tensors["skip.basis"][0, 0] += 1
@@ -35,17 +35,30 @@ def rewrite(path: Path, change: str) -> None:
 
 
 def test_there_is_one_default_model() -> None:
-    assert [model.name for model in installed_models() if model.default] == [DEFAULT_MODEL]
+    defaults = [model.name for model in installed_models() if model.default]
+    assert defaults == [TUNED[DEFAULT_TUNE]]
+
+
+def test_there_is_a_model_for_every_tune() -> None:
+    assert {tune: find_model(tune=tune).name for tune in TUNED} == TUNED
+    assert {tune: find_model(tune=tune).tune for tune in TUNED} == {tune: tune for tune in TUNED}
+    assert find_model() == find_model(tune=DEFAULT_TUNE)
+    assert find_model("s1", tune="visual").name == "s1"
+
+
+def test_a_tune_that_is_none() -> None:
+    with pytest.raises(AecodecError, match="tune 'ear' unknown; choose from visual, psnr"):
+        find_model(tune="ear")
 
 
 def test_a_model_is_found_by_name_and_by_id() -> None:
-    default = find_model(None)
+    default = find_model()
     assert find_model(default.name) == find_model(default.model_id) == default
     assert default.bytes < 24e6
 
 
 def test_weights_are_what_their_id_says() -> None:
-    default = find_model(None)
+    default = find_model()
     assert load_weights(default.path)[2] == default.model_id
 
 

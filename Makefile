@@ -22,11 +22,14 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# torch first, by its pin, so that nothing else decides which build of it to fetch.
+# torch first, by its pin, so that nothing else decides which build of it to fetch. The metric CVVDP
+# last and alone: what it depends on would fetch other builds, and none of that is needed for photos
+# (aecodec/bench/cvvdp.py).
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt cvvdp
 	touch $@
 
 # After model.safetensors and log.jsonl of a run have been copied to weights/s1, and the run before

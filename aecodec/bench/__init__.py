@@ -7,8 +7,10 @@ Read the modules in this order; nothing refers forward:
     programs.py   BPG and VVC, which are programs
     codecs.py     the codecs: START HERE to add one
     naming.py     their names and settings as text
-    metrics.py    PSNR, MS-SSIM, SSIMULACRA2
+    cvvdp.py      ColorVideoVDP, from a package of which little is needed
+    metrics.py    PSNR, MS-SSIM, SSIMULACRA2, CVVDP, Butteraugli
     measure.py    one photo at one setting -> bytes, metrics, seconds
+    scales.py     the metrics by name, and the even scales that BD-rates go by
     tasks.py      many of those in several processes, results kept
     report.py     all results as one object and as JSON
     bd_rate.py    two RD curves -> one percentage
@@ -29,7 +31,7 @@ from aecodec.errors import AecodecError
 
 __all__ = ["DEFAULT_CODECS", "Report", "run"]
 
-DEFAULT_CODECS = "aec,jpeg,jpeg:chroma=444,jpeg2000,webp,avif,jxl,heic,bpg,vvc"
+DEFAULT_CODECS = "aec,jpeg,jpeg:chroma=444,jpeg2000,webp,avif,avif:tune=psnr,jxl,heic,bpg,vvc"
 """Each at settings that its own experts would defend; those that are not installed are left out."""
 EXTRA_MODULES = ("matplotlib", "scipy", "skimage")
 

@@ -20,6 +20,7 @@ from PIL import Image, features
 
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
 from aecodec.coding.effort import DEFAULT_EFFORT
+from aecodec.model.store import DEFAULT_TUNE
 
 Steps = tuple[float, ...]
 
@@ -46,7 +47,8 @@ class Aec:
     """aecodec itself; the model is loaded before anything is timed."""
 
     q: Steps = (1, 15, 29, 43, 57, 71, 85, 100)
-    model: str = ""  # "": the default model
+    tune: str = DEFAULT_TUNE
+    model: str = ""  # "": the tune's; a model that is named encodes whatever the tune
     effort: int = DEFAULT_EFFORT
     device: str = "cpu"
     suffix: ClassVar[str] = ".aec"
@@ -57,14 +59,15 @@ class Aec:
         import aecodec
         from aecodec.model.store import find_model
 
-        model = find_model(self.model or None)
+        model = find_model(self.model or None, self.tune)
         digest = source_digest(Path(aecodec.__file__).parent, ("bench", "training"))
         return f"aecodec {aecodec.__version__} (code {digest}), model {model.model_id}"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`, 1 to 100."""
-        codec = load_codec(self.model, self.device)
-        path.write_bytes(codec.encode(picture, quality=int(step), effort=self.effort))
+        codec, tune = load_codec(self.model, self.device), None if self.model else self.tune
+        data = codec.encode(picture, quality=int(step), effort=self.effort, tune=tune)
+        path.write_bytes(data)
 
     def decode(self, path: Path) -> Image.Image:
         """Decode a whole file."""
@@ -74,7 +77,7 @@ class Aec:
 
 @cache
 def load_codec(model: str, device: str) -> Any:
-    """An `aecodec.Codec`, once a process."""
+    """An `aecodec.Codec`, once a process: one for all tunes where no model is named."""
     from aecodec.codec import Codec
 
     return Codec(model or None, device=device)
@@ -144,7 +147,7 @@ class Jpeg2000(PillowCodec):
 
 @dataclass(frozen=True)
 class WebP(PillowCodec):
-    """WebP, lossy, always 4:2:0."""
+    """WebP, lossy, always 4:2:0; Pillow has no way to libwebp's sharp chroma."""
 
     q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
     method: int = 6
@@ -158,17 +161,22 @@ class WebP(PillowCodec):
 
 @dataclass(frozen=True)
 class Avif(PillowCodec):
-    """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest."""
+    """AVIF by libavif and its AV1 encoder; speed 0 is the slowest, 10 the fastest.
+
+    tune is what the encoder aims at: "iq", the eye, which is libavif's default, "psnr" or "ssim".
+    """
 
     q: Steps = (15, 30, 45, 60, 70, 80, 88, 94)
     chroma: str = "444"
     speed: int = 4
+    tune: str = "iq"
     suffix: ClassVar[str] = ".avif"
     library: ClassVar[str] = "avif"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
         options: dict[str, Any] = {"subsampling": ":".join(self.chroma), "max_threads": cores()}
+        options["advanced"] = {"tune": self.tune}
         picture.save(path, quality=int(step), speed=self.speed, **options)
 
 

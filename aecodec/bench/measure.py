@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from aecodec.bench.codecs import BenchCodec
-from aecodec.bench.metrics import ms_ssim, psnr, ssimulacra2
+from aecodec.bench.metrics import measured
 from aecodec.bench.naming import name_of, steps_of
 from aecodec.bench.photos import Photo
 from aecodec.errors import AecodecError
@@ -69,9 +69,7 @@ def measure_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any
         "image": photo.name,
         "bytes": coded.bytes,
         "bpp": coded.bpp,
-        "psnr": psnr(photo.image, coded.image_hat),
-        "ms_ssim": ms_ssim(photo.image, coded.image_hat),
-        "ssimulacra2": ssimulacra2(photo.image, coded.image_hat),
+        **measured(photo.image, coded.image_hat),
         "encode_s": coded.encode_s,
         "decode_s": coded.decode_s,
         "pixels": photo.pixels,
@@ -81,13 +79,13 @@ def measure_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any
 def view_photo(codec: BenchCodec, step: float, photo: Photo) -> dict[str, Any]:
     """The middle of the photo as it was decoded, for the report's viewer, lossless.
 
-    Rate and PSNR are the whole photo's.
+    Rate and metrics are the whole photo's.
     """
     coded = code(codec, step, photo.image)
     return {
         "setting": step,
         "bpp": coded.bpp,
-        "psnr": psnr(photo.image, coded.image_hat),
+        **measured(photo.image, coded.image_hat),
         "picture": data_uri(coded.image_hat),
     }
 

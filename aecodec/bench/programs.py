@@ -134,10 +134,11 @@ def told_version(program: str, *options: str) -> str:
     return found[1] if found else "of unknown version"
 
 
-def call(name: str, *arguments: str) -> None:
-    """Run a program; its own words become the error."""
+def call(name: str, *arguments: str) -> str:
+    """Run a program -> what it prints; its own words become the error."""
     command = [find_program(name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip() or "no message"
         raise AecodecError(f"{name} ended with {done.returncode}: {words}")
+    return done.stdout

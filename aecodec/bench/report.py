@@ -1,17 +1,13 @@
 """All results of a benchmark as one object, and as the JSON that `bench --json` prints."""
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
-METRICS: tuple[Metric, ...] = ("psnr", "ms_ssim", "ssimulacra2")
-"""What BD-rates are by."""
-ENDS: dict[Metric, str] = {"psnr": "", "ms_ssim": "_ms_ssim", "ssimulacra2": "_ssimulacra2"}
-"""Of the keys of their BD-rates in the JSON."""
+from aecodec.bench.scales import METRICS, Metric
+
 Curve = Sequence[tuple[float, float]]  # RD points (bpp, quality), in any order
 
 
@@ -27,6 +23,9 @@ class Measurement:
     psnr: float  # dB
     ms_ssim: float | None
     ssimulacra2: float | None
+    cvvdp: float | None = field(default=None, kw_only=True)  # JOD
+    butteraugli: float | None = field(default=None, kw_only=True)  # 0 is identical
+    butteraugli_3norm: float | None = field(default=None, kw_only=True)
     encode_s: float
     decode_s: float
     pixels: int
@@ -54,14 +53,17 @@ class RDPoint:
     psnr: float  # dB
     ms_ssim: float | None = None
     ssimulacra2: float | None = None
+    cvvdp: float | None = None
+    butteraugli: float | None = None
+    butteraugli_3norm: float | None = None
     encode_s: float | None = None
     decode_s: float | None = None
 
 
 @dataclass(frozen=True)
 class BdRate:
-    """A BD-rate in percent of the mean curves, the range of quality in dB that it was computed
-    over, and the BD-rate of every photo that has one. SSIMULACRA2 has points instead of dB."""
+    """A BD-rate in percent of the mean curves, the range of quality that it was computed over, on
+    the metric's even scale, and the BD-rate of every photo that has one."""
 
     percent: float
     low: float
@@ -87,7 +89,8 @@ class CodecResult:
     encode_mp_s: float | None = None
     decode_mp_s: float | None = None
     peak_mib: float | None = None
-    bd_rates: dict[Metric, BdRates] = field(default_factory=dict)
+    bd_rates: dict[str, BdRates] = field(default_factory=dict)
+    """by the name of the metric"""
 
     @property
     def label(self) -> str:
@@ -138,29 +141,35 @@ class Report:
         return cls(**content | lists | {"codecs": codecs})
 
 
-def curve(rows: Sequence[RDPoint | Measurement], metric: Metric) -> list[tuple[float, float]]:
-    """(bpp, quality) of the rows that have it; MS-SSIM in dB: -10 log10(1 - MS-SSIM)."""
-    if metric == "ms_ssim":
-        values = [(row.bpp, row.ms_ssim) for row in rows]
-        return [(bpp, -10 * math.log10(1 - each)) for bpp, each in values if each and each < 1]
-    found = [(row.bpp, row.psnr if metric == "psnr" else row.ssimulacra2) for row in rows]
+def curve(rows: Sequence[RDPoint | Measurement], metric: str) -> list[tuple[float, float]]:
+    """(bpp, quality on the metric's even scale) of the rows that have it."""
+    found = [(row.bpp, METRICS[metric].even(getattr(row, metric))) for row in rows]
     return [(bpp, value) for bpp, value in found if value is not None]
+
+
+def metrics_of(codecs: Sequence[CodecResult]) -> list[Metric]:
+    """Those that any of these codecs was measured by."""
+    points = [point for codec in codecs for point in codec.points]
+    return [
+        metric
+        for name, metric in METRICS.items()
+        if any(getattr(point, name) is not None for point in points)
+    ]
 
 
 def mean_point(rows: Sequence[Measurement]) -> RDPoint:
     """One setting's rows -> the mean over photos of each figure (PSNR in dB, as published curves
     do), the median of the seconds.
 
-    MS-SSIM and SSIMULACRA2 are means over the photos that have them.
+    A metric's mean is that over the photos which have it.
     """
+    means = {name: _mean([getattr(row, name) for row in rows]) for name in METRICS}
     return RDPoint(
         setting=rows[0].setting,
         bpp=statistics.fmean(row.bpp for row in rows),
-        psnr=statistics.fmean(row.psnr for row in rows),
-        ms_ssim=_mean([row.ms_ssim for row in rows]),
-        ssimulacra2=_mean([row.ssimulacra2 for row in rows]),
         encode_s=statistics.median(row.encode_s for row in rows),
         decode_s=statistics.median(row.decode_s for row in rows),
+        **means,  # type: ignore[arg-type]
     )
 
 
@@ -190,9 +199,9 @@ def _codec_json(codec: CodecResult) -> dict[str, Any]:
     } | {key: value for each in codec.bd_rates for key, value in _bd_json(codec, each).items()}
 
 
-def _bd_json(codec: CodecResult, metric: Metric) -> dict[str, Any]:
+def _bd_json(codec: CodecResult, metric: str) -> dict[str, Any]:
     """The three objects of one metric, which all but PSNR's name."""
-    rates, end = codec.bd_rates[metric], ENDS[metric]
+    rates, end = codec.bd_rates[metric], METRICS[metric].end
     found = {anchor: rate for anchor, rate in rates.items() if rate}
     return {
         f"bd_rate{end}": {anchor: rate and _round(rate.percent) for anchor, rate in rates.items()},
@@ -216,7 +225,7 @@ def _codec_from_json(content: dict[str, Any], rows: Sequence[Measurement]) -> Co
         encode_mp_s=_unrounded(content["encode_mp_s"], speed(rows, "encode_s")),
         decode_mp_s=_unrounded(content["decode_mp_s"], speed(rows, "decode_s")),
         peak_mib=content["peak_mib"],
-        bd_rates={metric: _bd_from_json(content, ENDS[metric]) for metric in METRICS},
+        bd_rates={name: _bd_from_json(content, each.end) for name, each in METRICS.items()},
     )
 
 

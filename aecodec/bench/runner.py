@@ -16,21 +16,21 @@ from aecodec.bench.photos import Photo, read_bundled, read_folder
 from aecodec.bench.programs import NotInstalled
 from aecodec.bench.published import PUBLISHED, read_published
 from aecodec.bench.report import (
-    METRICS,
     BdRate,
     CodecResult,
     Failure,
     Measurement,
-    Metric,
     Report,
     curve,
     mean_point,
     speed,
 )
+from aecodec.bench.scales import METRICS
 from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
 from aecodec.bench.view import VIEWED, Views, wanted_views
 from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
+from aecodec.model.store import DEFAULT_TUNE, TUNED
 
 INSTEAD = {"vvc": "vtm"}
 """The published curve to show where a codec cannot be run, if it has another name."""
@@ -58,7 +58,7 @@ def run_benchmark(
         notes.append(message)
         say(message)
 
-    opened = [_open(text, settings.device) for text in _with_models(settings.codecs)]
+    opened = [_open(text, settings.device) for text in _with_tunes(settings.codecs)]
     with _file_errors(settings.report_folder):
         settings.report_folder.mkdir(parents=True, exist_ok=True)
         results = Results(settings.report_folder / "cache.jsonl", machine(settings.jobs))
@@ -112,15 +112,12 @@ class Absent:
     why: str
 
 
-def _with_models(texts: Sequence[str]) -> list[str]:
-    """'aec' stands for each installed model."""
-    from aecodec.model.store import installed_models
-
-    others = [f"aec:model={model.name}" for model in installed_models() if not model.default]
-    with_models = [
-        each for text in texts for each in ([text, *others] if text == "aec" else [text])
-    ]
-    return list(dict.fromkeys(with_models))
+def _with_tunes(texts: Sequence[str]) -> list[str]:
+    """'aec' stands for each tune."""
+    tuned = ["aec", *(f"aec:tune={tune}" for tune in TUNED if tune != DEFAULT_TUNE)]
+    return list(
+        dict.fromkeys(each for text in texts for each in (tuned if text == "aec" else [text]))
+    )
 
 
 def _open(text: str, device: str) -> Opened | Absent:
@@ -223,7 +220,7 @@ def _views(
 def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:
     """The results, each with its BD-rates against every other."""
 
-    def against(test: CodecResult, metric: Metric) -> dict[str, BdRate | None]:
+    def against(test: CodecResult, metric: str) -> dict[str, BdRate | None]:
         others = [anchor for anchor in results if anchor.name != test.name]
         return {anchor.name: _bd_rate(anchor, test, metric) for anchor in others}
 
@@ -233,7 +230,7 @@ def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:
     )
 
 
-def _bd_rate(anchor: CodecResult, test: CodecResult, metric: Metric) -> BdRate | None:
+def _bd_rate(anchor: CodecResult, test: CodecResult, metric: str) -> BdRate | None:
     """A BD-rate with its range and those of the photos; None without one."""
     curves = curve(anchor.points, metric), curve(test.points, metric)
     percent, common = bd_rate(*curves), overlap(*curves)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aecodec.bench.report import CodecResult, Metric, RDPoint, Report
+from aecodec.bench.report import CodecResult, RDPoint, Report
 
 Rows = list[list[str]]  # the first row holds the headings
 
@@ -57,7 +57,7 @@ def codec_rows(report: Report) -> Rows:
     return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
 
 
-def eye_rows(report: Report, metric: Metric) -> Rows:
+def eye_rows(report: Report, metric: str) -> Rows:
     """One row a codec that has the metric: its BD-rates by that."""
     anchors = _anchors(report, EYE_ANCHORS)
     rows = []
@@ -109,7 +109,7 @@ def _point_row(point: RDPoint) -> list[str]:
     ]
 
 
-def _bd_rate_cell(codec: CodecResult, metric: Metric, anchor: str) -> str:
+def _bd_rate_cell(codec: CodecResult, metric: str, anchor: str) -> str:
     if codec.name == anchor:
         return "-"
     rate = codec.bd_rates[metric][anchor]

@@ -18,8 +18,9 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-from aecodec.bench import measure, metrics
+from aecodec.bench import measure
 from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.metrics import tools
 from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
 from aecodec.coding.effort import OnProgress
@@ -29,6 +30,8 @@ FUNCTIONS = {
     "view": measure.view_photo,
     "memory": measure.measure_memory,
 }
+MEASURING = ("measure", "metrics", "cvvdp")
+"""The modules here that a result depends on, beside the codec's version."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Task:
 
 
 def _measuring() -> str:
-    """A digest of the code that measures: results from other code are not taken up."""
-    sources = [Path(str(module.__file__)).read_bytes() for module in (measure, metrics)]
-    return hashlib.sha256(b"".join(sources)).hexdigest()
+    """A digest of what measures, code and tools: results of others are not taken up."""
+    sources = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in MEASURING]
+    return hashlib.sha256(b"".join(sources) + " ".join(tools()).encode()).hexdigest()
 
 
 class Results:

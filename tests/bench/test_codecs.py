@@ -21,6 +21,7 @@ from aecodec.bench.naming import make_codec, name_of, settings_of, split_codecs,
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
+from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
 from tests.bench.synthetic import synthetic
 
 
@@ -34,7 +35,9 @@ def installed(text: str) -> BenchCodec:
     return codec
 
 
-@pytest.mark.parametrize("name", ["jpeg", "jpeg2000", "webp", "avif:speed=9", "jxl", "heic"])
+@pytest.mark.parametrize(
+    "name", ["jpeg", "jpeg2000", "webp", "avif:speed=9", "avif:speed=9,tune=psnr", "jxl", "heic"]
+)
 def test_codecs_round_trip(name: str) -> None:
     codec, photo = installed(name), synthetic(61, 93)
     first = measure_photo(codec, steps_of(codec)[0], photo)
@@ -56,7 +59,7 @@ def test_settings_of_a_codec() -> None:
     codec = make_codec("avif:q=60/80,speed=6")
     assert codec == Avif(q=(60, 80), speed=6)
     assert name_of(codec) == "avif:speed=6" and steps_of(codec) == (60, 80)
-    assert settings_of(codec) == "chroma=444, speed=6; points by q"
+    assert settings_of(codec) == "chroma=444, speed=6, tune=iq; points by q"
     assert make_codec("jpeg:progressive=no") == Jpeg(progressive=False)
     assert name_of(make_codec("jpeg:progressive=no")) == "jpeg:progressive=no"
     assert steps_of(make_codec("jxl:d=1/0.5")) == (1, 0.5)
@@ -217,17 +220,46 @@ def test_y4m_there_and_back() -> None:
             from_y4m(bad)
 
 
-def test_aec_passes_on_quality_and_effort(monkeypatch: Any, tmp_path: Path) -> None:
+def test_aec_passes_on_quality_effort_and_tune(monkeypatch: Any, tmp_path: Path) -> None:
     calls: list[dict[str, Any]] = []
+    loaded: list[tuple[str, str]] = []
 
     class Fake:
         def encode(self, picture: Image.Image, **options: Any) -> bytes:
             calls.append(options)
             return b"data"
 
-    monkeypatch.setattr("aecodec.bench.codecs.load_codec", lambda model, device: Fake())
-    for text in ("aec", "aec:effort=7"):
+    def load(model: str, device: str) -> Fake:
+        loaded.append((model, device))
+        return Fake()
+
+    monkeypatch.setattr("aecodec.bench.codecs.load_codec", load)
+    for text in ("aec", "aec:tune=psnr,effort=7", "aec:model=v1"):
         make_codec(text).encode(Image.new("RGB", (8, 8)), 50, tmp_path / "a.aec")
-    assert calls == [{"quality": 50, "effort": DEFAULT_EFFORT}, {"quality": 50, "effort": 7}]
-    version = make_codec("aec").version
-    assert version.startswith("aecodec ") and "(code " in version and "model " in version
+    assert calls == [
+        {"quality": 50, "effort": DEFAULT_EFFORT, "tune": DEFAULT_TUNE},
+        {"quality": 50, "effort": 7, "tune": "psnr"},
+        {"quality": 50, "effort": DEFAULT_EFFORT, "tune": None},  # the model that was named encodes
+    ]
+    assert loaded == [("", "cpu"), ("", "cpu"), ("v1", "cpu")]
+
+
+@pytest.mark.parametrize("tune", TUNED)
+def test_the_version_of_aec_names_the_model_of_the_tune(tune: str) -> None:
+    version = make_codec(f"aec:tune={tune}").version
+    assert version.startswith("aecodec ") and "(code " in version
+    assert version.endswith(f"model {find_model(tune=tune).model_id}")
+    with pytest.raises(AecodecError, match="tune 'ear' unknown"):
+        _ = make_codec("aec:tune=ear").version
+
+
+def test_avif_is_tuned_for_the_eye_unless_told_otherwise(tmp_path: Path) -> None:
+    """As libavif's own default is."""
+    path, picture = tmp_path / "a.avif", synthetic(64, 96).picture()
+    picture.save(path, quality=50, speed=6, subsampling="4:4:4", max_threads=cores())
+    plain = path.read_bytes()
+    found = {}
+    for tune in ("iq", "psnr", "ssim"):
+        Avif(speed=6, tune=tune).encode(picture, 50, path)
+        found[tune] = path.read_bytes()
+    assert found["iq"] == plain and len(set(found.values())) == 3

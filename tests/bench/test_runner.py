@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,20 @@ from aecodec.bench.files import read_report, write_report
 from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
 from aecodec.bench.report import Failure, rounded
+from aecodec.bench.scales import METRICS
 from aecodec.bench.table import codec_rows, text_table
 from aecodec.bench.view import Views
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
-from aecodec.model.store import InstalledModel, find_model
 from tests.photos import saved
 
 
 class FakeCodec:
-    """JPEG 2000 under the interface of `aecodec.Codec`."""
+    """JPEG 2000 under the interface of `aecodec.Codec`; tuned for PSNR, files are smaller."""
 
-    def encode(self, image: Image.Image, quality: int, effort: int) -> bytes:
-        options = {"quality_mode": "rates", "quality_layers": [250 * 0.97**quality]}
+    def encode(self, image: Image.Image, quality: int, effort: int, tune: str) -> bytes:
+        ratio = {"visual": 250, "psnr": 260}[tune] * 0.97**quality
+        options = {"quality_mode": "rates", "quality_layers": [ratio]}
         return saved(image, "JPEG2000", mct=1, irreversible=True, **options)
 
     def decode(self, data: bytes) -> Image.Image:
@@ -43,14 +44,9 @@ class FakeCodec:
             return picture
 
 
-def install_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> None:
-    monkeypatch.setattr("aecodec.model.store.installed_models", lambda: list(models))
-
-
 @pytest.fixture
 def fake_aec(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put `FakeCodec` in the place of aecodec's model, the only one installed."""
-    install_models(monkeypatch, find_model(None))
+    """Put `FakeCodec` in the place of aecodec's models."""
     monkeypatch.setattr(codecs, "load_codec", lambda model, device: FakeCodec())
 
 
@@ -95,7 +91,7 @@ def test_run_writes_a_whole_report(photos: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == FILES.split()
     assert "gray.png: left out, mode L instead of RGB" in report.notes
     assert any(note.startswith("bpg: left out. bpgdec is not on PATH") for note in report.notes)
-    assert lines == list(report.notes) and (40, 40) in done
+    assert lines == list(report.notes) and (56, 56) in done
     check_json(json.loads(report.to_json()))
     check_csv(folder)
     assert (folder / "report.json").read_text() == report.to_json() + "\n"
@@ -110,17 +106,17 @@ def test_run_writes_a_whole_report(photos: Path, tmp_path: Path) -> None:
 def check_json(content: dict[str, Any]) -> None:
     """The contract of `bench --json`."""
     assert content["command"] == "me" and "one process" in content["machine"]
-    assert [codec["name"] for codec in content["codecs"]] == ["aec", "jpeg", "jpeg2000"]
+    names = ["aec", "aec:tune=psnr", "jpeg", "jpeg2000"]
+    assert [codec["name"] for codec in content["codecs"]] == names
     aec = content["codecs"][0]
     assert aec["version"].startswith(f"aecodec {aecodec.__version__} (code ")
     assert aec["status"] == "run"
-    assert aec["settings"] == f"effort={DEFAULT_EFFORT}, device=cpu; points by q"
+    assert aec["settings"] == f"tune=visual, effort={DEFAULT_EFFORT}, device=cpu; points by q"
     assert len(aec["points"]) == 8 and aec["failures"] == []
-    fields = {"setting", "bpp", "psnr", "ms_ssim", "ssimulacra2", "encode_s", "decode_s"}
-    assert set(aec["points"][0]) == fields
+    assert set(aec["points"][0]) == {"setting", "bpp", *METRICS, "encode_s", "decode_s"}
     for end, most in (("", 5), ("_ms_ssim", 5), ("_ssimulacra2", 20)):  # of 97x65 pixels, too
         anchors = aec[f"bd_rate{end}"].keys()
-        assert anchors == aec[f"bd_range{end}"].keys() == {"jpeg", "jpeg2000"}
+        assert anchors == aec[f"bd_range{end}"].keys() == set(names) - {"aec"}
         assert abs(aec[f"bd_rate{end}"]["jpeg2000"]) < most  # the stand-in is JPEG 2000
         low, high = aec[f"bd_range{end}"]["jpeg2000"]
         assert low < high
@@ -133,7 +129,7 @@ def check_csv(folder: Path) -> None:
     """Rows for every setting and photo; their mean is the point; bpp counts all bytes."""
     rows = read_csv(folder / "images.csv")
     points = read_csv(folder / "points.csv")
-    assert len(points) == 8 + 4 + 8 and len(rows) == 2 * len(points)
+    assert len(points) == 8 + 8 + 4 + 8 and len(rows) == 2 * len(points)
     pixels = {"large.png": 192 * 180, "small.png": 97 * 65}
     first = [row for row in rows if (row["codec"], row["setting"]) == ("aec", "1")]
     assert [row["image"] for row in first] == ["large.png", "small.png"]
@@ -250,10 +246,8 @@ def test_a_run_that_was_stopped_goes_on(
 
 
 @pytest.mark.usefixtures("bundled", "fake_aec")
-def test_each_installed_model_is_a_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    default = find_model(None)
-    install_models(monkeypatch, default, replace(default, name="l1", default=False))
-    for asked, names in (("aec,jpeg", ["aec", "aec:model=l1", "jpeg"]), ("aec:q=50", ["aec"])):
+def test_aec_stands_for_both_tunes(tmp_path: Path) -> None:
+    for asked, names in (("aec,jpeg", ["aec", "aec:tune=psnr", "jpeg"]), ("aec:q=50", ["aec"])):
         report = bench.run(None, asked, tmp_path)
         assert [codec.name for codec in report.codecs] == names
 

@@ -83,6 +83,17 @@ def test_what_a_result_depends_on_is_in_its_key(tmp_path: Path) -> None:
     assert len(keys) == 7 and task.key("here") == tasks(20)[0].key("here")
 
 
+def test_results_without_a_metric_are_not_taken_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = tasks(20)[0]
+    keys = []
+    for found in (["ssimulacra2"], ["ssimulacra2", "pycvvdp"]):
+        monkeypatch.setattr("aecodec.bench.tasks.tools", lambda found=found: found)
+        keys.append(task.key("here"))
+    assert keys[0] != keys[1]
+
+
 def test_a_failure_is_one_line_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "cache.jsonl"
     found = run_tasks(tasks(1, 0, codec=Fragile()), Results(path, ""), 0, silent)

@@ -24,7 +24,7 @@ from aecodec.bench.photos import Photo
 from aecodec.bench.plot import draw
 from aecodec.bench.report import Failure, rounded
 from aecodec.bench.scales import METRICS
-from aecodec.bench.table import bd_rows, codec_rows, cost_rows, text_table
+from aecodec.bench.table import bd_rows, codec_rows, cost_rows, markdown_table, text_table
 from aecodec.bench.view import Views
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
@@ -217,6 +217,29 @@ def test_a_report_is_read_back(photos: Path, tmp_path: Path) -> None:
     write_report(again, Views([], {}), tmp_path / "second")
     for name in ("report.json", "images.csv", "failures.csv"):
         assert (tmp_path / "second" / name).read_text() == (tmp_path / "first" / name).read_text()
+
+
+def test_a_report_from_before_a_metric_is_read(photos: Path, tmp_path: Path) -> None:
+    bench.run(photos, "jpeg:q=20/80,webp:q=20/80", tmp_path)
+    later = ("cvvdp", "butteraugli", "butteraugli_3norm")
+    content = json.loads((tmp_path / "report.json").read_text())
+    for codec in content["codecs"]:
+        for point in codec["points"]:
+            for name in later:
+                del point[name]
+        for key in [key for key in codec if key.endswith(later)]:
+            del codec[key]
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    rows = read_csv(tmp_path / "images.csv")
+    with (tmp_path / "images.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [key for key in rows[0] if key not in later])
+        writer.writeheader()
+        writer.writerows({key: row[key] for key in writer.fieldnames} for row in rows)
+    report = read_report(tmp_path)
+    assert {metric.name for metric in report.metrics} <= METRICS.keys() - set(later)
+    assert report.codecs[0].measurements[0].cvvdp is None
+    assert report.codecs[1].bd_rates["psnr"]["jpeg"] is not None
+    assert "CVVDP" not in markdown_table(report)
 
 
 def test_a_codec_that_fails_everywhere_stays_in_the_report(photos: Path, tmp_path: Path) -> None:

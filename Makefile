@@ -43,6 +43,7 @@ weights-release: $(READY)
 	$(BIN)/python formats/make_vectors.py
 	$(PYTEST)
 	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
+	$(BIN)/aecodec bench $(VALID) --codecs aec,avif,avif:tune=psnr,jxl -o benchmarks/results/valid
 	$(BENCHMARKS) speed --name kodak-size
 	$(BENCHMARKS) speed --size 4000x3000 --repeats 1 --name 12-megapixels
 	$(BENCHMARKS) multiresolution $(VALID) --side 384 --name valid
@@ -54,6 +55,4 @@ weights-release: $(READY)
 	$(BENCHMARKS) memory --name memory
 	$(BENCHMARKS) effort $(VALID) --name valid
 	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
-	$(BIN)/aecodec bench $(KODAK) --codecs aec:effort=0,model=v1,avif -o benchmarks/results/v1
-	$(BIN)/aecodec bench $(VALID) --codecs aec:effort=0,aec:effort=0,model=v1 -o benchmarks/results/v1-valid
 	$(BENCHMARKS) publish

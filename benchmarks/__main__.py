@@ -22,6 +22,7 @@ NAMES = {
     "experiments": ("training.experiments", "which choice of the recipe wins in equal time"),
     "throughput": ("training.throughput", "how fast a training step is, and where its time goes"),
     "probe": ("training.probe", "which way of taking a training step is fastest on a device"),
+    "sheets": ("sheets", "crops of photos by several codecs at equal bytes, to look at"),
     "publish": ("publish", "all tables, plots and model cards from the results that are kept"),
     "autoencoders": ("autoencoders.run", "five write-ups rebuilt and measured as codecs"),
 }

@@ -2,13 +2,14 @@
 
 Of weights/<model> they read the recipe, the log of the last training run, log.jsonl, and the hours
 and steps of those before, earlier.json; notes.md is written by hand. The results are those of
-benchmarks/results/<version> and speed/kodak-size.json for the default model, and of
-benchmarks/results/<model> and <model>-valid for others.
+`REPORTS`, which hold both tunes, and of the default model those of speed/kodak-size.json.
 """
 
 import json
 import math
 import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +18,84 @@ from matplotlib.figure import Figure
 from aecodec.bench.bd_rate import bd_rate
 from aecodec.bench.files import read_report
 from aecodec.bench.plot import save
-from aecodec.bench.report import Report
-from aecodec.bench.table import markdown_points, markdown_summary, markdown_table
+from aecodec.bench.report import CodecResult, Report
+from aecodec.bench.scales import METRICS
+from aecodec.bench.table import against_rows, markdown, markdown_points
+from aecodec.errors import AecodecError
 from aecodec.model.store import InstalledModel
 from aecodec.model.weights import load_weights
 from aecodec.training.config import TrainConfig
 from benchmarks.pages import RESULTS, ROOT, plot
 
 WEIGHTS = ROOT / "weights"
+REPORTS = {"Kodak": RESULTS, "Validation": RESULTS.parent / "valid"}
+"""What cards tell of real files: the title and the folder of the report."""
+TRAINED = {"psnr": ("psnr",), "visual": ("psnr", "ssimulacra2")}
+"""By tune: the metrics that were trained on. All others were held out."""
 DOUBLINGS_MIN = 0.1
 """Of the time spent: fewer, as of minutes on a GPU after hours on a CPU, foretell nothing."""
 UNITS = {False: "bpp/dB", True: "bpp/dB/SSIMULACRA2"}
 
 
-def write_card(model: InstalledModel, speed: str) -> None:
+def read_reports(models: Sequence[InstalledModel]) -> dict[str, Report]:
+    """Those of `REPORTS`, each of all these models. Raises AecodecError."""
+    again = "measure again, see benchmarks/README.md"
+    reports = {}
+    for title, folder in REPORTS.items():
+        try:
+            reports[title] = read_report(folder)
+        except OSError as error:
+            raise AecodecError(f"{folder}: no report; {again}") from error
+        for model in models:
+            if codec_of(model, reports[title]) is None:
+                told = f"{model.name} ({model.model_id})"
+                raise AecodecError(f"{folder}: the report is not of {told}; {again}")
+    return reports
+
+
+def codec_of(model: InstalledModel, report: Report) -> CodecResult | None:
+    """What a report has of a model."""
+    found = (codec for codec in report.codecs if model.model_id in (codec.version or ""))
+    return next(found, None)
+
+
+def write_card(model: InstalledModel, reports: Mapping[str, Report], speed: str) -> None:
     """Write a model's card and its plot; speed: the table of the default model."""
     folder = WEIGHTS / model.name
     save(plot_loss(validations(read_log(folder))), folder / "loss.svg")
-    (folder / "card.md").write_text(card(model, results(model, speed)))
+    (folder / "card.md").write_text(card(model, results(model, reports, speed)))
 
 
-def results(model: InstalledModel, speed: str) -> str:
+def results(model: InstalledModel, reports: Mapping[str, Report], speed: str) -> str:
     """The card's sections about real files, and of the default model about speed."""
-    if not model.default:
-        parts = {"Kodak": model.name, "Validation": f"{model.name}-valid"}
-        return "\n".join(
-            f"## {title}, real files\n\n{markdown_table(report_of(model, RESULTS.parent / name))}"
-            for title, name in parts.items()
-        )
-    report = report_of(model, RESULTS)
-    ours = next(codec for codec in report.codecs if codec.name == "aec")
-    tables = f"{markdown_summary(report)}\n{markdown_points(ours)}"
-    return f"## Kodak, real files\n\n{tables}\n## Speed\n\n{speed}\n"
+    parts = [
+        f"## {title}, real files\n\n{real_files(model, report)}"
+        for title, report in reports.items()
+    ]
+    return "\n".join([*parts, f"## Speed\n\n{speed}\n"] if model.default else parts)
 
 
-def report_of(model: InstalledModel, folder: Path) -> Report:
-    """A report, which must be of this model."""
-    report = read_report(folder)
-    if not any(model.model_id in (codec.version or "") for codec in report.codecs):
-        raise SystemExit(f"{folder} is not of {model.name}, {model.model_id}")
-    return report
+def real_files(model: InstalledModel, report: Report) -> str:
+    """What a report has of a model: BD-rates against the others there by every metric, points."""
+    codec = codec_of(model, report)
+    assert codec is not None
+    table = "\n".join(markdown(against_rows(report, codec)))
+    return f"""`{codec.name}` in a run over {report.photos}: {len(report.photo_names)} photos,
+{report.machine}.
+BD-rate against each other codec of that run, by every metric; negative is smaller files:
+
+{table}
+
+{markdown_points(codec)}"""
+
+
+def learnt(model: InstalledModel) -> str:
+    """What the model was trained on, and which metrics were held out of that: a row of its card."""
+    visual = TrainConfig.read(WEIGHTS / model.name / "train.toml").visual
+    mix = ", ".join(f"{key} {value}" for key, value in asdict(visual).items()) if visual else ""
+    on = f"MSE and SSIMULACRA2 (`[visual]`: {mix})" if visual else "MSE"
+    others = [each.title for name, each in METRICS.items() if name not in TRAINED[model.tune]]
+    return f"| trained on | rate and {on} |\n| held out | {', '.join(others)} |"
 
 
 def card(model: InstalledModel, results: str) -> str:
@@ -68,12 +107,8 @@ def card(model: InstalledModel, results: str) -> str:
     notes = (folder / "notes.md").read_text().strip()
     recipe = (folder / "train.toml").read_text().strip()
     rounds = validations(log)[-1]["valid"]["rounds"]
-    visual = TrainConfig.read(folder / "train.toml").tune == "visual"
-    aim = (
-        "the eye: MSE of RGB mixed with SSIMULACRA2"
-        if visual
-        else "PSNR of RGB (mean squared error)"
-    )
+    visual = model.tune == "visual"
+    chosen = ", the default" if model.default else ""
     return f"""# Model {model.name}
 
 Written by `python -m benchmarks publish`; the notes are those of `notes.md`.
@@ -83,7 +118,8 @@ Written by `python -m benchmarks publish`; the notes are those of `notes.md`.
 | id | `{model.model_id}` |
 | size | {model.size}, {numbers / 1e6:.1f} million numbers, {model.bytes / 1e6:.1f} MB |
 | configuration | `{json.dumps(network.config.to_dict())}` |
-| tuned for | {aim} |
+| encodes with | `--tune {model.tune}`{chosen} |
+{learnt(model)}
 | rates | 64, q 0 to 63 |
 
 {notes}

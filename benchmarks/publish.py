@@ -8,13 +8,12 @@ hand.
 import argparse
 import json
 
-from aecodec.bench.files import read_report
 from aecodec.bench.plot import draw, save
 from aecodec.bench.table import markdown_summary
-from aecodec.model.store import installed_models
+from aecodec.model.store import TUNED, find_model
 from benchmarks import memory, monotone
 from benchmarks.autoencoders import tables
-from benchmarks.cards import write_card
+from benchmarks.cards import read_reports, write_card
 from benchmarks.effort import measure as effort
 from benchmarks.multiresolution import channels
 from benchmarks.multiresolution import measure as multiresolution
@@ -33,13 +32,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write everything."""
+    """Write everything. Raises AecodecError where a report is missing or of other models."""
+    models = [find_model(tune=tune) for tune in TUNED]
+    reports = read_reports(models)
     for benchmark in MEASURED:
         benchmark.PAGE.publish()
     tables.publish()
-    report = read_report(RESULTS)
+    report = reports["Kodak"]
     save(draw(report), RESULTS / "rd.png")
     short = speed.short_table(json.loads(speed.PAGE.file("kodak-size").read_text()))
     fill(ROOT / "README.md", {"kodak": markdown_summary(report).rstrip(), "speed": short})
-    for model in installed_models():
-        write_card(model, short)
+    for model in models:
+        write_card(model, reports, short)

@@ -20,6 +20,7 @@ def html_report(report: Report, views: Views) -> str:
         "machine": report.machine,
         "command": report.command,
         "notes": report.notes,
+        "metrics": [asdict(each) | {"scale": each.scale} for each in report.metrics],
         "codecs": [_codec(codec) for codec in report.codecs],
         "rows": [rounded(asdict(row)) for codec in report.codecs for row in codec.measurements],
         "views": _views(views),
@@ -44,7 +45,7 @@ def _views(views: Views) -> dict[str, Any]:
     for photo in views.photos:
         original = data_uri(photo.image)
         found = [
-            {"photo": name, "rate": rate, "codec": codec, **row}
+            {"photo": name, "rate": rate, "codec": codec, **rounded(row)}
             for (name, rate, codec), row in views.pictures.items()
             if name == photo.name
         ]

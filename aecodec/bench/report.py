@@ -114,6 +114,11 @@ class Report:
     codecs: tuple[CodecResult, ...]
     notes: tuple[str, ...]  # what was left out, and why
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """Those that any codec was measured by; PSNR at least."""
+        return metrics_of(*self.codecs) or [METRICS["psnr"]]
+
     def to_json(self) -> str:
         """Everything but the rows per photo; BD-rates are keyed by anchor."""
         content = {
@@ -147,7 +152,7 @@ def curve(rows: Sequence[RDPoint | Measurement], metric: str) -> list[tuple[floa
     return [(bpp, value) for bpp, value in found if value is not None]
 
 
-def metrics_of(codecs: Sequence[CodecResult]) -> list[Metric]:
+def metrics_of(*codecs: CodecResult) -> list[Metric]:
     """Those that any of these codecs was measured by."""
     points = [point for codec in codecs for point in codec.points]
     return [

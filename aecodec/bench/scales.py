@@ -17,6 +17,8 @@ class Metric:
     loss: tuple[float, float] | None = None
     """a and b of what is lost, a + b x: RD curves show -10 log10 of that, in dB, which is evener
     and rises with quality; None: they show x itself"""
+    lost: str = ""
+    """the same in words"""
 
     @property
     def end(self) -> str:
@@ -27,6 +29,12 @@ class Metric:
     def even_unit(self) -> str:
         """The unit of its RD curves."""
         return "dB" if self.loss or self.unit == "dB" else "points"
+
+    @property
+    def scale(self) -> str:
+        """What its RD curves show, in words."""
+        what = f"-10 log10({self.lost})" if self.loss else self.title
+        return f"{what}, in {self.even_unit}"
 
     def even(self, value: float | None) -> float | None:
         """A value on the scale of its RD curves; None: unknown, or infinite."""
@@ -40,11 +48,11 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("psnr", "PSNR", "dB", 2),
-        Metric("ms_ssim", "MS-SSIM", "", 4, loss=(1, -1)),
+        Metric("ms_ssim", "MS-SSIM", "", 4, loss=(1, -1), lost="1 - MS-SSIM"),
         Metric("ssimulacra2", "SSIMULACRA2", "", 1),
-        Metric("cvvdp", "CVVDP", "JOD", 3, loss=(1, -0.1)),
-        Metric("butteraugli", "Butteraugli", "", 2, loss=(0, 1)),
-        Metric("butteraugli_3norm", "Butteraugli 3-norm", "", 3, loss=(0, 1)),
+        Metric("cvvdp", "CVVDP", "JOD", 3, loss=(1, -0.1), lost="1 - CVVDP / 10"),
+        Metric("butteraugli", "Butteraugli", "", 2, loss=(0, 1), lost="Butteraugli"),
+        Metric("butteraugli_3norm", "Butteraugli 3-norm", "", 3, loss=(0, 1), lost="3-norm"),
     )
 }
 """All of them, in the order of tables and plots."""

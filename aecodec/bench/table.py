@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from aecodec.bench.report import CodecResult, RDPoint, Report
+from aecodec.bench.report import CodecResult, RDPoint, Report, metrics_of
+from aecodec.bench.scales import Metric
 
 Rows = list[list[str]]  # the first row holds the headings
 
-ANCHORS = ("jpeg", "jpeg2000", "bpg", "vtm")
-"""The columns of BD-rate; report.json and report.html have all others."""
-EYE_ANCHORS = ("jpeg", "avif", "jxl")
-"""The same where quality is what the eye sees."""
+SUMMARY = {"psnr": ("jpeg", "avif", "bpg"), "ssimulacra2": ("jpeg", "avif")}
+"""By metric the anchors of the BD-rates in the summary, as many as a page has room for."""
+ANCHORS = ("jpeg", "avif", "avif:tune=psnr", "jxl")
+"""Those of the tables by every metric; report.json and report.html have all others."""
 EXPLANATION = (
-    "BD-rate: rate at equal PSNR against the anchor, in percent; negative is smaller files. "
-    "In brackets the PSNR range (dB) it was computed over."
+    "vs: BD-rate, the rate at equal PSNR or SSIMULACRA2 against that codec, in percent; negative "
+    "is smaller files."
 )
 
 
@@ -25,14 +26,16 @@ def text_table(report: Report) -> str:
 
 
 def markdown_table(report: Report) -> str:
-    """The same as markdown, then BD-rates by MS-SSIM and SSIMULACRA2, every RD point and what each
+    """The same as markdown, then BD-rates by every metric, costs, every RD point and what each
     codec was."""
-    lines = ["### BD-rate by MS-SSIM", "", "Ranges: -10 log10(1 - MS-SSIM), in dB.", ""]
-    lines += markdown(eye_rows(report, "ms_ssim"))
-    lines += ["", "### BD-rate by SSIMULACRA2", "", "Ranges: points, 100 is identical.", ""]
-    lines += markdown(eye_rows(report, "ssimulacra2"))
-    sections = [f"### {codec.label}\n\n{markdown_points(codec)}" for codec in report.codecs]
-    return "\n".join([markdown_summary(report), *lines, "", "\n".join(sections)])
+    parts = [markdown_summary(report)]
+    for metric in report.metrics:
+        range_ = f"In brackets the range that it was computed over: {metric.scale}."
+        table = markdown(bd_rows(report, metric))
+        parts.append("\n".join([f"### BD-rate by {metric.title}", "", range_, "", *table, ""]))
+    parts.append("\n".join(["### Time, memory, failures", "", *markdown(cost_rows(report)), ""]))
+    parts += [f"### {codec.label}\n\n{markdown_points(codec)}" for codec in report.codecs]
+    return "\n".join(parts)
 
 
 def markdown_summary(report: Report) -> str:
@@ -50,72 +53,101 @@ def markdown_points(codec: CodecResult) -> str:
 
 
 def codec_rows(report: Report) -> Rows:
-    """One row a codec: ranges, BD-rates, speeds, peak memory, failures."""
-    anchors = _anchors(report, ANCHORS)
-    header = ["codec", "status", "bpp", "PSNR dB", *(f"BD-rate vs {name}" for name in anchors)]
-    header += ["encode MP/s", "decode MP/s", "peak MiB", "failures"]
-    return [header, *(_codec_row(codec, anchors) for codec in report.codecs)]
+    """One row a codec: ranges, BD-rates, speeds."""
+    metrics = [metric for metric in report.metrics if metric.name in SUMMARY]
+    columns = [
+        (metric, anchor)
+        for metric in metrics
+        for anchor in _anchors(report, metric, SUMMARY[metric.name])
+    ]
+    header = ["codec", "bpp", "PSNR dB", *(f"{metric.title} vs {name}" for metric, name in columns)]
+    header += ["encode MP/s", "decode MP/s"]
+    return [header, *(_codec_row(codec, columns) for codec in report.codecs)]
 
 
-def eye_rows(report: Report, metric: str) -> Rows:
+def bd_rows(report: Report, metric: Metric) -> Rows:
     """One row a codec that has the metric: its BD-rates by that."""
-    anchors = _anchors(report, EYE_ANCHORS)
+    anchors = _anchors(report, metric, ANCHORS)
+    rows = [
+        [codec.label, *(_bd_rate_cell(codec, metric, name, ranges=True) for name in anchors)]
+        for codec in report.codecs
+        if metric in metrics_of(codec)
+    ]
+    return [["codec", *(f"vs {name}" for name in anchors)], *rows]
+
+
+def against_rows(report: Report, codec: CodecResult) -> Rows:
+    """One row for each other codec: the BD-rates of this one against it, by every metric."""
+    metrics = metrics_of(codec)
     rows = []
-    for codec in report.codecs:
-        if any(getattr(point, metric) for point in codec.points):
-            cells = [_bd_rate_cell(codec, metric, name) for name in anchors]
-            rows.append([codec.label, *cells])
-    return [["codec", *(f"BD-rate vs {name}" for name in anchors)], *rows]
+    for other in (each for each in report.codecs if each is not codec):
+        known = metrics_of(other)
+        cells = [
+            _bd_rate_cell(codec, each, other.name) if each in known else "-" for each in metrics
+        ]
+        rows.append([other.label, *cells])
+    return [["against", *(metric.title for metric in metrics)], *rows]
+
+
+def cost_rows(report: Report) -> Rows:
+    """One row a codec that was run: speeds, peak memory, failures."""
+    rows = [
+        [codec.name, *_speeds(codec), _figure(codec.peak_mib, 0), str(len(codec.failures))]
+        for codec in report.codecs
+        if codec.status == "run"
+    ]
+    return [["codec", "encode MP/s", "decode MP/s", "peak MiB", "failures"], *rows]
 
 
 def point_rows(codec: CodecResult) -> Rows:
     """One row an RD point of one codec."""
-    header = ["setting", "bpp", "PSNR dB", "MS-SSIM", "SSIMULACRA2", "encode s", "decode s"]
-    return [header, *(_point_row(point) for point in codec.points)]
+    metrics = metrics_of(codec)
+    titles = [f"{metric.title} {metric.unit}".rstrip() for metric in metrics]
+    header = ["setting", "bpp", *titles, "encode s", "decode s"]
+    return [header, *(_point_row(point, metrics) for point in codec.points)]
 
 
-def _anchors(report: Report, wanted: Sequence[str]) -> list[str]:
-    """Those of `wanted` that were run; else those for the eye; else the first codec."""
-    names = [codec.name for codec in report.codecs]
-    choices = ([name for name in some if name in names] for some in (wanted, EYE_ANCHORS))
-    return next(filter(None, choices), names[:1]) if len(names) > 1 else []
+def _anchors(report: Report, metric: Metric, wanted: Sequence[str]) -> list[str]:
+    """Those of `wanted` that have the metric; else the first codec that has it."""
+    names = [codec.name for codec in report.codecs if metric in metrics_of(codec)]
+    return [name for name in wanted if name in names] or names[:1] if len(names) > 1 else []
 
 
-def _codec_row(codec: CodecResult, anchors: Sequence[str]) -> list[str]:
+def _codec_row(codec: CodecResult, columns: Sequence[tuple[Metric, str]]) -> list[str]:
     rates = [point.bpp for point in codec.points]
     psnrs = [point.psnr for point in codec.points]
     return [
-        codec.name,
-        codec.status,
+        codec.label,
         f"{min(rates):.2f}..{max(rates):.2f}" if rates else "-",
         f"{min(psnrs):.1f}..{max(psnrs):.1f}" if psnrs else "-",
-        *(_bd_rate_cell(codec, "psnr", anchor) for anchor in anchors),
-        _figure(codec.encode_mp_s, 2),
-        _figure(codec.decode_mp_s, 2),
-        _figure(codec.peak_mib, 0),
-        str(len(codec.failures)) if codec.status == "run" else "-",
+        *(_bd_rate_cell(codec, metric, anchor) for metric, anchor in columns),
+        *_speeds(codec),
     ]
 
 
-def _point_row(point: RDPoint) -> list[str]:
+def _speeds(codec: CodecResult) -> list[str]:
+    return [_figure(codec.encode_mp_s, 2), _figure(codec.decode_mp_s, 2)]
+
+
+def _point_row(point: RDPoint, metrics: Sequence[Metric]) -> list[str]:
     return [
         "-" if point.setting is None else f"{point.setting:g}",
         f"{point.bpp:.4f}",
-        f"{point.psnr:.2f}",
-        _figure(point.ms_ssim, 4),
-        _figure(point.ssimulacra2, 1),
+        *(_figure(getattr(point, metric.name), metric.digits) for metric in metrics),
         _figure(point.encode_s, 3),
         _figure(point.decode_s, 3),
     ]
 
 
-def _bd_rate_cell(codec: CodecResult, metric: str, anchor: str) -> str:
-    if codec.name == anchor:
+def _bd_rate_cell(codec: CodecResult, metric: Metric, anchor: str, ranges: bool = False) -> str:
+    """ "-" against itself, and where one of the two lacks the metric."""
+    rates = codec.bd_rates[metric.name]
+    if anchor not in rates or metric not in metrics_of(codec):
         return "-"
-    rate = codec.bd_rates[metric][anchor]
+    rate = rates[anchor]
     if rate is None:
         return "no overlap"
-    return f"{rate.percent:+.1f} % [{rate.low:.1f}..{rate.high:.1f}]"
+    return f"{rate.percent:+.1f} %" + (f" [{rate.low:.1f}..{rate.high:.1f}]" if ranges else "")
 
 
 def _figure(value: float | None, digits: int) -> str:

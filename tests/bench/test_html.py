@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,17 @@ from aecodec.bench import html, runner
 from aecodec.bench.codecs import Jpeg, Jxl
 from aecodec.bench.photos import Photo
 from aecodec.bench.report import CodecResult, Failure, Measurement, Report
+from aecodec.bench.scales import METRICS
 from aecodec.bench.view import RATES, Views, wanted_views
 from tests.bench.synthetic import synthetic
+
+TOOLS = {"ms_ssim": "pytorch_msssim", "ssimulacra2": "ssimulacra2", "cvvdp": "pycvvdp"}
+MEASURED = ["psnr", *(name for name, tool in TOOLS.items() if find_spec(tool))]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on two photos by three codecs, two of them published."""
+    """A report on two photos by four codecs, two of them published; Butteraugli is not there."""
     photos, folder = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("report")
     for seed in (1, 2):
         synthetic(200, 240, seed).picture().save(photos / f"photo{seed}.png")
@@ -76,6 +82,7 @@ def test_plots_have_a_line_a_codec_each_with_its_own_mark_and_dash(page: Any) ->
     curves = page.locator("#plots figure").nth(0)
     assert curves.locator("path[stroke-dasharray]").count() == 4
     assert page.locator("#plots figure").nth(1).locator("path[stroke-dasharray]").count() == 2
+    assert page.locator("#plots figure").count() == page.evaluate("METRICS.length") == len(MEASURED)
     styles = page.evaluate("data.codecs.map(c => Object.values(styleOf(c)).slice(0, 2).join())")
     assert len(set(styles)) == 4
     page.locator("#legend input").nth(1).uncheck()
@@ -85,11 +92,14 @@ def test_plots_have_a_line_a_codec_each_with_its_own_mark_and_dash(page: Any) ->
     page.select_option("#rd-image", "photo2.png")
     assert curves.inner_html() != mean
     assert page.locator("#row-table tbody tr").count() == 16
+    assert page.locator("#row-table th").all_text_contents()[4:-2] == [
+        METRICS[name].title for name in MEASURED
+    ]
     page.select_option("#rd-image", "")
 
 
 @pytest.mark.slow
-def test_bd_rates_against_any_anchor_by_either_metric(page: Any, folder: Path) -> None:
+def test_bd_rates_against_any_anchor_by_any_metric(page: Any, folder: Path) -> None:
     told = json.loads((folder / "report.json").read_text())["codecs"]
     codecs = {each["name"]: each for each in told}
 
@@ -98,12 +108,14 @@ def test_bd_rates_against_any_anchor_by_either_metric(page: Any, folder: Path) -
         cells = [row.locator("td").all_inner_texts() for row in rows]
         return {row[0].removesuffix(" (published)"): row[1] for row in cells}
 
-    for anchor, metric, key in (
-        ("jpeg", "psnr", "bd_rate"),
-        ("webp", "ms_ssim", "bd_rate_ms_ssim"),
-        ("webp", "ssimulacra2", "bd_rate_ssimulacra2"),
-        ("vtm", "psnr", "bd_rate"),
+    options = page.locator("#metric option").all()
+    assert [option.get_attribute("value") for option in options] == MEASURED
+    for anchor, metric in (
+        *(("webp", name) for name in MEASURED),
+        ("jpeg", "psnr"),
+        ("vtm", "psnr"),
     ):
+        key = f"bd_rate{METRICS[metric].end}"
         page.select_option("#anchor", anchor)
         page.select_option("#metric", metric)
         assert shown().keys() == codecs.keys() - {anchor}
@@ -133,6 +145,24 @@ def test_the_viewer_wipes_zooms_and_shows_errors(page: Any, folder: Path) -> Non
     assert canvas(page)[:, :-2].max() == 4  # the original has no errors: the darkest colour
     page.select_option("#v-show", "wipe")
     page.select_option("#v-zoom", "1")
+
+
+@pytest.mark.slow
+def test_the_viewer_tells_the_metric_that_is_chosen(page: Any) -> None:
+    page.select_option("#v-left", "jpeg")
+    assert page.locator("#v-metric option").count() == len(MEASURED)
+    for name, pattern in (("ms_ssim", r"dB, MS-SSIM 0\.\d{4}"), ("psnr", r"PSNR \d+\.\d\d dB ?$")):
+        page.select_option("#v-metric", name)
+        canvas(page)
+        assert re.search(pattern, page.locator("#c-left").inner_text())
+
+
+@pytest.mark.slow
+def test_the_scales_are_those_of_python(page: Any) -> None:
+    for metric in METRICS.values():
+        for value in (0.0, 0.7, 1.0, 9.3, 10.0):
+            told = page.evaluate("([m, v]) => even(m, v)", [asdict(metric), value])
+            assert told == pytest.approx(metric.even(value))
 
 
 @pytest.mark.slow

@@ -74,3 +74,19 @@ def test_metrics_of_jpeg_are_near_published_ones(
     """Of every third photo."""
     found = [metric(photo.image, jpeg(photo.image, quality)) for photo in kodak[::3]]
     assert statistics.fmean(each or 0 for each in found) == pytest.approx(published, abs=apart)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("kodim19.png", (-22.31, 43.77, 65.25, 84.38)),
+        ("kodim05.png", (0.36, 52.42, 68.40, 84.86)),
+    ],
+)
+def test_ssimulacra2_is_near_its_authors_program(
+    name: str, theirs: tuple[float, ...], kodak: list[Photo]
+) -> None:
+    """Which pads with zeros where the package mirrors: the more damage, the farther apart."""
+    (image,) = (photo.image for photo in kodak if photo.name == name)
+    for quality, score, apart in zip((10, 30, 60, 90), theirs, (5.5, 2, 1, 0.3), strict=True):
+        assert ssimulacra2(image, jpeg(image, quality)) == pytest.approx(score, abs=apart)

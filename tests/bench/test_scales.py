@@ -35,4 +35,5 @@ def test_every_metric_is_a_field_and_names_its_keys() -> None:
     for holder in (Measurement, RDPoint):
         assert set(METRICS) < {field.name for field in fields(holder)}
     assert [metric.end for metric in METRICS.values()][:3] == ["", "_ms_ssim", "_ssimulacra2"]
-    assert {metric.even_unit for metric in METRICS.values()} == {"dB", "points"}
+    assert METRICS["ssimulacra2"].scale == "SSIMULACRA2, in points"
+    assert METRICS["cvvdp"].scale == "-10 log10(1 - CVVDP / 10), in dB"

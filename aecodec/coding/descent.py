@@ -1,15 +1,17 @@
 """Rounds of refinement of latents, on tensors alone: what the encoder does and training repeats.
 
-y and z are moved down the gradient of what a file is judged by, bits + lambda MSE, at the latents
-that a decoder would see.
+y and z are moved down the gradient of what a file is judged by, bits and what its errors are worth
+in bits (distortion.py), at the latents that a decoder would see.
 (Latent refinement: Campos et al. 2019, arXiv 1906.01223; Yang et al. 2020, NeurIPS.)
 
 One round is a proximal step. y is what rounding aims at. At y_hat, the distortion and the bits
-that y_hat causes elsewhere as context have the gradient g, and curvature mostly that of the linear
-synthesis, c = 2/3 lambda step^2 bits a squared step; so the aim of the next round is y_hat - g / c,
-damped. A latent's own bits are left to the rate-aware rounding, which knows them. The gradient is
-taken at the reconstruction points, where g_s sees y_hat; the aim starts from y_hat itself, since
-rounding knows nothing of points.
+that y_hat causes elsewhere as context have the gradient g, and curvature c; so the aim of the next
+round is y_hat - g / c, damped. For PSNR the curvature is mostly that of the linear synthesis,
+c = 2/3 lambda step^2 bits a squared step. To the eye errors matter more in one place than in
+another, so it is measured: by how much the gradient changes between y_hat and a place beside it.
+A latent's own bits are left to the rate-aware rounding, which knows them. The gradient is taken at
+the reconstruction points, where g_s sees y_hat; the aim starts from y_hat itself, since rounding
+knows nothing of points.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from aecodec.format.constants import SIXTEENTHS, TABLE_COUNT
 from aecodec.model.entropy_model import gaussian_bits, index_of_scale, put_steps, take_batch
@@ -28,6 +31,10 @@ FIRST_DAMPING, LAST_DAMPING = 0.75, 0.25
 """Share of the way to its new aim that y goes, at the beginning and at the end of all rounds."""
 CURVATURE_MIN = 16.0
 """The curvature where the linear synthesis says less; that of an ideal quantizer is 17.3."""
+BESIDE = 0.3
+"""Steps, up or down at random, to the place where the gradient is taken once more."""
+MEASURED_MIN, MEASURED_MAX = 0.1, 20.0
+"""Of a measured curvature, as a share of that of the linear synthesis."""
 HYPER_RATE = 0.003
 """Steps that z moves by, for a gradient of one bit a step."""
 LMBDA_SHARE = 1.1
@@ -44,19 +51,43 @@ def descend(
     rounds: int,
     distortion_slope: Callable[[Tensor], Tensor],
     network_dtype: torch.dtype | None = None,
+    tune: str = "psnr",
 ) -> tuple[Tensor, Tensor]:
     """y and z after some rounds; q int64 [B].
 
-    distortion_slope: y_hat -> gradient of lambda SE in bits, SE the sum over pixels of the mean
-    squared error of the three samples; all of the shape of y.
+    distortion_slope: y_hat -> gradient of the distortion in bits, of the shape of y; called once a
+    round, and with tune "visual" once more.
     """
-    curvature = (LMBDA_SHARE * distortion_curvature(model, q)).clamp(min=CURVATURE_MIN)
-    for damping in dampings(rounds):
+    curvature = distortion_curvature(model, q)
+    for number, damping in enumerate(dampings(rounds)):
         y_hat, points, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
-        slope = y_slope + LMBDA_SHARE * distortion_slope(y_hat + points)
-        y = y + damping * (y_hat - slope / curvature - y)
+        slope = distortion_slope(y_hat + points)
+        if tune == "visual" and not number:
+            curvature = measured_curvature(distortion_slope, y_hat + points, slope, curvature)
+        bend = (LMBDA_SHARE * curvature).clamp(min=CURVATURE_MIN)
+        y = y + damping * (y_hat - (y_slope + LMBDA_SHARE * slope) / bend - y)
         z = z - HYPER_RATE * z_slope
     return y, z
+
+
+def measured_curvature(
+    distortion_slope: Callable[[Tensor], Tensor], y_hat: Tensor, slope: Tensor, linear: Tensor
+) -> Tensor:
+    """The curvature of the distortion around y_hat, where its slope is known.
+
+    linear: that of the linear synthesis for PSNR [B, M, 1, 1], to which it is found as a factor of
+    each place and one of each channel: what a single random direction says of one latent is noise
+    (the diagonal of a Hessian by random signs: Bekas, Kokiopoulou and Saad 2007).
+    """
+    signs = torch.randint(0, 2, y_hat.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    beside = (BESIDE * signs).to(y_hat)
+    change = (distortion_slope(y_hat + beside) - slope) * beside / BESIDE**2
+    of_place = change.sum(dim=1, keepdim=True) / linear.sum(dim=1, keepdim=True)
+    of_place = avg_pool2d(of_place, 3, 1, 1, count_include_pad=False)
+    of_place = of_place.clamp(MEASURED_MIN, MEASURED_MAX)
+    bend = linear * of_place
+    of_channel = change.sum(dim=(2, 3), keepdim=True) / bend.sum(dim=(2, 3), keepdim=True)
+    return bend * of_channel.clamp(MEASURED_MIN, MEASURED_MAX)
 
 
 def dampings(rounds: int) -> list[float]:

@@ -17,7 +17,7 @@ from aecodec.coding.decoder import decode_latents
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
 from aecodec.coding.planes import Pixels
-from aecodec.coding.refine import refine
+from aecodec.coding.refine import calls, refine
 from aecodec.coding.transform import analyze, latents_in, one_arithmetic, reach, synthesize
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
@@ -122,15 +122,20 @@ class Encoder:
         """y and z of every tile, one after the other, so that no more than one is held."""
         for box in self.boxes:
             if refined and self.settings.rounds:
-                rounds, model = self.settings.rounds, self.loaded.float_model
-                yield refine(model, self.pixels, q, box, rounds, self.tell_of_round)
+                rounds, model, tune = (
+                    self.settings.rounds,
+                    self.loaded.float_model,
+                    self.loaded.tune,
+                )
+                yield refine(model, self.pixels, q, box, rounds, tune, self.tell_of_round)
             else:
                 yield analyze(self.loaded.model, self.pixels, q, box)
 
     def tell_of_round(self) -> None:
-        """A round of refinement begins."""
+        """A slope is taken, mostly at the beginning of a round of refinement."""
         if self.on_progress:
-            self.on_progress(next(self.begun), self.settings.rounds * len(self.boxes))
+            each = calls(self.settings.rounds, self.loaded.tune)
+            self.on_progress(next(self.begun), each * len(self.boxes))
 
     def encode_tile(
         self, latents: TileLatents, q: int, box: Box, rounding_bias: float

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.descent import descend
+from aecodec.coding.distortion import distortion
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.coding.transform import analyze, latents_in, one_arithmetic, reach, synthesize
 from aecodec.format.box import Box
@@ -25,20 +26,21 @@ def refine(
     q: int,
     tile: Box,
     rounds: int,
+    tune: str,
     on_round: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
     """y and z in steps of a tile of uint8 [H, W, 3] or [H, W], better than those of `analyze`.
 
     model is in floating point throughout (`float_twin`). y is [1, M, H'/16, W'/16], z is
     [1, N, H'/64, W'/64] of the tile. Around it the picture is taken as it is.
-    on_round: called at the beginning of every round.
+    tune: "psnr" or "visual", what counts as an error. on_round: called `calls` times.
     """
     height, width = pixels.shape[:2]
     around = tile.grown(reach(model.config.synthesis_blocks), width, height)
     qs = model.qs(q)
     with one_arithmetic(model.device):
         y_around = analyze(model, pixels, q, around)[0].to(model.device, copy=True)
-        surroundings = Surroundings(model, pixels, q, around, y_around)
+        surroundings = Surroundings(model, pixels, q, tune, around, y_around)
         y = y_around[tile.aligned().latent_slices(around)].clone()
         with torch.no_grad():
             z = model.h_a(y, qs)
@@ -47,8 +49,13 @@ def refine(
             on_round()
             return surroundings.slope(tile, y_hat)
 
-        y, z = descend(model, y, z, qs, rounds, slope)
+        y, z = descend(model, y, z, qs, rounds, slope, tune=tune)
         return y.cpu(), z.cpu()
+
+
+def calls(rounds: int, tune: str) -> int:
+    """How often refinement of a tile takes the slope of its distortion."""
+    return rounds + (rounds > 0 and tune == "visual")
 
 
 @dataclass
@@ -58,12 +65,14 @@ class Surroundings:
     model: Model
     pixels: Pixels
     q: int
+    tune: str
     around: Box
     y: Tensor
     """in steps [1, M, H'/16, W'/16] of `around`; outside of the tile not rounded"""
 
     def slope(self, tile: Box, y_hat: Tensor) -> Tensor:
-        """y_hat of the tile -> gradient of lambda SE, as `descend` takes it."""
+        """y_hat of the tile -> gradient of the distortion, as `descend` takes it."""
+        qs = self.model.qs(self.q)
         inside = tile.aligned().latent_slices(self.around)
         y = self.y.clone()
         y[inside] = y_hat
@@ -74,7 +83,6 @@ class Surroundings:
             latents_of = latents_in(y, self.around)
             for box, x_hat in synthesize(self.model, latents_of, self.q, tile, (width, height)):
                 x = to_planes(self.pixels[box.pixel_slices()])[:, :, : box.height, : box.width]
-                squares = (x.to(x_hat.device) - x_hat).square()
-                loss = self.model.lmbda[self.q] * squares.mean(dim=1).sum()
-                total += torch.autograd.grad(loss, y)[0]
+                bits = distortion(self.model, x.to(x_hat.device), x_hat, qs, self.tune)
+                total += torch.autograd.grad(bits.sum(), y)[0]
         return total[inside]

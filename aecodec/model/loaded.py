@@ -14,7 +14,7 @@ from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.payload import CodingTables
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
-from aecodec.model.store import InstalledModel, find_model
+from aecodec.model.store import InstalledModel, find_model, read_metadata, tune_of
 from aecodec.model.weights import load_weights
 
 
@@ -25,6 +25,8 @@ class LoadedModel:
     model: Model
     tables: CodingTables
     model_id: str
+    tune: str
+    """what it was trained for, "psnr" or "visual": the encoder refines for the same"""
 
     @cached_property
     def float_model(self) -> Model:
@@ -38,7 +40,7 @@ class LoadedModel:
         model.to(device)
         for exact in (model.entropy, model.hyper_prior, model.points):
             exact.to("cpu")
-        return cls(model, CodingTables(tables), identity)
+        return cls(model, CodingTables(tables), identity, tune_of(read_metadata(path)))
 
     def hyper_shape(self, width: int, height: int) -> torch.Size:
         """The shape of z of so many pixels, [1, N, H'/64, W'/64]."""

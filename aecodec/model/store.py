@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _installed(path: Path) -> InstalledModel:
         name=facts["name"],
         model_id=facts["model_id"],
         size=facts["size"],
-        tune=facts.get("tune", "psnr"),  # files from before the key were all trained for that
+        tune=tune_of(facts),
         bytes=path.stat().st_size,
         path=path,
         default=facts["name"] == TUNED[DEFAULT_TUNE],
@@ -84,3 +85,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     if missing:
         raise ModelError(f"{path}: no {', '.join(sorted(missing))} in its metadata")
     return {str(key): str(value) for key, value in facts.items()}
+
+
+def tune_of(facts: Mapping[str, str]) -> str:
+    """What a model was trained for: files from before the key were all for PSNR."""
+    return facts.get("tune", "psnr")

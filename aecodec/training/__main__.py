@@ -141,7 +141,7 @@ def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
 
     config, learner, out = trainer.config, trainer.learner, trainer.out
     path, fitted = out / "model.safetensors", trainer.tiles.some(FIT_PICTURES)
-    identity = export(learner.ema, config.name, path, fitted, config.tune == "visual")
+    identity = export(learner.ema, config.name, path, fitted, config.tune)
     full_rate = learner.full_rate or learner.model.state_dict()
     save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, learner.model.config)
     held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)

@@ -10,13 +10,12 @@ from typing import Any
 from aecodec.errors import AecodecError
 from aecodec.format.constants import HYPER_STRIDE
 from aecodec.model.config import SIZES
+from aecodec.model.store import TUNED
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-TUNES = ("psnr", "visual")
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class TrainConfig:
             raise AecodecError(f"training configuration: size {self.size!r} is not {list(SIZES)}")
         if self.batch % 8 or self.crop % HYPER_STRIDE or self.last_crop % HYPER_STRIDE:
             raise AecodecError("training configuration: batch must be a multiple of 8, crops of 64")
-        if self.tune not in TUNES:
-            raise AecodecError(f"training configuration: tune {self.tune!r} is not {list(TUNES)}")
+        if self.tune not in TUNED:
+            raise AecodecError(f"training configuration: tune {self.tune!r} is not {list(TUNED)}")
         if (self.tune == "visual") != (self.visual is not None):
             raise AecodecError("training configuration: a table [visual] goes with tune = 'visual'")
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature
+from aecodec.coding.distortion import distortion_slope
 from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
 from aecodec.coding.encoder import TileLatents, symbol_chooser
 from aecodec.coding.planes import Pixels, to_planes
@@ -29,7 +30,7 @@ from aecodec.model.points import PER_STEP, point_places
 from aecodec.model.quantize import as_indexes, as_symbols
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import centre
-from aecodec.training.loss import error_slope, mean_squares, rate_distortion
+from aecodec.training.loss import mean_squares, rate_distortion
 
 FIT_PICTURES = 32
 LOSS_MAX = 0.1
@@ -48,22 +49,21 @@ def export(
     name: str,
     path: Path,
     pictures: Sequence[Pixels],
-    visual: bool = False,
+    tune: str = "psnr",
 ) -> str:
     """Write `model` (floating point) as a weights file and check that it loads; -> its id.
 
     Points and tables are fitted to the symbols that `pictures` (training pictures) have at the
-    default effort; with `visual`, tables to those of effort 0, as refinement works for PSNR, and
-    points are left 0, as they work for it too: on validation pictures they cost 0.1 to 0.8 points
-    of SSIMULACRA2. Raises ModelError when the fixed-point bounds do not hold.
+    default effort. With tune "visual" points are left 0, as they are fitted for PSNR: on validation
+    pictures they cost 0.1 to 0.8 points of SSIMULACRA2. Raises ModelError when the fixed-point
+    bounds do not hold.
     """
-    rounds = 0 if visual else effort_to_rounds(DEFAULT_EFFORT)
+    rounds = effort_to_rounds(DEFAULT_EFFORT)
     fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
     fixed.points.table.zero_()
-    if not visual:
+    if tune == "psnr":
         fixed.points.table.copy_(fit_points(fixed, pictures, rounds))
-    tune = "visual" if visual else "psnr"
-    save_weights(path, name, fixed, fit_tables(fixed, pictures, rounds), tune)
+    save_weights(path, name, fixed, fit_tables(fixed, pictures, rounds, tune), tune)
     return load_weights(path)[2]
 
 
@@ -79,8 +79,9 @@ def fit_points(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tensor:
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
             qs = fixed.qs(q)
-            y_hat, batches = code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)
-            slope = error_slope(twin, to_planes(pixels), qs, None, y_hat)
+            latents = refined_latents(twin, pixels, q, rounds, "psnr")
+            y_hat, batches = code_batches(fixed, latents, q)
+            slope = distortion_slope(twin, to_planes(pixels), qs, "psnr", None, y_hat)
             coded = in_places(batches, y_hat)
             places, side = point_places(coded.symbols, coded.mean, coded.index)
             curvature = distortion_curvature(twin, qs).expand_as(slope)
@@ -125,7 +126,7 @@ def fitted_middles(pictures: Sequence[Pixels]) -> list[Pixels]:
     return [centre(pixels) for pixels in pictures[:: max(1, len(pictures) // FIT_PICTURES)]]
 
 
-def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
+def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int, tune: str) -> Tables:
     """Tables with the frequencies that symbols really have, the Gaussians where there are few.
 
     Photos have longer tails than Gaussians, and rate-aware rounding more zeros. The symbols are
@@ -137,16 +138,17 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int) -> Tables:
     twin = float_twin(fixed).requires_grad_(False).eval()
     for pixels in fitted_middles(pictures):
         for q in FIT_Q:
-            for batch in code_batches(fixed, refined_latents(twin, pixels, q, rounds), q)[1]:
+            latents = refined_latents(twin, pixels, q, rounds, tune)
+            for batch in code_batches(fixed, latents, q)[1]:
                 symbols = as_symbols(batch.symbols)
                 for index, places in by_table(as_indexes(batch.index)):
                     masses[index] += count(symbols[places], len(masses[index]))
     return make_tables(masses)
 
 
-def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int) -> TileLatents:
+def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int, tune: str) -> TileLatents:
     """y and z of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
-    return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds)
+    return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds, tune)
 
 
 @torch.inference_mode()

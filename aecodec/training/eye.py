@@ -17,39 +17,34 @@ is lost hides in what is busy.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from aecodec.coding.eye import (
+    Moments,
+    Windows,
+    contrast_of,
+    halved,
+    linear,
+    lost,
+    moments,
+    window,
+    xyb,
+)
 
 SIDE_MIN = 8
 """Scales whose height or width would be smaller are left out."""
-SIGMA, RADIUS = 1.5, 5
-"""of the Gaussian window, in samples: 11 taps"""
 C2 = 0.0009
 CONTRAST_SCALE = 1
 """of the six, 0 that of the whole picture, where contrast is compared"""
-CONTRAST_C2 = 0.009
-"""Variance from which on busy places hide what is lost of contrast; ten times that of SSIM."""
 NORM_FLOOR = 1e-20
 """of a mean fourth power, whose root has an infinite slope at 0"""
-ABSORBANCE = (
-    (0.30, 0.622, 0.078),
-    (0.23, 0.692, 0.078),
-    (0.24342268924547819, 0.20476744424496821, 0.55180986650955360),
-)
-"""Linear RGB to the absorbance of long, middle and short cones; each plus OPSIN_BIAS."""
-OPSIN_BIAS = 0.0037930732552754493
-
 Norms = tuple[float, float]
 """Weights of a map's mean and of its 4-norm."""
 Kinds = tuple[Norms, Norms, Norms]
 """Of the maps of lost structure, of added edges and of lost edges."""
-Windows = tuple[Tensor, Tensor]
-"""For columns and for rows, as of `window`."""
 WEIGHTS: tuple[dict[str, Kinds], ...] = (
     {
         "Y": ((0.0, 7.466890328078848), (0.0, 0.0), (0.0, 17.445833984131262)),
@@ -116,7 +111,7 @@ class EyeError(nn.Module):
             raw = raw + UNIT * scale_error(seen, weights)
             if number == CONTRAST_SCALE:
                 luma = list(weights).index("Y")
-                contrast = lost(seen, CONTRAST_C2)[:, luma].mean(dim=(1, 2))
+                contrast = contrast_of(seen, luma)
         return EyeErrors(raw, contrast, squares)
 
 
@@ -124,36 +119,6 @@ def score(s: Tensor) -> Tensor:
     """Raw error -> SSIMULACRA2: 100 identical, 90 hard to tell apart, 70 good, 30 poor."""
     error = 2.326765642916932 * s - 0.020884521182843837 * s**2 + 6.248496625763138e-05 * s**3
     return 100 - 10 * error.clamp(min=0) ** 0.6276336467831387
-
-
-class Moments(NamedTuple):
-    """Components [B, C, h, w] of the original, a, and of the other, b, and what a window sees."""
-
-    a: Tensor
-    b: Tensor
-    a_mean: Tensor
-    b_mean: Tensor
-    variances: Tensor
-    """the sum of both"""
-    covariance: Tensor
-
-
-def moments(a: Tensor, b: Tensor, windows: Windows) -> Moments:
-    """Components of both -> what the Gaussian window sees of them."""
-
-    def blurred(x: Tensor) -> Tensor:
-        return windows[0] @ x @ windows[1]
-
-    a_mean, a_square = blurred(a), blurred(a * a)
-    b_mean, b_square, product = blurred(b), blurred(b * b), blurred(a * b)
-    variances = (a_square - a_mean.square()) + (b_square - b_mean.square())
-    return Moments(a, b, a_mean, b_mean, variances, product - a_mean * b_mean)
-
-
-def lost(seen: Moments, c2: float) -> Tensor:
-    """Lost structure, that of SSIM without square roots: of [B, C, h, w], from 0 on."""
-    luminance = 1 - (seen.a_mean - seen.b_mean).square()
-    return (1 - luminance * (2 * seen.covariance + c2) / (seen.variances + c2)).clamp(min=0)
 
 
 def scale_error(seen: Moments, weights: dict[str, Kinds]) -> Tensor:
@@ -169,51 +134,3 @@ def scale_error(seen: Moments, weights: dict[str, Kinds]) -> Tensor:
                 fourth = error[:, number].square().square().mean(dim=(1, 2))
                 total = total + norm * fourth.clamp(min=NORM_FLOOR) ** 0.25
     return total
-
-
-def linear(x: Tensor) -> Tensor:
-    """sRGB planes in [-0.5, 0.5] -> linear light in [0, 1] (IEC 61966-2-1)."""
-    level = (x + 0.5).clamp(0, 1)
-    bright = ((level.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(level <= 0.04045, level / 12.92, bright)
-
-
-def halved(x: Tensor) -> Tensor:
-    """Means of 2x2 samples; of fewer at odd ends."""
-    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-
-
-def xyb(rgb: Tensor, wanted: Iterable[str]) -> Tensor:
-    """Linear light [B, 3, h, w] -> the wanted ones of X, Y and B, made positive, [B, C, h, w]."""
-    red, green, blue = rgb.unbind(dim=1)
-    long, middle, short = (
-        (r * red + g * green + b * blue + OPSIN_BIAS) ** (1 / 3) - OPSIN_BIAS ** (1 / 3)
-        for r, g, b in ABSORBANCE
-    )
-    planes = {
-        "X": 7 * (long - middle) + 0.42,
-        "Y": 0.5 * (long + middle) + 0.01,
-        "B": short - 0.5 * (long + middle) + 0.55,
-    }
-    return torch.stack([planes[name] for name in wanted], dim=1)
-
-
-def window(side: int, mirrored: bool, device: torch.device) -> Tensor:
-    """-> [side, side], symmetric: what every sample of a row gets from every other, or itself.
-
-    The Gaussian window as a band matrix: two products are several times as fast as convolutions.
-    Outside of the picture there is its mirror image, or 0: the package `ssimulacra2` has the one
-    above and below, the other on the left and right (the authors' program has 0 all around).
-    """
-    places = torch.arange(side, device=device)
-
-    def taps(beside: Tensor) -> Tensor:
-        apart = (places[:, None] - beside[None, :]).double().square()
-        return torch.exp(apart / (-2 * SIGMA**2)) * (apart <= RADIUS**2)
-
-    total = taps(places)
-    if mirrored:
-        total = total + taps(-1 - places) + taps(2 * side - 1 - places)
-    return (
-        total / sum(math.exp(-n * n / (2 * SIGMA**2)) for n in range(-RADIUS, RADIUS + 1))
-    ).float()

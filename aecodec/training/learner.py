@@ -137,7 +137,7 @@ class Learner:
         """What the device does of `train_step` -> [loss, bpp, MSE, raw error], float [4]."""
         x = batch.float() / 255 - 0.5
         q = self.random_q(len(x))
-        bpp, x_hat = code(self.model, x, q, phase, torch.bfloat16, rounds)
+        bpp, x_hat = code(self.model, x, q, phase, torch.bfloat16, rounds, self.config.tune)
         judged = self.objective(bpp, x, x_hat, q)
         loss = judged.loss.mean()
         loss.backward()

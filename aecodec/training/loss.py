@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.descent import descend
+from aecodec.coding.distortion import distortion_slope
 from aecodec.model.entropy_model import gaussian_bits, take_batch
 from aecodec.model.model import Model
 from aecodec.model.quantize import rounded_residual
@@ -36,17 +37,6 @@ def symbol_bits(value: Tensor, mean: Tensor, log2_scale: Tensor, symbols: Tensor
     return gaussian_bits(straight_through(value - mean, symbols), log2_scale)
 
 
-def error_slope(
-    model: Model, x: Tensor, q: Tensor, network_dtype: torch.dtype | None, y_hat: Tensor
-) -> Tensor:
-    """Gradient of lambda SE at y_hat, for `descend`."""
-    y_hat = y_hat.detach().requires_grad_()
-    with torch.enable_grad():
-        squares = (x - model.g_s(y_hat, q, network_dtype)).square().mean(dim=1)
-        loss = (model.lmbda[q] * squares.sum(dim=(1, 2))).sum()
-    return torch.autograd.grad(loss, y_hat)[0]
-
-
 def rate_distortion(model: Model, x: Tensor, q: Tensor, phase: str) -> tuple[Tensor, Tensor]:
     """-> bits per pixel [B], MSE over RGB in [0, 1] [B]; as for `code`, in binary32."""
     bpp, x_hat = code(model, x, q, phase, None)
@@ -65,13 +55,15 @@ def code(
     phase: str,
     network_dtype: torch.dtype | None,
     rounds: int = 0,
+    tune: str = "psnr",
 ) -> tuple[Tensor, Tensor]:
     """-> bits per pixel [B], x_hat [B, 3, H, W].
 
     x [B, 3, H, W] planes, q int64 [B]. Mixed quantization (Minnen and Singh 2020, section 4.2):
     noise for the rate, rounding for distortion and context. phase "entropy": the networks of g_a
     and g_s are off; "joint": all; "decoder": g_a and h_a are frozen and the rate, too, is
-    that of rounded latents; "refined": of those after so many rounds of the encoder's refinement.
+    that of rounded latents; "refined": of those after so many rounds of the encoder's refinement,
+    for what `tune` says.
     """
     with torch.set_grad_enabled(torch.is_grad_enabled() and phase not in FROZEN):
         if phase == "entropy":
@@ -80,8 +72,8 @@ def code(
             y = model.g_a(x, q, network_dtype)
         z = model.h_a(y, q, network_dtype)
         if rounds:
-            slope = partial(error_slope, model, x, q, network_dtype)
-            y, z = descend(model, y, z, q, rounds, slope, network_dtype)
+            slope = partial(distortion_slope, model, x, q, tune, network_dtype)
+            y, z = descend(model, y, z, q, rounds, slope, network_dtype, tune)
     bits_of = symbol_bits if phase in FROZEN else latent_bits
     coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 

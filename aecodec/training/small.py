@@ -28,7 +28,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.constants import Q_COUNT
 from aecodec.model.fixed_point import float_twin
 from aecodec.model.model import Model
-from aecodec.model.store import read_metadata
+from aecodec.model.store import read_metadata, tune_of
 from aecodec.model.transforms import SMALL_REDUCTIONS, SmallSynthesis
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import Pictures, random_crop
@@ -44,6 +44,9 @@ STARTERS = 64
 LOG_STEPS = 50
 SEED = 1
 
+Refinement = tuple[int, str]
+"""Rounds, and for what: "psnr" or "visual"."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -58,9 +61,9 @@ class Example:
     """for every small reduction: MSE of that against the original made small"""
 
 
-def make_example(model: Model, twin: Model, pixels: Pixels, q: int, rounds: int) -> Example:
-    """pixels: uint8 [256, 256, 3], coded after some rounds; twin: `float_twin` of model."""
-    return example_of(model, refined_latents(twin, pixels, q, rounds), pixels, q)
+def make_example(model: Model, twin: Model, pixels: Pixels, q: int, after: Refinement) -> Example:
+    """pixels: uint8 [256, 256, 3], coded after refinement; twin: `float_twin` of model."""
+    return example_of(model, refined_latents(twin, pixels, q, *after), pixels, q)
 
 
 @torch.inference_mode()
@@ -93,14 +96,14 @@ def optimizers(network: SmallSynthesis) -> list[torch.optim.Optimizer]:
 
 
 def make_examples(
-    model: Model, pictures: Pictures, random: np.random.Generator, count: int, rounds: int
+    model: Model, pictures: Pictures, random: np.random.Generator, count: int, after: Refinement
 ) -> list[Example]:
     """Of random crops, at random rates."""
     examples, twin = [], float_twin(model).requires_grad_(False).eval()
     for _ in range(count):
         picture = pictures.items[random.integers(len(pictures.items))]
         crop = np.ascontiguousarray(random_crop(picture, CROP, random))
-        examples.append(make_example(model, twin, crop, int(random.integers(Q_COUNT)), rounds))
+        examples.append(make_example(model, twin, crop, int(random.integers(Q_COUNT)), after))
     return examples
 
 
@@ -118,11 +121,11 @@ def start(model: Model, examples: list[Example]) -> None:
 
 
 def train(
-    model: Model, pictures: Pictures, steps: int, rounds: int, say: Callable[[str], None]
+    model: Model, pictures: Pictures, steps: int, after: Refinement, say: Callable[[str], None]
 ) -> None:
-    """Train `model.small` on examples of `pictures`, coded after rounds of refinement."""
+    """Train `model.small` on examples of `pictures`, coded after refinement."""
     random = np.random.default_rng(SEED)
-    examples = make_examples(model, pictures, random, EXAMPLES, rounds)
+    examples = make_examples(model, pictures, random, EXAMPLES, after)
     start(model, examples[:STARTERS])
     model.small.requires_grad_(True)
     parts = optimizers(model.small)
@@ -159,16 +162,16 @@ def shown(added: NDArray[np.float64]) -> str:
     type=click.IntRange(0, MAX_EFFORT),
     default=DEFAULT_EFFORT,
     show_default=True,
-    help="of the files it learns from; 0 for models that are tuned for the eye",
+    help="of the files it learns from",
 )
 def main(weights: Path, data: Path, steps: int, effort: int) -> None:
     """Train the small synthesis of WEIGHTS on the pictures of --data, and write it anew."""
     try:
         model, tables, _ = load_weights(weights)
-        rounds = effort_to_rounds(effort)
-        train(model, Pictures(data, CROP), steps, rounds, lambda text: click.echo(text, err=True))
         facts = read_metadata(weights)
-        click.echo(save_weights(weights, facts["name"], model, tables, facts.get("tune", "psnr")))
+        after = effort_to_rounds(effort), tune_of(facts)
+        train(model, Pictures(data, CROP), steps, after, lambda text: click.echo(text, err=True))
+        click.echo(save_weights(weights, facts["name"], model, tables, tune_of(facts)))
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)

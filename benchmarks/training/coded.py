@@ -37,7 +37,8 @@ class Coded:
 
 def code(loaded: LoadedModel, picture: Pixels, q: int, effort: int) -> Coded:
     """Code a whole photo of uint8 [H, W, 3], H and W multiples of 64."""
-    latents = refined_latents(loaded.float_model, picture, q, effort_to_rounds(effort))
+    rounds = effort_to_rounds(effort)
+    latents = refined_latents(loaded.float_model, picture, q, rounds, loaded.tune)
     encoder, after = SymbolEncoder(loaded.tables), []
     y_hat, batches = code_batches(loaded.model, latents, q)
     for batch in batches:

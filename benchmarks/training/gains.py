@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.coding.descent import distortion_curvature
+from aecodec.coding.distortion import distortion_slope
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.coding.filter import FilterFit, apply_filter
 from aecodec.coding.planes import Pixels, from_planes
 from aecodec.format.chunks import CHUNK_BYTES
 from aecodec.format.filter import read_filter
 from aecodec.model.loaded import LoadedModel
-from aecodec.training.loss import error_slope
 from benchmarks.training.coded import Coded, code, decoded, y_bits
 
 SHIFTS = range(-6, 7)
@@ -77,7 +77,7 @@ def scale_gain(loaded: LoadedModel, coded: Coded) -> float:
 def slopes(loaded: LoadedModel, coded: Coded) -> tuple[Tensor, Tensor]:
     """Gradient and curvature of lambda SE, in bits, at y_hat."""
     q = torch.tensor([coded.q])
-    slope = error_slope(loaded.float_model, coded.x, q, None, coded.y_hat.clone())
+    slope = distortion_slope(loaded.float_model, coded.x, q, "psnr", None, coded.y_hat)
     curvature = distortion_curvature(loaded.float_model, q).expand_as(slope)
     return slope, curvature
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from aecodec.coding.descent import context_slope
+from aecodec.coding.descent import context_slope, measured_curvature
+from aecodec.coding.distortion import distortion, distortion_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
 from aecodec.coding.encoder import encode_latents
+from aecodec.coding.planes import to_planes
 from aecodec.coding.refine import Surroundings, refine
 from aecodec.coding.transform import analyze, reach
 from aecodec.errors import AecodecError
@@ -25,40 +27,66 @@ from tests.photos import photo
 Q = 30
 
 
-def cost(pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
-    """bits + lambda SE of the file that y and z become."""
-    _, y_hat, bits = encode_latents(loaded(), y, z, Q)
+def cost(tune: str, pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
+    """bits + distortion of the file that y and z become."""
+    model = loaded(TUNED[tune]).model
+    _, y_hat, bits = encode_latents(loaded(TUNED[tune]), y, z, Q)
     height, width = pixels.shape[:2]
-    error = (pixels_of(loaded().model, y_hat, width, height, Q) - pixels.astype(float)) / 255
-    return bits + float(loaded().model.lmbda[Q]) * float((error**2).sum()) / 3
+    x_hat = to_planes(pixels_of(model, y_hat, width, height, Q))
+    return bits + float(distortion(model, to_planes(pixels), x_hat, model.qs(Q), tune))
 
 
-def test_refinement_lowers_the_cost() -> None:
-    pixels, whole = photo(192, 128), Box(0, 0, 128, 192)
-    costs = [cost(pixels, *analyze(loaded().model, pixels, Q))]
+@pytest.mark.parametrize("tune", TUNED)
+def test_refinement_lowers_the_cost(tune: str) -> None:
+    pixels, whole, model = photo(192, 128), Box(0, 0, 128, 192), loaded(TUNED[tune])
+    costs = [cost(tune, pixels, *analyze(model.model, pixels, Q))]
     for rounds in (1, 4):
-        refined = refine(loaded().float_model, pixels, Q, whole, rounds)
-        costs.append(cost(pixels, *refined))
+        refined = refine(model.float_model, pixels, Q, whole, rounds, tune)
+        costs.append(cost(tune, pixels, *refined))
     assert costs[2] < costs[1] < 0.98 * costs[0]
     assert costs[2] < 0.97 * costs[0]
 
 
-def test_the_slope_of_the_distortion() -> None:
+@pytest.mark.parametrize("tune", TUNED)
+def test_the_slope_of_the_distortion(tune: str) -> None:
     """Against a difference of two distortions, along the slope itself."""
-    pixels, box, model = photo(130, 70), Box(0, 0, 70, 130), loaded().float_model
-    y = analyze(model, pixels, Q)[0].clone()
-    field = Surroundings(model, pixels, Q, Box(0, 0, 128, 192), y)
-    slope = field.slope(box, y)
+    pixels, box, model = photo(128, 64), Box(0, 0, 64, 128), loaded(TUNED[tune]).float_model
+    y, qs, x = analyze(model, pixels, Q)[0].clone(), model.qs(Q), to_planes(pixels)
+    slope = Surroundings(model, pixels, Q, tune, box, y).slope(box, y)
+    assert torch.allclose(slope, distortion_slope(model, x, qs, tune, None, y), atol=1e-4)
+    way = 0.3 * slope / slope.norm()
+    with torch.no_grad():
+        ends = [distortion(model, x, model.g_s(at, qs), qs, tune) for at in (y + way, y - way)]
+    assert float(ends[0] - ends[1]) / 2 == pytest.approx(float((slope * way).sum()), rel=0.02)
 
-    def distortion(at: torch.Tensor) -> float:
-        with torch.no_grad():
-            x_hat = model.g_s(at, torch.tensor([Q]))[0, :, :70, :130]
-        x = torch.from_numpy(pixels).permute(2, 0, 1) / 255 - 0.5
-        return float(model.lmbda[Q] * (x - x_hat).double().square().sum() / 3)
 
-    way = 0.01 * slope / slope.norm()
-    difference = (distortion(y + way) - distortion(y - way)) / 2
-    assert difference == pytest.approx(float((slope * way).sum()), rel=0.02)
+def test_for_psnr_errors_are_squared() -> None:
+    model, x = loaded().model, to_planes(photo(64, 64))
+    found = distortion(model, x, x + 0.1, model.qs(Q), "psnr")
+    assert float(found) == pytest.approx(float(model.lmbda[Q]) * 0.01 * 64 * 64, rel=1e-4)
+
+
+def test_to_the_eye_errors_hide_in_what_is_busy_and_show_in_what_is_dark() -> None:
+    model, noise = loaded().model, torch.rand(1, 3, 64, 64, generator=torch.Generator())
+    error = 0.05 * torch.rand(1, 1, 64, 64, generator=torch.Generator()) - 0.025
+    flat, busy, dark = 0 * noise, 0.8 * (noise.mean(dim=1, keepdim=True) - 0.5), 0 * noise - 0.4
+    found = [
+        float(distortion(model, each, each + error, model.qs(Q), "visual"))
+        for each in (busy.expand(-1, 3, -1, -1), flat, dark)
+    ]
+    assert found == sorted(found)
+
+
+def test_the_curvature_is_found_by_two_slopes() -> None:
+    """Of a quadratic distortion that is the product of a factor of place and one of channel."""
+    random = torch.Generator().manual_seed(1)
+    linear = 20 + 20 * torch.rand(1, 48, 1, 1, generator=random)
+    place = torch.linspace(1, 1.5, 64).view(1, 1, 8, 8)
+    channel = 0.5 + torch.rand(1, 48, 1, 1, generator=random)
+    y_hat = torch.randn(1, 48, 8, 8, generator=random)
+    true = linear * place * channel
+    found = measured_curvature(lambda y: true * y, y_hat, true * y_hat, linear)
+    assert float((found / true - 1).abs().mean()) < 0.05
 
 
 def test_what_refinement_sees_is_what_the_file_holds() -> None:
@@ -79,15 +107,16 @@ def test_what_refinement_sees_is_what_the_file_holds() -> None:
 def test_a_tile_sees_as_far_as_it_reaches() -> None:
     """Its slope beside what `Box.grown` takes around it is that beside the whole picture."""
     pixels, tile, model = photo(512, 64), Box(0, 192, 64, 256), loaded().float_model
+    tune = loaded().tune
     y = analyze(model, pixels, Q)[0].clone()
     near = tile.grown(reach(model.config.synthesis_blocks), 512, 64)
     assert near.width < 512
     parts = y[..., near.left // 16 : near.right // 16]
     inside = y[..., 12:16]
-    far_slope = Surroundings(model, pixels, Q, Box(0, 0, 64, 512), y).slope(tile, inside)
-    near_slope = Surroundings(model, pixels, Q, near, parts).slope(tile, inside)
+    far_slope = Surroundings(model, pixels, Q, tune, Box(0, 0, 64, 512), y).slope(tile, inside)
+    near_slope = Surroundings(model, pixels, Q, tune, near, parts).slope(tile, inside)
     torch.testing.assert_close(near_slope, far_slope, rtol=1e-3, atol=1e-3)
-    alone = Surroundings(model, pixels[:, 192:256], Q, Box(0, 0, 64, 64), inside)
+    alone = Surroundings(model, pixels[:, 192:256], Q, tune, Box(0, 0, 64, 64), inside)
     assert not torch.allclose(alone.slope(Box(0, 0, 64, 64), inside), far_slope, atol=0.1)
 
 
@@ -96,7 +125,9 @@ def test_every_effort_is_decoded_by_the_same_decoder() -> None:
     files = {effort: codec().encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
     assert len(set(files.values())) == 3
     assert all(codec().decode(data).size == (100, 70) for data in files.values())
-    y, z = refine(loaded().float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2))
+    y, z = refine(
+        loaded().float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2), loaded().tune
+    )
     again, _, _ = encode_latents(loaded(), y, z, 38)
     container = read_container(files[2])
     assert container.header.q == 38 and container.payloads[0].data == again

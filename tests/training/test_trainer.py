@@ -119,7 +119,7 @@ def test_what_points_were_fitted_to_is_nearer_with_them(tmp_path: Path) -> None:
     export(model, "new", tmp_path / "model.safetensors", [pixels])
     fixed = load_weights(tmp_path / "model.safetensors")[0]
     twin = load_for_training(tmp_path / "model.safetensors").requires_grad_(False)
-    latents = {q: refined_latents(twin, pixels, q, 2) for q in (10, 31, 52)}
+    latents = {q: refined_latents(twin, pixels, q, 2, "psnr") for q in (10, 31, 52)}
 
     def distortion() -> float:
         total = 0.0
@@ -207,9 +207,10 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
 ) -> None:
     for name, value in {"EXAMPLES": 2, "BATCH": 2, "LOG_STEPS": 10}.items():
         monkeypatch.setattr(small, name, value)
-    model, pictures = load_weights(find_model(None).path)[0], Pictures(folder, small.CROP)
+    model, pictures = load_weights(find_model().path)[0], Pictures(folder, small.CROP)
+    after = 2, "visual"
     before = [parameter.clone() for parameter in model.small.parameters()]
-    examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2, 2)
+    examples = small.make_examples(model, pictures, np.random.default_rng(small.SEED), 2, after)
     small.start(model, examples)
     assert all(map(torch.equal, before, model.small.parameters()))
     with torch.no_grad():
@@ -218,7 +219,7 @@ def test_the_small_network_starts_as_what_is_nearer_and_learns(
     small.start(model, examples)
     assert torch.equal(model.small.stem.weight, model.synthesis.stem.weight)
     told: list[str] = []
-    small.train(model, pictures, 40, 2, told.append)
+    small.train(model, pictures, 40, after, told.append)
     first, *_, last = (float(text.split("1/4: ")[1].split(" dB")[0]) for text in told)
     assert last < first
 

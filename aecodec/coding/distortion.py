@@ -1,0 +1,41 @@
+"""What a picture's errors are worth in bits, to the encoder: for PSNR, or for the eye.
+
+Training for the eye has SSIMULACRA2 in its mix, too (training/objective.py). Its slopes say little
+of what lies a step of quantization away, so refinement does without: on validation pictures
+SSIMULACRA2 and metrics that nothing is trained for are the better for it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from aecodec.coding.eye import lost_contrast, squares
+from aecodec.model.model import Model
+
+WEIGHTS_XYB = (0.51, 0.39, 0.6)
+"""of squared errors of X, Y and B beside those of RGB for PSNR: what is left of them in the mix"""
+WEIGHT_CONTRAST = 0.015
+"""of lost contrast"""
+
+
+def distortion(model: Model, x: Tensor, x_hat: Tensor, q: Tensor, tune: str) -> Tensor:
+    """Planes [B, 3, H, W], q int64 [B], "psnr" or "visual" -> bits [B].
+
+    For PSNR lambda SE, SE the sum over pixels of the mean squared error of the three samples.
+    """
+    if tune == "psnr":
+        return model.lmbda[q] * (x - x_hat).square().mean(dim=1).sum(dim=(1, 2))
+    weights = x.new_tensor(WEIGHTS_XYB)
+    seen = squares(x, x_hat) @ weights + WEIGHT_CONTRAST * lost_contrast(x, x_hat)
+    return model.lmbda[q] * seen * (x.shape[2] * x.shape[3])
+
+
+def distortion_slope(
+    model: Model, x: Tensor, q: Tensor, tune: str, network_dtype: torch.dtype | None, y_hat: Tensor
+) -> Tensor:
+    """Gradient of the distortion of a whole picture at y_hat, for `descend`."""
+    y_hat = y_hat.detach().requires_grad_()
+    with torch.enable_grad():
+        bits = distortion(model, x, model.g_s(y_hat, q, network_dtype), q, tune).sum()
+    return torch.autograd.grad(bits, y_hat)[0]

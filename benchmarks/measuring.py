@@ -15,7 +15,11 @@ from aecodec.bench.naming import steps_of
 from aecodec.bench.photos import Photo, read_folder, spread
 from aecodec.coding.planes import Pixels
 from aecodec.image.psnr import psnr
+from aecodec.model.store import TUNED
 from aecodec.training.data import centre
+
+PSNR_MODEL = TUNED["psnr"]
+"""What codes wherever quality is measured as PSNR."""
 
 
 class Point(NamedTuple):

@@ -13,7 +13,7 @@ from aecodec.coding.planes import Pixels
 from aecodec.format.constants import Q_COUNT
 from aecodec.format.quality import q_to_quality
 from aecodec.image.psnr import psnr
-from benchmarks.measuring import photo_options, read_middles
+from benchmarks.measuring import PSNR_MODEL, photo_options, read_middles
 from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
 
 Points = list[tuple[int, float]]
@@ -25,7 +25,7 @@ add_options = photo_options(count=0, side=256)
 
 def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
-    codec = Codec()
+    codec = Codec(PSNR_MODEL)
     photos, pictures = read_middles(options.photos, options.count, options.side)
     curves: dict[str, Points] = {}
     for photo, picture in zip(photos, pictures, strict=True):

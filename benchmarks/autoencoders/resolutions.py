@@ -38,6 +38,7 @@ from benchmarks.autoencoders.trainer import (
     parameters,
     to_float,
 )
+from benchmarks.measuring import PSNR_MODEL
 
 HIGH, MEDIUM = 344, 172
 CROP = 64
@@ -191,7 +192,7 @@ def at_size(ratio: float, data: bytes, image: Tensor, x_hat: Tensor, half: bool)
 
 def product(pictures: list[Tensor]) -> dict[str, Any]:
     """aecodec's files of the same pictures, decoded whole, whole and halved, and to half size."""
-    codec = Codec()
+    codec = Codec(PSNR_MODEL)
     rows: dict[str, list[dict[str, float]]] = {}
     for quality in QUALITIES:
         points: dict[str, list[Point]] = {}

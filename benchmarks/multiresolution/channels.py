@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 from aecodec.coding.planes import Pixels
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.model import Model
-from benchmarks.measuring import photo_options, read_middles
+from benchmarks.measuring import PSNR_MODEL, photo_options, read_middles
 from benchmarks.pages import Page, table
 from benchmarks.training.coded import Coded, code, y_bits
 
@@ -30,7 +30,7 @@ add_options = photo_options(count=8, side=256)
 
 def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
-    loaded = load_model()
+    loaded = load_model(PSNR_MODEL)
     photos, pictures = read_middles(options.photos, options.count, options.side)
     rows = [row for q in Q for row in measure(loaded, pictures, q)]
     return {"model": loaded.model_id, "photos": [photo.name for photo in photos], "rows": rows}

@@ -23,7 +23,14 @@ from aecodec.coding.planes import Pixels
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, REDUCTIONS
 from aecodec.image.psnr import psnr
-from benchmarks.measuring import Point, median_seconds, photo_options, points_of, read_middles
+from benchmarks.measuring import (
+    PSNR_MODEL,
+    Point,
+    median_seconds,
+    photo_options,
+    points_of,
+    read_middles,
+)
 from benchmarks.pages import Page, format_rate, plot, table, table_of
 
 QUALITIES = (1, 20, 40, 60, 80, 100)
@@ -32,7 +39,7 @@ SECOND = 2
 """The scale of the second picture where two are wanted."""
 ONE_FILE = "aecodec, one file"
 CODECS: dict[str, BenchCodec] = {
-    "aecodec": Aec(q=QUALITIES),
+    "aecodec": Aec(q=QUALITIES, tune="psnr"),
     "JPEG": Jpeg(q=(10, 25, 50, 70, 85, 95)),
     "AVIF": Avif(q=(20, 40, 55, 70, 85, 95)),
 }
@@ -45,7 +52,7 @@ add_options = photo_options(count=8, side=512)
 def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
     photos, pictures = read_middles(options.photos, options.count, options.side)
-    codec = Codec()
+    codec = Codec(PSNR_MODEL)
     measured = [measure_scales(codec, picture) for picture in pictures]
     return {
         "model": codec.model_id,

@@ -13,6 +13,7 @@ from aecodec.codec import Codec
 from aecodec.coding.planes import Pixels
 from aecodec.format.constants import REDUCTIONS
 from aecodec.image.photo_file import read_picture
+from benchmarks.measuring import PSNR_MODEL
 
 SHARES = (0.1, 0.3, 0.6)
 GAP = 8
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
 def draw(pixels: Pixels, quality: int) -> Image.Image:
     """The sheet of a picture, uint8 [H, W, 3]."""
-    codec = Codec()
+    codec = Codec(PSNR_MODEL)
     data = codec.encode(pixels, quality=quality)
     cuts = [data[: round(share * len(data))] for share in SHARES]
     first = in_a_row([codec.decode(data, scale=scale) for scale in REDUCTIONS])

@@ -24,7 +24,7 @@ from aecodec.model.config import STEPS
 from aecodec.model.entropy_model import gaussian_bits, scale_of_index, take_step
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.transforms import BLOCK
-from benchmarks.measuring import photo_options, points_of, read_middles
+from benchmarks.measuring import PSNR_MODEL, photo_options, points_of, read_middles
 from benchmarks.pages import Page, format_rate, table_of
 from benchmarks.training.coded import Coded, code, y_bits
 from benchmarks.training.gains import gains
@@ -40,7 +40,7 @@ add_options = photo_options(count=16, side=256)
 
 def run(options: Namespace) -> dict[str, Any]:
     """Measure."""
-    loaded = load_model()
+    loaded = load_model(PSNR_MODEL)
     _, pictures = read_middles(options.photos, options.count, options.side)
     coded = [code(loaded, picture, q, DEFAULT_EFFORT) for q in Q for picture in pictures]
     return {
@@ -149,7 +149,7 @@ def fitted_bits(coded: list[Coded]) -> float:
 
 def by_photo(photos: list[Photo], pictures: list[Pixels]) -> Rows:
     """BD-rate against JPEG 2000, the worst photos first."""
-    ours, other = Aec(q=(5, 20, 40, 60, 80)), Jpeg2000()
+    ours, other = Aec(q=(5, 20, 40, 60, 80), tune="psnr"), Jpeg2000()
     rows = []
     for photo, picture in zip(photos, pictures, strict=True):
         anchor, curve = ([point[:2] for point in points_of(c, picture)] for c in (other, ours))

@@ -26,9 +26,12 @@ def distortion(model: Model, x: Tensor, x_hat: Tensor, q: Tensor, tune: str) -> 
     """
     if tune == "psnr":
         return model.lmbda[q] * (x - x_hat).square().mean(dim=1).sum(dim=(1, 2))
-    weights = x.new_tensor(WEIGHTS_XYB)
-    seen = squares(x, x_hat) @ weights + WEIGHT_CONTRAST * lost_contrast(x, x_hat)
-    return model.lmbda[q] * seen * (x.shape[2] * x.shape[3])
+    # In binary64: powers in binary32 differ with the number of threads.
+    x, x_hat = x.double(), x_hat.double()
+    errors = squares(x, x_hat).unbind(dim=1)
+    seen = sum(w * error for w, error in zip(WEIGHTS_XYB, errors, strict=True))
+    seen = seen + WEIGHT_CONTRAST * lost_contrast(x, x_hat)
+    return (model.lmbda[q] * seen * (x.shape[2] * x.shape[3])).float()
 
 
 def distortion_slope(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -44,18 +43,13 @@ def lost_contrast(x: Tensor, x_hat: Tensor) -> Tensor:
     There the eye is most sensitive at usual distances; what is busy hides what is lost.
     """
     a, b = (xyb(halved(linear(each)), "Y") for each in (x, x_hat))
-    return contrast_of(moments(a, b, windows(a.shape[2], a.shape[3], x.device)))
+    sides = (window(side, True, x.device).to(x.dtype) for side in a.shape[2:])
+    return contrast_of(moments(a, b, (next(sides), next(sides))))
 
 
 def contrast_of(seen: Moments, component: int = 0) -> Tensor:
     """`lost_contrast` of what the windows have seen of one component."""
     return lost(seen, CONTRAST_C2)[:, component].mean(dim=(1, 2))
-
-
-@lru_cache(maxsize=8)
-def windows(height: int, width: int, device: torch.device) -> Windows:
-    """Of pictures of one size."""
-    return window(height, True, device), window(width, False, device)
 
 
 class Moments(NamedTuple):

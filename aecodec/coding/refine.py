@@ -83,6 +83,8 @@ class Surroundings:
             latents_of = latents_in(y, self.around)
             for box, x_hat in synthesize(self.model, latents_of, self.q, tile, (width, height)):
                 x = to_planes(self.pixels[box.pixel_slices()])[:, :, : box.height, : box.width]
+                if self.tune == "visual" and self.pixels.ndim == 2:
+                    x_hat = x_hat.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)  # as it is seen
                 bits = distortion(self.model, x.to(x_hat.device), x_hat, qs, self.tune)
                 total += torch.autograd.grad(bits.sum(), y)[0]
         return total[inside]

@@ -30,10 +30,12 @@ class VisualConfig:
     """bits a pixel that a unit of the raw error is worth at q = 0 and q = 63; log-spaced between"""
     contrast: float
     """the part of lost contrast in their share"""
+    weight_rgb: float
+    """of the MSE of RGB"""
     weight_x: float
     weight_y: float
     weight_b: float
-    """of the squared errors of X, Y and B; about 0.9, 1.3 and 2.5 are the MSE of RGB"""
+    """of the squared errors of X, Y and B; about 0.9, 1.3 and 2.5 are worth the MSE of RGB"""
 
     def __post_init__(self) -> None:
         if not all(0 <= share <= 1 for share in (self.share_low, self.share_high, self.contrast)):

@@ -3,10 +3,9 @@
 tune = "psnr":    w (bpp + lambda MSE)
 tune = "visual":  w (bpp + (1 - share) lambda E + share nu ((1 - contrast) s + contrast 400 c))
 w = 1 / sqrt(lambda / 600), so that all q weigh alike; lambda, share and nu depend on q. Of what the
-eye sees (eye.py) s is SSIMULACRA2's raw error, c lost contrast and E squared errors of X, Y and B.
-A metric is gamed by what trains on it alone, so this is a mix. (JPEG AI, too, ends with one.) The
-terms beside s were chosen on validation pictures by CVVDP and Butteraugli, which nothing is trained
-for: a step down their slopes lowers those more than one down that of RGB's MSE.
+eye sees (eye.py) s is SSIMULACRA2's raw error, c lost contrast, and E squared errors of RGB, X, Y
+and B. A metric is gamed by what trains on it alone, so this is a mix. (JPEG AI, too, ends with
+one.)
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Objective:
         self.lmbda, self.compiled = lmbda, compiled
         self.weight = (lmbda / LMBDA_UNIT).rsqrt()
         self.errors: dict[torch.Size, Callable[[Tensor, Tensor], EyeErrors]] = {}
-        self.visual = config.visual
+        self.visual, self.tune = config.visual, config.tune
         if self.visual:
             weights = (self.visual.weight_x, self.visual.weight_y, self.visual.weight_b)
             self.weights = torch.tensor(weights, device=lmbda.device)
@@ -66,9 +65,9 @@ class Objective:
         if self.visual:
             error, contrast, squares = self.seen(x, x_hat)
             structure = error.lerp(CONTRAST_UNIT * contrast, self.visual.contrast)
-            distortion = (self.lmbda[q] * (squares @ self.weights)).lerp(
-                self.nu[q] * structure, self.share[q]
-            )
+            distortion = (
+                self.lmbda[q] * (self.visual.weight_rgb * mse + squares @ self.weights)
+            ).lerp(self.nu[q] * structure, self.share[q])
         return Judged(self.weight[q] * (bpp + distortion), mse, error)
 
     def seen(self, x: Tensor, x_hat: Tensor) -> EyeErrors:

@@ -40,7 +40,7 @@ def validate(
         rows: dict[str, list[Tensor]] = defaultdict(list)
         for part in crops.split(BATCH):
             x, q = part.float() / 255 - 0.5, torch.full((len(part),), index, device=device)
-            bpp, x_hat = code(model, x, q, "decoder", torch.bfloat16, rounds)
+            bpp, x_hat = code(model, x, q, "decoder", torch.bfloat16, rounds, objective.tune)
             judged = objective(bpp, x, x_hat, q)
             seen = as_seen(x_hat)
             rows["loss"].append(judged.loss)

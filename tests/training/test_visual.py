@@ -26,6 +26,7 @@ MIX = VisualConfig(
     nu_min=0.0016,
     nu_max=2.8,
     contrast=0.3,
+    weight_rgb=0.5,
     weight_x=1.7,
     weight_y=1.3,
     weight_b=1.2,
@@ -37,6 +38,7 @@ share_high = 0.5
 nu_min = {}
 nu_max = 2.0
 contrast = 0.3
+weight_rgb = 0.5
 weight_x = 1.7
 weight_y = 1.3
 weight_b = 1.2"""
@@ -53,7 +55,7 @@ def test_the_mix_is_what_the_configuration_says() -> None:
     assert float(contrast.min()) > 0 and float(squares.min()) > 0
     share, nu = torch.tensor([0.6, 0.2]), torch.tensor([0.0016, 2.8])
     mse = (x - x_hat).square().mean(dim=(1, 2, 3))
-    colour = 1.7 * squares[:, 0] + 1.3 * squares[:, 1] + 1.2 * squares[:, 2]
+    colour = 0.5 * mse + 1.7 * squares[:, 0] + 1.3 * squares[:, 1] + 1.2 * squares[:, 2]
     structure = 0.7 * error + 0.3 * 400 * contrast
     mixed = bpp + (1 - share) * lmbda[q] * colour + share * nu * structure
     assert torch.allclose(judged.loss, mixed / (lmbda[q] / 600).sqrt(), rtol=1e-4)

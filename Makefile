@@ -1,12 +1,15 @@
 # make demo | make test | make check: each sets up .venv on first use and runs there.
 # make weights-small TILES=..., make weights-release VALID=... KODAK=...: what follows from new weights.
 PYTHON ?= python3
+MODEL ?= s1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 # Two tests at a time, a thread each (tests/conftest.py): half the time of one at a time with two.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 BENCHMARKS := $(BIN)/python -m benchmarks
+# Validation at five qualities of ours.
+VALID_CODECS := aec:q=15/43/57/71/85,aec:tune=psnr,q=15/43/57/71/85,avif,avif:tune=psnr,jxl
 RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 
 .PHONY: demo test check weights-small weights-release
@@ -32,18 +35,18 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt cvvdp
 	touch $@
 
-# After model.safetensors and log.jsonl of a run have been copied to weights/s1, and the run before
+# After model.safetensors and log.jsonl of a run have been copied to weights/$(MODEL), and the run before
 # has been written into earlier.json and what is new into notes.md and train.toml: first the
 # network for small sizes, which changes the model's id, then everything that is made from both.
 weights-small: $(READY)
-	$(BIN)/python -m aecodec.training.small weights/s1/model.safetensors --data $(TILES)
+	$(BIN)/python -m aecodec.training.small weights/$(MODEL)/model.safetensors --data $(TILES)
 
 weights-release: $(READY)
 	test -d "$(VALID)" && test -d "$(KODAK)"
 	$(BIN)/python formats/make_vectors.py
 	$(PYTEST)
 	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
-	$(BIN)/aecodec bench $(VALID) --codecs aec,avif,avif:tune=psnr,jxl -o benchmarks/results/valid
+	$(BIN)/aecodec bench $(VALID) --codecs $(VALID_CODECS) -o benchmarks/results/valid
 	$(BENCHMARKS) speed --name kodak-size
 	$(BENCHMARKS) speed --size 4000x3000 --repeats 1 --name 12-megapixels
 	$(BENCHMARKS) multiresolution $(VALID) --side 384 --name valid
@@ -54,5 +57,6 @@ weights-release: $(READY)
 	$(BENCHMARKS) monotone $(VALID) --name monotone
 	$(BENCHMARKS) memory --name memory
 	$(BENCHMARKS) effort $(VALID) --name valid
+	$(BENCHMARKS) effort $(VALID) --tune visual --name visual
 	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
 	$(BENCHMARKS) publish

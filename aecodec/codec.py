@@ -73,7 +73,7 @@ class Codec:
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
         effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture, of
-        which `on_progress` is told: rounds begun, and how many there are; from 1 on with a filter.
+        which `on_progress` is told: steps begun, and how many there are; from 1 on with a filter.
         tune is "visual", for how a picture looks, or "psnr": which model encodes. By default it is
         the one that this codec was made with, or else "visual".
         Raises ImageError for an image that is not such or too large, FormatError for metadata too

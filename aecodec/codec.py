@@ -28,7 +28,7 @@ from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
-from aecodec.image.ssimulacra2 import ssimulacra2
+from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
 
@@ -105,6 +105,8 @@ class Codec:
         picture, settings = as_picture(image), Settings(tile, verify, effort)
         model = self._encoding_model(tune, target)
         metric = psnr if target.ssimulacra2 is None else ssimulacra2
+        if metric is ssimulacra2:
+            check_ssimulacra2(picture.pixels.shape[1], picture.pixels.shape[0])
 
         def measure(data: bytes) -> float:
             return metric(picture.pixels, self.decode_picture(data).pixels)

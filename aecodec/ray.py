@@ -27,7 +27,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.image.photo_file import read_picture
-from aecodec.model.store import DEFAULT_TUNE, TUNED
+from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -48,6 +48,7 @@ class Compress:
     ) -> None:
         """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
         torch.set_num_threads(threads)
+        find_model(tune=tune)  # a wrong one is told at once
         self.quality, self.effort, self.tune, self.codec = quality, effort, tune, Codec()
 
     def __call__(self, batch: Batch) -> Batch:

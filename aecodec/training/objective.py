@@ -43,7 +43,7 @@ class Objective:
     """The loss of every sample of a batch."""
 
     def __init__(self, config: TrainConfig, lmbda: Tensor, compiled: bool = False) -> None:
-        """lmbda [64], on the device; compiled: what the eye sees by torch.compile, 1.6 times as fast."""
+        """lmbda [64], on the device; compiled: by torch.compile, 1.6 times as fast."""
         self.lmbda, self.compiled = lmbda, compiled
         self.weight = (lmbda / LMBDA_UNIT).rsqrt()
         self.errors: dict[torch.Size, Callable[[Tensor, Tensor], EyeErrors]] = {}

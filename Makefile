@@ -57,6 +57,6 @@ weights-release: $(READY)
 	$(BENCHMARKS) monotone $(VALID) --name monotone
 	$(BENCHMARKS) memory --name memory
 	$(BENCHMARKS) effort $(VALID) --name valid
-	$(BENCHMARKS) effort $(VALID) --tune visual --name visual
+	$(BENCHMARKS) effort $(VALID) --count 4 --tune visual --name visual
 	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
 	$(BENCHMARKS) publish

@@ -163,7 +163,7 @@ def test_every_third_batch_of_the_last_phase_is_not_refined(
     rounds = []
 
     def recorded(*arguments: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        rounds.append(arguments[-1])
+        rounds.append(arguments[-2])
         return code(*arguments)
 
     monkeypatch.setattr("aecodec.training.learner.code", recorded)

@@ -163,7 +163,7 @@ def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]], visual: bo
     """Hours and steps, and what the run's own ends say of the next doubling."""
     start, end = validations(log)[0], validations(log)[-1]
     after = sum(run["hours"] for run in earlier) + end["elapsed"] / 3600
-    cost = next(entry["fixed_point_cost"] for entry in log if "fixed_point_cost" in entry)
+    cost = next(entry for entry in log if "fixed_point_cost" in entry)
     lines = ["| run | hours | steps |", "|---|---|---|"]
     lines += [f"| {run['what']} | {run['hours']:.2f} | {run['steps']} |" for run in earlier]
     lines += [f"| `train.toml` | {end['elapsed'] / 3600:.2f} | {end['step']} |"]
@@ -171,8 +171,10 @@ def compute(log: list[dict[str, Any]], earlier: list[dict[str, Any]], visual: bo
         f"{after:.1f} hours in all. The last run lowered the validation loss (of latents after "
         f"{end['valid']['rounds']} rounds of refinement) from {start['valid']['loss']:.4f} to "
         f"{end['valid']['loss']:.4f}" + gain(log, after, visual),
-        f"The integer entropy side costs {cost:+.3%} of rate against the floating-point network "
-        "it was rounded from (ideal code lengths on the validation crops, measured by the export).",
+        f"The integer entropy side costs {cost['fixed_point_cost']:+.3%} of a crop's rate against "
+        "the floating-point network it was rounded from, at worst "
+        f"{cost['fixed_point_worst']:+.2%} (ideal code lengths of every validation crop at every "
+        "rate, measured by the export).",
     ]
     return "\n".join(lines) + "\n\n" + "\n\n".join(textwrap.fill(text, 100) for text in told) + "\n"
 

@@ -9,7 +9,7 @@ ROUNDS = (0, 1, 2, 3, 4, 6, 8)
 """Rounds of refinement (refine.py), by effort: their gain falls with each (benchmarks/effort). From
 effort 1 on a filter is sent, too, where it pays."""
 MAX_EFFORT = len(ROUNDS) - 1
-DEFAULT_EFFORT = 2  # about four times as long as effort 0
+DEFAULT_EFFORT = 1  # most of what refinement gains
 SLOW_EFFORT = 6  # from here on a person at a terminal sees how far one photo has come
 
 OnProgress = Callable[[int, int], None]

@@ -1,10 +1,10 @@
 """The entropy model: hyperprior and four-step quadtree context, p(y | z_hat, q).
 
-`EntropyNetwork` is written once. Training runs it in floating point; the codec runs the same code
-after `to_fixed` (fixed_point.py) has replaced its layers by exact integer ones, so that encoder
-and decoder agree to the bit on every machine.
+`EntropyNetwork` is in floating point, for training and refinement. The codec codes with the same
+network in integers, `FixedNetwork` (fixed_network.py), so that encoder and decoder agree to the bit
+on every machine.
 
-Units on the two paths:                         floating point      fixed point
+Units of the two:                               floating point      integers
     y_hat, mean                                 steps               1/16 steps
     scale                                       log2 of steps       index of a table, 0..63
     everything between                          order 1             2^-12

@@ -1,353 +1,300 @@
-"""Exact twins of the entropy network's layers: integers carried in float64.
+"""The layers of the entropy network in integers, carried in binary32 (SPEC 4.2).
 
-Every value is an integer; every partial sum stays below 2^53, where float64 arithmetic is exact.
-So any order of summation, number of threads, BLAS or device gives the same bits (SPEC 4.2).
-Activations are in units of 2^-12 and clamped to +-64; weights are 16-bit integers with one shift
-a layer; rescaling is a floor of a division by a power of two.
+Every value is an integer, and every partial sum of a product stays below 2^24, where binary32 is
+exact. So any order of summation, number of threads, BLAS or device gives the same bits.
 
-`to_fixed` replaces the layers of a model's entropy side, each by its twin's `from_float`;
-`float_twin` goes back by `to_float`.
+What blocks add to, a *stream*, is in units of 2^-12. Before each product its inputs are
+*requantized*, each channel to a unit and a range of its own; weights are as fine as these ranges
+and 2^24 allow; a sum is rescaled by the floor of its division by a power of two.
+training/integers.py chooses all of that for a trained network.
+
+Tensors are [P, channels]: positions, row by row.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import ModelError
-from aecodec.format.constants import SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT, TABLE_COUNT
-from aecodec.model.entropy_model import (
-    SCALES_PER_OCTAVE,
-    Bias,
-    EntropyNetwork,
-    HyperInput,
-    HyperPrior,
-    MeanOutput,
-    MeanScaleHead,
-    PhaseBias,
-    ScaleOutput,
-    Whiten,
-    index_of_scale,
-    mean_scale_rows,
-    repeat_cell,
-    scale_of_index,
-)
-from aecodec.model.layers import Activation, Depthwise, Pointwise, pointwise
-from aecodec.model.model import Model
+from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
 
 FRACTION_BITS = 12
+"""of a stream"""
 ONE = 2.0**FRACTION_BITS
-LIMIT = 64 * ONE
-"""Every layer's output is clamped to +-LIMIT."""
-INPUT_LIMIT = 16 * LIMIT
-"""Bound of any layer's input: sums of at most 16 clamped values (a residual stream is one
-layer, one bias and at most seven blocks of two; `fold` adds four)."""
-EXACT = 2.0**53
-WEIGHT_MAX = 2**15 - 1
-WHITEN_BITS = 12
-MEAN_BITS = 20
-MEAN_LIMIT = 2.0**20
-"""of a mean, in 1/16 steps"""
-LATENT_LIMIT = SYMBOL_LIMIT * SIXTEENTHS + MEAN_LIMIT
-"""of y_hat and z_hat, in 1/16 steps: largest symbol and mean"""
-SIXTH, SIXTH_BITS = 10923.0, 16
-"""1/6 of Hardswish: 10923 / 2^16"""
+EXACT = 2**24
+"""Binary32 has all integers up to here."""
+STREAM_LIMIT = 2**22
+"""Bound of a stream: half a unit is added to it, and still exact."""
+SHIFT_MAX = 24
+FRACTION_MAX = 10
+"""of what is activated"""
+FOLD = 4
+"""Parts of its channels that a block sums."""
+STRIP = 2**17
+"""Numbers that a block has in hand at a time: they stay in the caches."""
 
 
-def rescale(x: Tensor, bits: int) -> Tensor:
-    """floor(x / 2^bits), in place; exact."""
-    return x.mul_(2.0**-bits).floor_()
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Products in binary32 are in binary32, whatever was allowed outside."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
-def quantize_weight(weight: Tensor) -> tuple[Tensor, int]:
-    """-> int16 weight and shift: weight is about int16 / 2^shift, as fine as 16 bits allow.
+@cache
+def working_dtype() -> torch.dtype:
+    """binary32 where this machine's products are exact in it, or else binary64.
 
-    Raises ModelError for weights that are not finite.
+    Tried on sums of almost 2^24: where "binary32" is TF32 or bfloat16 inside, they are not.
     """
-    largest = float(weight.abs().max())
-    if not math.isfinite(largest):
-        raise ModelError("fixed point: a weight is not finite")
-    shift = 15 if largest == 0 else min(24, math.floor(math.log2(WEIGHT_MAX / largest)))
-    return (weight.double() * 2.0**shift).round().to(torch.int16), shift
+    random = torch.Generator().manual_seed(1)
+    with exact_products():
+        for rows, inputs, outputs in ((1, 7, 5), (64, 992, 192), (1536, 192, 768)):
+            a = torch.randint(-2047, 2048, (rows, inputs), generator=random)
+            w = torch.randint(-2047, 2048, (outputs, inputs), generator=random)
+            w = w * ((EXACT - 2**12) // 2047) // w.abs().sum(1, keepdim=True)
+            a[0] = 2047 * w[0].sign()
+            bias = torch.full((outputs,), 2**11)
+            found = torch.addmm(bias.float(), a.float(), w.float().t())
+            if not torch.equal(found.long(), a @ w.t() + bias):
+                return torch.float64
+    return torch.float32
 
 
-class Fixed(nn.Module):
-    """An integer layer: by `from_float` from its floating-point twin, by `to_float` back into it.
+class Requantize(nn.Module):
+    """floor(x / 2^shift + 1/2), limited to low..high; each channel by itself."""
 
-    These two are for layers without numbers of their own.
-    """
-
-    @classmethod
-    def from_float(cls, layer: Any) -> Fixed:
-        """-> the integer twin of a layer."""
-        return cls()
-
-    def to_float(self, layer: Any) -> None:
-        """Give a floating-point layer the values of this one."""
-
-
-class FixedAffine(Fixed):
-    """What FixedPointwise and FixedDepthwise share: integer weight, bias and shift."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        integers, shift = quantize_weight(weight.detach())
-        scaled = (bias.detach().double() * 2.0 ** (FRACTION_BITS + shift)).round()
-        self.register_buffer("weight", integers)
-        self.register_buffer("bias", scaled.to(torch.int64))
-        self.register_buffer("shift", torch.tensor(shift, dtype=torch.int32))
+        for name in ("shift", "low", "high"):
+            self.register_buffer(name, torch.zeros(channels, dtype=torch.int16))
+        self.shift: Tensor
+        self.low: Tensor
+        self.high: Tensor
+
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Check the numbers and make working copies. Raises ModelError."""
+        check_shift(self.shift)
+        if not bool(((self.low <= 0) & (self.high >= 0)).all()):
+            raise ModelError("fixed point: a range does not hold zero")
+        self.one_half = torch.tensor(0.5, dtype=dtype)
+        rows = torch.exp2(-self.shift.double()), self.low.double(), self.high.double()
+        self.exact = torch.stack(rows).to(dtype)
+
+    def forward(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        """channels: which of them x has."""
+        scale, low, high = self.exact[:, channels].unbind()
+        return torch.addcmul(self.one_half, x, scale).floor_().clamp_(low, high)
+
+    def largest(self) -> float:
+        """The largest that is not limited, before it is divided."""
+        return float((self.high * torch.exp2(self.shift.double())).max())
+
+    def unit(self, fraction: int) -> Tensor:
+        """What 1 stands for after it, where before it that is 2^-fraction."""
+        return torch.exp2(self.shift.double() - fraction)
+
+
+def check_shift(shift: Tensor) -> None:
+    """Raises ModelError."""
+    if not bool(((shift >= 0) & (shift <= SHIFT_MAX)).all()):
+        raise ModelError(f"fixed point: a shift is not in 0..{SHIFT_MAX}")
+
+
+class FixedAffine(nn.Module):
+    """Of pointwise and depthwise layers: floor((sum of weight a + bias) / 2^shift).
+
+    a: inputs, requantized by `input`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, taps: int) -> None:
+        """taps: weights of an output."""
+        super().__init__()
+        self.input = Requantize(inputs)
+        self.register_buffer("weight", torch.zeros(outputs, taps, dtype=torch.int16))
+        self.register_buffer("bias", torch.zeros(outputs, dtype=torch.int32))
+        self.register_buffer("shift", torch.zeros(outputs, dtype=torch.int16))
         self.weight: Tensor
         self.bias: Tensor
         self.shift: Tensor
-        self.prepare()
 
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedAffine:
-        return cls(layer.weight, layer.bias)
-
-    def to_float(self, layer: Any) -> None:
-        weight = self.weight.double() * 2.0**-self.bits
-        layer.weight.copy_(weight.float().view_as(layer.weight))
-        layer.bias.copy_((self.bias.double() * 2.0 ** -(FRACTION_BITS + self.bits)).float())
-
-    def prepare(self) -> None:
-        """Check the bound and make the float64 working copies; after every load.
-
-        Raises ModelError when a partial sum could reach 2^53.
-        """
-        self.bits = int(self.shift)
-        if not 1 <= self.bits <= 24:
-            raise ModelError("fixed point: a shift is not in 1..24")
-        rounding = 2.0 ** (self.bits - 1)
-        weight, bias = self.weight.double().flatten(1), self.bias.double() + rounding
-        sums = INPUT_LIMIT * weight.abs().sum(1) + self.bias.double().abs() + rounding
+    def prepare(self, dtype: torch.dtype) -> None:
+        """Check the bounds and make working copies; `reach` is then the largest magnitude of an
+        output. Raises ModelError."""
+        self.input.prepare(dtype)
+        check_shift(self.shift)
+        scale = torch.exp2(-self.shift.double())
+        sums = largest_sums(self.weight, self.bias, self.input.low, self.input.high)
         if not float(sums.max()) < EXACT:
-            raise ModelError("fixed point: a sum could reach 2^53")
-        # Divided by the power of two beforehand, which is as exact and saves a walk over the sums.
-        self.weight_exact, self.bias_exact = weight * 2.0**-self.bits, bias * 2.0**-self.bits
+            raise ModelError("fixed point: a sum could reach 2^24")
+        self.reach = float((sums * scale).max()) + 1
+        # Divided beforehand, which is as exact and saves a walk over the sums.
+        self.weight_exact = (self.weight * scale[:, None]).t().contiguous().to(dtype)
+        self.bias_exact = (self.bias * scale).to(dtype)
 
-    def rescaled(self, sums: Tensor) -> Tensor:
-        """Sums, divided, as the layer's output, in place."""
-        return sums.floor_().clamp_(-LIMIT, LIMIT)
+    def to_float(self, layer: Pointwise | Depthwise, inputs: Tensor, outputs: Tensor) -> None:
+        """Give a floating-point layer the values of this one; inputs [inputs] or [outputs, 1],
+        outputs [outputs]: what 1 stands for."""
+        scale = torch.exp2(-self.shift.double()) * outputs
+        half = torch.where(self.shift > 0, torch.exp2(self.shift.double() - 1), 0)
+        weight = self.weight * scale[:, None] / inputs
+        layer.weight.copy_(weight.view_as(layer.weight))
+        layer.bias.copy_((self.bias - half) * scale)
+
+
+def largest_sums(weight: Tensor, bias: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The largest magnitude of any partial sum, by output, of inputs in low..high.
+
+    weight [outputs, inputs] and as many ranges or, of a depthwise layer, [channels, taps].
+    """
+    weight, bias = weight.double(), bias.double()
+    if weight.shape[1] != len(low):
+        low, high = low[:, None], high[:, None]
+    ends = weight * low, weight * high
+    above = torch.maximum(*ends).sum(1) + bias.clamp(min=0)
+    below = torch.minimum(*ends).sum(1) + bias.clamp(max=0)
+    return torch.maximum(above, -below)
 
 
 class FixedPointwise(FixedAffine):
-    """Pointwise: [1, inputs, H, W] -> [1, outputs, H, W]."""
+    """1x1 convolution. [P, inputs] -> [P, outputs]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.rescaled(pointwise(x, self.weight_exact, self.bias_exact))
+        return self.product(self.input(x))
 
-
-class FixedMeanScaleHead(FixedPointwise):
-    """MeanScaleHead: means, then scales, of some channels."""
-
-    def forward(self, x: Tensor, channels: slice) -> Tensor:  # type: ignore[override]
-        exact = self.weight_exact, self.bias_exact
-        return self.rescaled(pointwise(x, *(mean_scale_rows(rows, channels) for rows in exact)))
+    def product(self, a: Tensor) -> Tensor:
+        """Of inputs that are requantized."""
+        return torch.addmm(self.bias_exact, a, self.weight_exact).floor_()
 
 
 class FixedDepthwise(FixedAffine):
-    """Depthwise: [1, C, H, W] -> same."""
+    """3x3 convolution of every channel by itself, of requantized inputs. [P, C] -> same."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        _, h, w = x.shape[1:]
-        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-        total = self.bias_exact.expand(x.shape[0], h, w, -1).clone()
-        for tap in range(9):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 9)
+
+    def forward(self, a: Tensor, rows: int, columns: int) -> Tensor:
+        # Tap by tap: a convolution of PyTorch's may be Winograd's, whose sums are larger.
+        padded = F.pad(a.view(rows, columns, -1), (0, 0, 1, 1, 1, 1))
+        sums = self.bias_exact.expand(rows, columns, -1).clone()
+        for tap, weight in enumerate(self.weight_exact):
             row, column = divmod(tap, 3)
-            total.addcmul_(padded[:, row : row + h, column : column + w], self.weight_exact[:, tap])
-        return self.rescaled(total).permute(0, 3, 1, 2)
+            sums.addcmul_(padded[row : row + rows, column : column + columns], weight)
+        return sums.floor_().view_as(a)
 
 
-class FixedActivation(Fixed):
-    """Hardswish: |x| * 6 * 10923 stays below 2^22 * 2^14.6 * 2^13.5."""
+class FixedBlock(nn.Module):
+    """DepthwiseBlock with `fold` FOLD, in place. [P, C] -> same.
 
-    def forward(self, x: Tensor) -> Tensor:
-        gate = (x + 3 * ONE).clamp_(0, 6 * ONE).mul_(x)
-        return gate.mul_(SIXTH * 2.0 ** -(FRACTION_BITS + SIXTH_BITS)).floor_()
+    What is activated is in units of 2^-f, f one of the two `fractions`; the result, six times
+    Hardswish, in those of 2^-2f.
+    """
 
+    LAYERS = ("spatial_in", "spatial", "spatial_out", "channel_in", "channel_out")
 
-class FixedTable(Fixed):
-    """An integer table with one row for every q, int32 [64, C]."""
-
-    UNIT: ClassVar[float] = 1.0
-    """integer of the table for the factor 1"""
-
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        limit = 2.0**31 - 1
-        integers = rows.detach().double().round().clamp(-limit, limit).to(torch.int32)
-        self.register_buffer("rows", integers)
-        self.rows: Tensor
+        self.channels = channels
+        self.spatial_in = FixedPointwise(channels, channels)
+        self.spatial = FixedDepthwise(channels)
+        self.spatial_out = FixedPointwise(channels, channels)
+        self.channel_in = FixedPointwise(channels, FOLD * channels)
+        self.channel_out = FixedPointwise(channels, channels)
+        self.register_buffer("fractions", torch.zeros(2, dtype=torch.int16))
+        self.fractions: Tensor
+        """of the spatial and the channel branch"""
 
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedTable:
-        return cls(layer.table.double() * cls.UNIT)
+    def prepare(self) -> None:
+        """Check what the layers do not see. Raises ModelError."""
+        self.spatial_fraction, self.channel_fraction = self.fractions.tolist()
+        for fraction, before, after, parts in (
+            (self.spatial_fraction, self.spatial_in, self.spatial, 1),
+            (self.channel_fraction, self.channel_in, self.channel_out, FOLD),
+        ):
+            if not 0 <= fraction <= FRACTION_MAX:
+                raise ModelError(f"fixed point: a fraction is not in 0..{FRACTION_MAX}")
+            # What is larger may be rounded: it is limited. Parts below zero are above -9/4 4^f.
+            least = parts * 9 / 4 * 4**fraction
+            if after.input.largest() + least >= EXACT or before.reach + 3 * 2**fraction >= EXACT:
+                raise ModelError("fixed point: an activation could reach 2^24")
+        self.reach = self.spatial_out.reach + self.channel_out.reach
 
-    def to_float(self, layer: Any) -> None:
-        layer.table.copy_(self.rows.double() / self.UNIT)
+    def forward(self, x: Tensor, rows: int, columns: int) -> Tensor:
+        size, strip = self.channels, max(1, STRIP // self.channels)
+        seen = torch.empty_like(x)
+        for start in range(0, len(x), strip):
+            part = slice(start, start + strip)
+            activated = six_hardswish(self.spatial_in(x[part]), self.spatial_fraction)
+            seen[part] = self.spatial.input(activated)
+        seen = self.spatial(seen, rows, columns)
+        strip = max(1, STRIP // (FOLD * size))
+        for start in range(0, len(x), strip):
+            part = slice(start, start + strip)
+            stream = x[part].add_(self.spatial_out(seen[part]))
+            activated = six_hardswish(self.channel_in(stream), self.channel_fraction)
+            parts = activated.split(size, dim=1)
+            folded = torch.add(parts[0], parts[1])
+            for other in parts[2:]:
+                folded.add_(other)
+            stream.add_(self.channel_out(folded))
+        return x
 
-    def row(self, q: Tensor) -> Tensor:
-        """-> float64 [1, C, 1, 1]."""
-        return self.rows[q].double()[:, :, None, None]
+    def to_float(self, block: DepthwiseBlock) -> None:
+        """Give a floating-point block the values of this one.
 
-
-class FixedBias(FixedTable):
-    """Bias: adds a row for q."""
-
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedBias:
-        return cls(layer.rows.table() * ONE)
-
-    def to_float(self, layer: Any) -> None:
-        layer.rows.fit(self.rows.float() / ONE)
-
-    def forward(self, h: Tensor, q: Tensor) -> Tensor:
-        return h + self.row(q).clamp(-LIMIT, LIMIT)
-
-
-class FixedPhaseBias(Fixed):
-    """PhaseBias: adds a vector for each position of a 2x2 cell."""
-
-    def __init__(self, cell: Tensor) -> None:
-        super().__init__()
-        integers = (cell.detach().double() * ONE).round().clamp(-LIMIT, LIMIT)
-        self.register_buffer("cell", integers.to(torch.int32))
-        self.cell: Tensor
-
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedPhaseBias:
-        return cls(layer.cell)
-
-    def to_float(self, layer: Any) -> None:
-        layer.cell.copy_(self.cell.float() / ONE)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return h + repeat_cell(self.cell.double().clamp(-LIMIT, LIMIT), h)
-
-
-class FixedHyperInput(Fixed):
-    """z_hat in 1/16 steps -> 2^-12."""
-
-    def forward(self, z_hat: Tensor) -> Tensor:
-        return (z_hat * 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS)).clamp(-LIMIT, LIMIT)
-
-
-class FixedWhiten(FixedTable):
-    """y_hat in 1/16 steps -> 2^-12, order 1. |y_hat| <= LATENT_LIMIT, rows < 2^31."""
-
-    UNIT = 2.0 ** (FRACTION_BITS - SIXTEENTHS_BITS + WHITEN_BITS)
-
-    def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
-        return rescale(y_hat * self.row(q), WHITEN_BITS).clamp_(-LIMIT, LIMIT)
-
-
-class FixedMeanOutput(FixedTable):
-    """Network output -> mean in 1/16 steps. |h| <= 2^18 and rows < 2^31."""
-
-    UNIT = 2.0 ** (SIXTEENTHS_BITS + MEAN_BITS - FRACTION_BITS)
-
-    def forward(self, h: Tensor, q: Tensor) -> Tensor:
-        mean = rescale(h * self.row(q) + 2.0 ** (MEAN_BITS - 1), MEAN_BITS)
-        return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
-
-
-class FixedScaleOutput(FixedTable):
-    """Network output (octaves) -> table index 0..63."""
-
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedScaleOutput:
-        return cls((index_of_scale(layer.base.table().double()) + 0.5) * ONE)
-
-    def to_float(self, layer: Any) -> None:
-        layer.base.fit(scale_of_index(self.rows.double() / ONE - 0.5).float())
-
-    def forward(self, h: Tensor, q: Tensor) -> Tensor:
-        index = rescale(h * SCALES_PER_OCTAVE + self.row(q), FRACTION_BITS)
-        return index.clamp_(0, TABLE_COUNT - 1)
+        What lies between `spatial` and `spatial_out` has no unit: a channel's weights shall sum to
+        about 1.
+        """
+        stream = torch.tensor(1 / ONE)
+        first, second = self.spatial_fraction, self.channel_fraction
+        inputs = self.spatial.input.unit(2 * first) / 6
+        sums = self.spatial.weight.abs().sum(1) * torch.exp2(-self.spatial.shift.double()) / inputs
+        between = torch.exp2(-sums.clamp(min=1e-9).log2().round())
+        to_float = (
+            (
+                self.spatial_in,
+                block.spatial_in,
+                self.spatial_in.input.unit(FRACTION_BITS),
+                0.5**first,
+            ),
+            (self.spatial, block.spatial, inputs[:, None], between),
+            (self.spatial_out, block.spatial_out, between, stream),
+            (
+                self.channel_in,
+                block.channel_in,
+                self.channel_in.input.unit(FRACTION_BITS),
+                0.5**second,
+            ),
+            (
+                self.channel_out,
+                block.channel_out,
+                self.channel_out.input.unit(2 * second) / 6,
+                stream,
+            ),
+        )
+        for layer, target, unit_in, unit_out in to_float:
+            layer.to_float(target, unit_in, torch.as_tensor(unit_out).double())
 
 
-class FixedHyperPrior(Fixed):
-    """p(z | q): means in 1/16 steps and table indexes, [64, N] each."""
+def six_hardswish(u: Tensor, fraction: int) -> Tensor:
+    """u clamp(u + 3, 0, 6), of order 1: exact below 2^24. u in units of 2^-fraction; result in
+    those of 2^(-2 fraction).
 
-    def __init__(self, mean: Tensor, index: Tensor) -> None:
-        super().__init__()
-        self.mean = FixedTable(mean * SIXTEENTHS)
-        self.index = FixedTable(index.clamp(0, TABLE_COUNT - 1))
-
-    @classmethod
-    def from_float(cls, layer: Any) -> FixedHyperPrior:
-        return cls(layer.mean.table().double(), index_of_scale(layer.scale.table().double()))
-
-    def to_float(self, layer: Any) -> None:
-        layer.mean.fit(self.mean.rows.float() / SIXTEENTHS)
-        layer.scale.fit(scale_of_index(self.index.rows.float()))
-
-    def forward(self, q: Tensor) -> tuple[Tensor, Tensor]:
-        """-> mean in 1/16 steps, table index 0..63, float64 [1, N, 1, 1]."""
-        mean = self.mean.row(q).clamp(-MEAN_LIMIT, MEAN_LIMIT)
-        return mean, self.index.row(q).clamp(0, TABLE_COUNT - 1)
-
-
-TWINS: dict[type[nn.Module], type[Fixed]] = {
-    Pointwise: FixedPointwise,
-    MeanScaleHead: FixedMeanScaleHead,
-    Depthwise: FixedDepthwise,
-    Activation: FixedActivation,
-    Bias: FixedBias,
-    PhaseBias: FixedPhaseBias,
-    HyperInput: FixedHyperInput,
-    Whiten: FixedWhiten,
-    MeanOutput: FixedMeanOutput,
-    ScaleOutput: FixedScaleOutput,
-    HyperPrior: FixedHyperPrior,
-}
-"""What each layer of the entropy side becomes."""
-
-
-def to_fixed(model: Model) -> Model:
-    """Make the entropy side of `model` integer, in place, and return it."""
-    model.entropy = _replaced(model.entropy)
-    model.hyper_prior = _replaced(model.hyper_prior)
-    return model
-
-
-def _replaced(module: Any) -> Any:
-    """The integer twin of a layer, or the module with all its layers replaced."""
-    if type(module) in TWINS:
-        return TWINS[type(module)].from_float(module)
-    for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
-    return module
-
-
-def prepare(network: nn.Module) -> None:
-    """Check bounds and rebuild working copies after integers were loaded; raises ModelError."""
-    for module in network.modules():
-        if isinstance(module, FixedAffine):
-            module.prepare()
-        if isinstance(module, EntropyNetwork) and max(len(module.fusion), len(module.context)) > 7:
-            raise ModelError("fixed point: more than seven blocks exceed the input bound")
-
-
-def float_twin(fixed: Model) -> Model:
-    """-> a floating-point model with the values of `fixed`."""
-    model = Model(fixed.config)
-    entropy_side = ("entropy.", "hyper_prior.")
-    shared = {k: v for k, v in fixed.state_dict().items() if not k.startswith(entropy_side)}
-    model.load_state_dict(shared, strict=False)
-    with torch.no_grad():
-        fixed.hyper_prior.to_float(model.hyper_prior)  # type: ignore[operator]
-        targets = dict(model.entropy.named_modules())
-        for name, source in fixed.entropy.named_modules():
-            if isinstance(source, Fixed):
-                source.to_float(targets[name])
-    return model
-
-
-assert INPUT_LIMIT * 6 * ONE * SIXTH < EXACT
-assert LIMIT * 2.0**31 < EXACT and LATENT_LIMIT * 2.0**31 < EXACT
+    Source: Howard et al., Searching for MobileNetV3, section 5.2.
+    """
+    three = 3 * 2.0**fraction
+    return F.hardtanh(u, -three, three).add_(three).mul_(u)

@@ -1,10 +1,12 @@
 """The few layers everything is built from: 1x1 convolution, depthwise 3x3, Hardswish, the DCB.
 
-Every layer of the entropy side has an exact integer twin in `fixed_point.py`; both take and
-return [B, C, H, W]. Tensors are channels_last in memory, which is what CPUs are fast at.
+They take and return [B, C, H, W], channels_last in memory, which is what CPUs are fast at. Those of
+the entropy side have integer twins in fixed_point.py.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +51,7 @@ class Depthwise(nn.Module):
 
 
 class Activation(nn.Module):
-    """Hardswish, x * clamp(x + 3, 0, 6) / 6: piecewise polynomial, so exact in fixed point.
+    """Hardswish, x * clamp(x + 3, 0, 6) / 6: piecewise polynomial, so exact in integers.
 
     Without gradients x itself becomes the result.
     Source: Howard et al., Searching for MobileNetV3, section 5.2.
@@ -99,10 +101,6 @@ class PerQ(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.knots = nn.Parameter(torch.zeros(self.KNOTS, channels))
-        position = torch.linspace(0, self.KNOTS - 1, Q_COUNT)[:, None]
-        distance = (position - torch.arange(self.KNOTS)[None, :]).abs()
-        self.register_buffer("interpolation", (1 - distance).clamp(min=0), persistent=False)
-        self.interpolation: Tensor
 
     def fit(self, rows: Tensor) -> None:
         """Set the knots so that the table comes nearest to `rows` [64, channels].
@@ -110,16 +108,25 @@ class PerQ(nn.Module):
         In binary64, so that every run has the same knots.
         """
         with torch.no_grad():
-            fitted = torch.linalg.lstsq(self.interpolation.double(), rows.double())
-            self.knots.copy_(fitted.solution)
+            between = interpolation(self.KNOTS, rows.device)
+            self.knots.copy_(torch.linalg.lstsq(between.double(), rows.double()).solution)
 
     def table(self) -> Tensor:
         """-> [64, channels]."""
-        return self.interpolation @ self.knots
+        return interpolation(self.KNOTS, self.knots.device).to(self.knots.dtype) @ self.knots
 
     def forward(self, q: Tensor) -> Tensor:
         """q int64 [B] -> [B, channels, 1, 1]."""
         return self.table()[q][:, :, None, None]
+
+
+@cache
+@torch.inference_mode(False)
+def interpolation(knots: int, device: torch.device) -> Tensor:
+    """Weights of so many knots for every q, linear between two: [64, knots]."""
+    position = torch.linspace(0, knots - 1, Q_COUNT)[:, None]
+    distance = (position - torch.arange(knots)[None, :]).abs()
+    return (1 - distance).clamp(min=0).to(device)
 
 
 def space_to_depth(x: Tensor, n: int) -> Tensor:

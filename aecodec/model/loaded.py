@@ -12,7 +12,7 @@ from aecodec.errors import AecodecError, ModelError
 from aecodec.format.box import padded_size
 from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.payload import CodingTables
-from aecodec.model.fixed_point import float_twin
+from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import InstalledModel, find_model, read_metadata, tune_of
 from aecodec.model.weights import load_weights

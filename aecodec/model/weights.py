@@ -22,7 +22,7 @@ from aecodec.errors import ModelError
 from aecodec.format.constants import TABLE_COUNT
 from aecodec.format.tables import Tables
 from aecodec.model.config import ModelConfig
-from aecodec.model.fixed_point import prepare, to_fixed
+from aecodec.model.fixed_network import fixed_model
 from aecodec.model.model import Model
 from aecodec.model.store import read_metadata
 
@@ -106,11 +106,12 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
 
 
 def _build(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
-    model = to_fixed(Model(config).requires_grad_(False))
+    with torch.device("meta"):  # no time for numbers that are replaced at once
+        model = fixed_model(config)
     check_tensors(path, tensors, model.state_dict())
-    model.load_state_dict(tensors)
-    prepare(model.entropy)
-    return model.eval()
+    model.to_empty(device="cpu").load_state_dict(tensors)
+    model.entropy.prepare()  # type: ignore[operator]
+    return model.requires_grad_(False).eval()
 
 
 def check_tensors(

@@ -31,8 +31,10 @@ def line(values: dict[str, Any]) -> str:
         points = "  ".join(form.format(**point) for point in values["valid"]["points"])
         return f"{head}  valid loss {values['valid']['loss']:.4f}  bpp/dB/SSIMULACRA2 {points}"
     if "fixed_point_cost" in values:
-        cost = "{fixed_point_cost:.3%} of rate, {fixed_point_decibels:.3f} dB".format(**values)
-        return f"{head}  model {values['id']}, fixed point costs {cost}"
+        cost = "{fixed_point_cost:.3%} of a crop's rate, {fixed_point_worst:.2%} at worst".format(
+            **values
+        )
+        return f"{head}  model {values['id']}, integers cost {cost}"
     loss, bpp, mse, *error = values["train"]
     shown = "".join(f"  raw error {value:.2f}" for value in error)
     return f"{head}  loss {loss:.4f}  bpp {bpp:.3f}  mse {mse:.2e}{shown}  {values['steps']} steps"
@@ -135,7 +137,8 @@ def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
 
     Raises AecodecError for weights that fixed point cannot hold.
     """
-    from aecodec.training.export import FIT_PICTURES, LOSS_MAX, export, fixed_point_cost
+    from aecodec.model.weights import load_weights
+    from aecodec.training.export import COST_MAX, FIT_PICTURES, export, fixed_point_cost
     from aecodec.training.start import save_full_rate
     from aecodec.training.validate import VALID_PICTURES
 
@@ -145,11 +148,18 @@ def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:
     full_rate = learner.full_rate or learner.model.state_dict()
     save_full_rate(out / "before-anneal.safetensors", config.name, full_rate, learner.model.config)
     held_out = trainer.valid or trainer.tiles.some(VALID_PICTURES)
-    cost, lost = fixed_point_cost(learner.ema, held_out[:VALID_PICTURES])
-    facts = {"id": identity, "fixed_point_cost": cost, "fixed_point_decibels": lost}
+    cost = fixed_point_cost(learner.ema, load_weights(path)[0], held_out[:VALID_PICTURES])
+    facts = {
+        "id": identity,
+        "fixed_point_cost": cost.mean,
+        "fixed_point_worst": cost.worst,
+        "fixed_point_decibels": cost.decibels,
+    }
     trainer.log(facts, report)
-    if not abs(lost) < LOSS_MAX:
-        raise AecodecError(f"{path}: fixed point changes {lost:.2f} dB: layers saturate, no use")
+    if not max(abs(cost.worst), abs(cost.decibels)) < COST_MAX:
+        raise AecodecError(
+            f"{path}: no use, integers cost a crop {cost.worst:.1%}, pixels {cost.decibels:.2f} dB"
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""From a trained model to a weights file: fixed point, points and tables fitted to symbols, id."""
+"""From a trained model to a weights file: integers, points and tables fitted to symbols, id."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,19 @@ from aecodec.format.constants import Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
 from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables, table_entries
 from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_of_index
-from aecodec.model.fixed_point import float_twin, to_fixed
+from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.points import PER_STEP, point_places
 from aecodec.model.quantize import as_indexes, as_symbols
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import centre
+from aecodec.training.integers import to_fixed
 from aecodec.training.loss import mean_squares, rate_distortion
 
 FIT_PICTURES = 32
-LOSS_MAX = 0.1
-"""Decibels that fixed point may change; 0.01 is usual."""
+COST_MAX = 0.1
+"""Share of its rate that integers may cost a crop, and decibels that they may change in the mean:
+far above what is usual, 0.01 each, so it tells of ranges that are much too narrow."""
 FIT_Q = tuple(range(3, Q_COUNT, 7))
 GAUSSIAN_COUNT = 300.0
 """How many symbols the Gaussian is worth when a table is fitted."""
@@ -55,11 +58,11 @@ def export(
 
     Points and tables are fitted to the symbols that `pictures` (training pictures) have at the
     default effort. With tune "visual" points are left 0, as they are fitted for PSNR: on validation
-    pictures they cost 0.1 to 0.8 points of SSIMULACRA2. Raises ModelError when the fixed-point
-    bounds do not hold.
+    pictures they cost 0.1 to 0.8 points of SSIMULACRA2. Raises ModelError when the bounds of
+    integers do not hold.
     """
     rounds = effort_to_rounds(DEFAULT_EFFORT)
-    fixed = to_fixed(copy.deepcopy(model).cpu().requires_grad_(False))
+    fixed = to_fixed(model, fitted_middles(pictures), FIT_Q)
     fixed.points.table.zero_()
     if tune == "psnr":
         fixed.points.table.copy_(fit_points(fixed, pictures, rounds))
@@ -151,35 +154,39 @@ def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int, tune: str)
     return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds, tune)
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What the integer entropy side costs beside the floating-point one, over some crops."""
+
+    mean: float
+    worst: float
+    """shares of a crop's rate that it adds"""
+    decibels: float
+    """of PSNR that change: where ranges are too narrow, latents change, and pixels with them"""
+
+
 @torch.inference_mode()
-def fixed_point_cost(model: Model, pictures: Sequence[Pixels]) -> tuple[float, float]:
-    """What the integer entropy side costs beside the floating-point `model`.
+def fixed_point_cost(model: Model, fixed: Model, pictures: Sequence[Pixels]) -> Cost:
+    """The cost of `fixed`, which was made from the floating-point `model`.
 
-    -> share of the rate that it adds, and decibels of PSNR that it loses, a mean. The rates are
-    ideal code lengths under Gaussians, so that fitted tables do not enter: float32 means and scales
-    against means in 1/16 steps, scales of the table and 16-bit networks. Decibels are lost where
-    layers saturate, whose activations training did not keep below the limit of fixed point.
+    The rates are ideal code lengths under Gaussians, so that fitted tables do not enter: binary32
+    means and scales against means in 1/16 steps, scales of the table and integer networks. The mean
+    is over crops: flat ones have few bits, and in a sum of bits would not be seen.
     """
-    model = copy.deepcopy(model).cpu()
-    fixed = to_fixed(copy.deepcopy(model).requires_grad_(False))
+    model, fixed = copy.deepcopy(model).cpu(), copy.deepcopy(fixed)
     fixed.points.table.zero_()
-    bits = {"float": 0.0, "fixed": 0.0}
-    lost = []
-
-    for pixels in pictures:
-        x = to_planes(centre(pixels))
-        for q in FIT_Q:
-            qs = fixed.qs(q)
-            bpp, mse = rate_distortion(model, x, qs, "decoder")
-            bits["float"] += float(bpp) * x.shape[2] * x.shape[3]
-            y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
-            bits["fixed"] += sum(
-                float(gaussian_bits(batch.symbols, scale_of_index(batch.index)).sum())
-                for batch in batches
-            )
-            found = mean_squares(x, fixed.g_s(y_hat, qs))
-            lost.append(float(10 * (found / mse).log10()))
-    return bits["fixed"] / bits["float"] - 1, sum(lost) / len(lost)
+    shares, lost = [], []
+    for pixels, q in product(pictures, FIT_Q):
+        x, qs = to_planes(centre(pixels)), fixed.qs(q)
+        bpp, mse = rate_distortion(model, x, qs, "decoder")
+        y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
+        bits = sum(
+            float(gaussian_bits(batch.symbols, scale_of_index(batch.index)).sum())
+            for batch in batches
+        )
+        shares.append(bits / (float(bpp) * x.shape[2] * x.shape[3]) - 1)
+        lost.append(float(10 * (mean_squares(x, fixed.g_s(y_hat, qs)) / mse).log10()))
+    return Cost(sum(shares) / len(shares), max(shares), sum(lost) / len(lost))
 
 
 def count(symbols: Symbols, size: int) -> NDArray[np.float64]:

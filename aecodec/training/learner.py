@@ -13,13 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from aecodec.errors import AecodecError
 from aecodec.format.constants import Q_COUNT
-from aecodec.model.entropy_model import EntropyNetwork
-from aecodec.model.fixed_point import LIMIT, ONE
-from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
+from aecodec.model.layers import DepthwiseBlock
 from aecodec.model.model import Model
 from aecodec.model.weights import halves
 from aecodec.training.config import TrainConfig
@@ -46,7 +43,6 @@ class Learner:
         entropy phase is behind it; compiled: SSIMULACRA2 by torch.compile.
         """
         self.config, self.model, self.way, self.entropy_done = config, model, way, trained
-        saturate(model.entropy)
         self.objective = Objective(config, model.lmbda, compiled)
         self.ema = copy.deepcopy(model).requires_grad_(False)
         self.full_rate: dict[str, Tensor] | None = None
@@ -170,15 +166,3 @@ class Learner:
         """q [B], one in every eighth of the range for every eight samples."""
         eighths = torch.arange(batch, device=self.model.device) % 8
         return eighths * 8 + torch.randint(0, Q_COUNT // 8, (batch,), device=self.model.device)
-
-
-def saturate(network: EntropyNetwork) -> None:
-    """Let floating-point layers saturate where their integer twins do, so that training knows.
-
-    Otherwise activations may grow beyond +-LIMIT, and real files lose what training believed in.
-    By hardtanh, which costs a step 3 % where clamp's gradient costs 8 %.
-    """
-    largest = LIMIT / ONE
-    for module in network.modules():
-        if isinstance(module, Pointwise | Depthwise):
-            module.register_forward_hook(lambda *call: F.hardtanh(call[-1], -largest, largest))

@@ -26,7 +26,7 @@ from aecodec.coding.encoder import TileLatents
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.errors import AecodecError
 from aecodec.format.constants import Q_COUNT
-from aecodec.model.fixed_point import float_twin
+from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import read_metadata, tune_of
 from aecodec.model.transforms import SMALL_REDUCTIONS, SmallSynthesis

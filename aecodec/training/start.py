@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aecodec.errors import AecodecError, ModelError
 from aecodec.model.config import ModelConfig
-from aecodec.model.fixed_point import float_twin
+from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import read_metadata
 from aecodec.model.weights import check_tensors, halves, load_weights, write_tensors

@@ -22,7 +22,7 @@ from aecodec.coding.planes import Pixels, to_planes
 from aecodec.coding.transform import analyze
 from aecodec.format.container import Payload, read_container
 from aecodec.image.picture import Picture
-from aecodec.model.fixed_point import FixedAffine
+from aecodec.model.fixed_point import FixedPointwise
 from tests.payloads import loaded, pixels_of
 from tests.photos import photo
 from tests.processes import INHERITED, run_python
@@ -47,16 +47,17 @@ for q in RATES:
 
 @contextmanager
 def running(onednn: bool, threads: int, layout: str) -> Iterator[None]:
-    """Other kernels, other threads, and inputs of every exact layer in another layout."""
+    """Other kernels, other threads, inputs of exact layers and planes in another layout."""
     memory, before = LAYOUTS[layout], torch.get_num_threads()
 
     def laid_out(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return inputs[0].contiguous(memory_format=memory), *inputs[1:]
+        x = inputs[0]  # [positions, channels]
+        return x if layout == "channels_last" else x.t().contiguous().t(), *inputs[1:]
 
     def planes(pixels: Pixels) -> Tensor:
         return to_planes(pixels).contiguous(memory_format=memory)
 
-    layers = [m for m in loaded().model.modules() if isinstance(m, FixedAffine)]
+    layers = [m for m in loaded().model.modules() if isinstance(m, FixedPointwise)]
     hooks = [layer.register_forward_pre_hook(laid_out) for layer in layers]
     try:
         torch.set_num_threads(threads)

@@ -83,8 +83,8 @@ class Reference:
 
     def fused(self, z_hat: Integers, q: int) -> Integers:
         """SPEC 4.3, item 1."""
-        h = shuffle(self.pointwise("up1", clamp(256 * z_hat)))
-        h = h + clamp(self.tensors["entropy.q_bias.rows"][q])[:, None, None]
+        h = shuffle(self.pointwise("up1", limited(256 * z_hat)))
+        h = h + limited(self.tensors["entropy.q_bias.rows"][q])[:, None, None]
         h = shuffle(self.pointwise("up2", self.block("block1", h)))
         h = self.pointwise("fuse", self.block("block2", h))
         return self.blocks("fusion", h)
@@ -97,16 +97,16 @@ class Reference:
             return self.outputs("head", fused, q)
         part = f"steps.{step - 1}"
         rows = self.tensors["entropy.whiten.rows"][q][:, None, None]
-        v = clamp(y_hat * rows >> 12)
+        v = limited(y_hat * rows >> 12)
         h = self.pointwise(f"{part}.stem", np.concatenate([v, np.abs(v), fused]))
-        cell = clamp(self.tensors[f"entropy.{part}.phase.cell"])
+        cell = limited(self.tensors[f"entropy.{part}.phase.cell"])
         r, k = np.indices(h.shape[1:])
         h = self.blocks("context", h + cell[:, r % 2, k % 2])
         return self.outputs(f"{part}.head", h, q)
 
     def outputs(self, head: str, h: Integers, q: int) -> tuple[Integers, Integers]:
         """The mean output and the scale output of SPEC 4.2."""
-        x = self.pointwise(head, h)
+        x = limited(self.pointwise(head, h))
         mean_rows, scale_rows = (
             self.tensors[f"entropy.{name}.rows"][q][:, None, None] for name in ("mean", "scale")
         )
@@ -119,37 +119,47 @@ class Reference:
         return x
 
     def block(self, name: str, x: Integers) -> Integers:
-        h = self.depthwise(f"{name}.spatial", activation(self.pointwise(f"{name}.spatial_in", x)))
-        x = x + self.pointwise(f"{name}.spatial_out", h)
-        quarters = np.split(activation(self.pointwise(f"{name}.channel_in", x)), 4)
+        first, second = self.layer(name, "fractions").tolist()
+        h = activation(self.pointwise(f"{name}.spatial_in", x), first)
+        x = x + self.pointwise(f"{name}.spatial_out", self.depthwise(f"{name}.spatial", h))
+        quarters = np.split(activation(self.pointwise(f"{name}.channel_in", x), second), 4)
         total: Integers = np.sum(quarters, axis=0)
         return x + self.pointwise(f"{name}.channel_out", total)
 
     def pointwise(self, name: str, x: Integers) -> Integers:
-        return self.rescaled(name, np.tensordot(self.layer(name, "weight"), x, axes=1))
+        a = self.requantized(name, x)
+        return self.rescaled(name, np.tensordot(self.layer(name, "weight"), a, axes=1))
 
     def depthwise(self, name: str, x: Integers) -> Integers:
         weight, (rows, columns) = self.layer(name, "weight"), x.shape[1:]
-        padded, total = np.pad(x, ((0, 0), (1, 1), (1, 1))), np.zeros_like(x)
+        padded = np.pad(self.requantized(name, x), ((0, 0), (1, 1), (1, 1)))
+        total = np.zeros_like(x)
         for i, j in np.ndindex(3, 3):
-            total += weight[:, 0, i, j, None, None] * padded[:, i : i + rows, j : j + columns]
+            total += weight[:, 3 * i + j, None, None] * padded[:, i : i + rows, j : j + columns]
         return self.rescaled(name, total)
 
+    def requantized(self, name: str, x: Integers) -> Integers:
+        """floor(x / 2^t + 1/2), limited to l..h; in integers, (2 x + 2^t) / 2^(t + 1)."""
+        t, low, high = (
+            self.layer(f"{name}.input", key)[:, None, None] for key in ("shift", "low", "high")
+        )
+        return np.clip((2 * x + (1 << t)) >> (t + 1), low, high)
+
     def rescaled(self, name: str, total: Integers) -> Integers:
-        """clamp(floor((total + b + 2^(s-1)) / 2^s))"""
-        s = self.layer(name, "shift")
-        return clamp((total + self.layer(name, "bias")[:, None, None] + (1 << (s - 1))) >> s)
+        """floor((total + b) / 2^s)"""
+        s, b = (self.layer(name, key)[:, None, None] for key in ("shift", "bias"))
+        return (total + b) >> s
 
     def layer(self, name: str, tensor: str) -> Integers:
         return self.tensors[f"entropy.{name}.{tensor}"]
 
 
-def clamp(v: Integers) -> Integers:
+def limited(v: Integers) -> Integers:
     return np.clip(v, -(2**18), 2**18)
 
 
-def activation(x: Integers) -> Integers:
-    return x * np.clip(x + 3 * 2**12, 0, 6 * 2**12) * 10923 >> 28
+def activation(u: Integers, f: int) -> Integers:
+    return u * np.clip(u + 3 * 2**f, 0, 6 * 2**f)
 
 
 def shuffle(x: Integers) -> Integers:

@@ -1,4 +1,4 @@
-"""The product's float64 kernels against the plain integers of integer_reference.py."""
+"""The product's binary32 kernels against the plain integers of integer_reference.py."""
 
 from __future__ import annotations
 

@@ -26,13 +26,15 @@ from aecodec.training import small
 from aecodec.training.config import TrainConfig
 from aecodec.training.data import Pictures, Tiles, random_crop
 from aecodec.training.export import (
-    LOSS_MAX,
+    COST_MAX,
+    FIT_Q,
     code_batches,
     export,
     fixed_point_cost,
     refined_latents,
 )
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
+from aecodec.training.integers import to_fixed
 from aecodec.training.loss import code
 from aecodec.training.schedule import annealing, crop_at, lr_at, phase_at
 from aecodec.training.start import load_for_training
@@ -232,10 +234,9 @@ def test_recipes_can_be_read(path: Path) -> None:
     assert TrainConfig.read(path).size in SIZES
 
 
-def test_fixed_point_costs_little_unless_layers_saturate() -> None:
+def test_integers_cost_little_where_they_were_made_for_such_pictures() -> None:
     model, pixels = load_for_training(WEIGHTS), photo(128, 128)
-    rate, decibels = fixed_point_cost(model, [pixels])
-    assert abs(rate) < 0.01 and abs(decibels) < 0.03
-    with torch.no_grad():
-        model.entropy.fuse.bias.add_(400.0)  # beyond what an activation may be
-    assert abs(fixed_point_cost(model, [pixels])[1]) > LOSS_MAX
+    cost = fixed_point_cost(model, to_fixed(model, [pixels], FIT_Q), [pixels])
+    assert abs(cost.mean) < 0.01 and abs(cost.decibels) < 0.03 and cost.worst < 0.03
+    narrow = to_fixed(model, [np.full_like(pixels, 127)], FIT_Q)
+    assert fixed_point_cost(model, narrow, [pixels]).worst > COST_MAX

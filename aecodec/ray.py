@@ -17,17 +17,16 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from aecodec import files
-from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.image.photo_file import read_picture
 from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
+from aecodec.process import prepare
 
 Batch = dict[str, NDArray[Any]]
 """Columns of a dataset, one entry a row."""
@@ -46,7 +45,15 @@ class Compress:
         effort: int = DEFAULT_EFFORT,
         tune: str = DEFAULT_TUNE,
     ) -> None:
-        """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it."""
+        """threads: PyTorch's, in this worker; as many as the CPUs that Ray gives it.
+
+        The worker's process is taken to be for this alone (`aecodec.process.prepare`).
+        """
+        prepare()
+        import torch  # late: it reads what was prepared
+
+        from aecodec.codec import Codec
+
         torch.set_num_threads(threads)
         find_model(tune=tune)  # a wrong one is told at once
         self.quality, self.effort, self.tune, self.codec = quality, effort, tune, Codec()

@@ -6,7 +6,6 @@ and in `DEFAULT_CODECS` where it shall run unasked. Its fields are its settings,
 through. `version` names the library, or raises `NotInstalled`.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import Field, dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from PIL import Image, features
 from aecodec.bench.programs import Bpg, NotInstalled, Vvc
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.model.store import DEFAULT_TUNE
+from aecodec.process import cores
 
 Steps = tuple[float, ...]
 
@@ -263,12 +263,6 @@ def require(module: str) -> None:
     """Raises NotInstalled without that package."""
     if find_spec(module) is None:
         raise NotInstalled(f"{module} is missing: pip install 'aecodec[bench]'")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @cache

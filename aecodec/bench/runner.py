@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aecodec.bench.bd_rate import bd_rate, overlap
-from aecodec.bench.codecs import BenchCodec, cores
+from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.files import write_report
 from aecodec.bench.kodak import SHA256, differences
 from aecodec.bench.naming import make_codec, name_of, settings_of, steps_of
@@ -31,6 +31,7 @@ from aecodec.bench.view import VIEWED, Views, wanted_views
 from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
 from aecodec.model.store import DEFAULT_TUNE, TUNED
+from aecodec.process import cores
 
 INSTEAD = {"vvc": "vtm"}
 """The published curve to show where a codec cannot be run, if it has another name."""

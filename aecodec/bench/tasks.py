@@ -24,6 +24,7 @@ from aecodec.bench.metrics import tools
 from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
 from aecodec.coding.effort import OnProgress
+from aecodec.process import prepare
 
 FUNCTIONS = {
     "measure": measure.measure_photo,
@@ -196,6 +197,7 @@ def core_shares(processes: int) -> list[list[int]]:
 def _begin(shares: SimpleQueue[list[int]]) -> None:
     """In each process, first: its cores, for whatever starts threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare()
     share = shares.get()
     if share:
         os.sched_setaffinity(0, share)

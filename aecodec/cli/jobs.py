@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -14,6 +13,7 @@ from aecodec.cli.summary import Stopwatch, total
 from aecodec.cli.tasks import Compress, LateCodec, Outcome, Task
 from aecodec.coding.effort import OnProgress
 from aecodec.files import Job, keep_time, make_folder
+from aecodec.process import cores
 
 
 def run_task(task: Task, jobs: Sequence[Job]) -> int:
@@ -22,7 +22,7 @@ def run_task(task: Task, jobs: Sequence[Job]) -> int:
 
 
 def _run_one(task: Task, job: Job) -> int:
-    codec = LateCodec(task)
+    codec = LateCodec(task, cores())
     if task.slow:
         with show_progress() as (_, on_progress):
             outcome = _work(task, job, codec, on_progress)
@@ -35,7 +35,7 @@ def _run_one(task: Task, job: Job) -> int:
 def _run_many(task: Task, jobs: Sequence[Job]) -> int:
     """Failures are told as they come, and every output gets the time of its input."""
     workers = min(task.workers, len(jobs))
-    codec = LateCodec(task, max(1, (os.cpu_count() or 1) // workers) if workers > 1 else None)
+    codec = LateCodec(task, max(1, cores() // workers))
 
     def work(job: Job) -> Outcome:
         outcome = _work(task, job, codec)

@@ -7,7 +7,6 @@ without them. `compress` and `decompress` import what they need of those when th
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -34,6 +33,7 @@ from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
 from aecodec.model.store import InstalledModel
+from aecodec.process import cores, prepare
 
 if TYPE_CHECKING:
     from aecodec.cli.tasks import Task
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `aecodec` with these arguments, or the process's, and return its exit code."""
+    prepare()
     return run(aecodec, arguments)
 
 
@@ -57,7 +58,7 @@ def aecodec() -> None:
 
 def default_workers() -> int:
     """A file on every core, but not more than four: each needs its own memory."""
-    return min(4, os.cpu_count() or 1)
+    return min(4, cores())
 
 
 def _read_region(context: click.Context, option: click.Parameter, value: str | None) -> Box | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from aecodec.coding.target import Target
 from aecodec.files import Job
 from aecodec.format.box import Box
 from aecodec.format.header import Header, read_header
-from aecodec.format.info import info
+from aecodec.format.info import Info, info
+from aecodec.image.modes import Pixels
 from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture, small, without_metadata
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import ssimulacra2
+from aecodec.process import lasting_imports, limit_threads
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -66,8 +69,8 @@ class Task(ABC):
 class LateCodec:
     """The codec of all files of a task, loaded by the first one that is good for it."""
 
-    def __init__(self, task: Task, threads: int | None = None) -> None:
-        """threads: how many PyTorch may take for a file; None leaves that to PyTorch."""
+    def __init__(self, task: Task, threads: int) -> None:
+        """threads: the most that PyTorch may take for a file."""
         self._task, self._threads = task, threads
         self._codec: Codec | None = None
         self._lock = threading.Lock()
@@ -77,14 +80,39 @@ class LateCodec:
         with self._lock:
             if self._codec is None:
                 # torch takes seconds to import, and a file that cannot be read is told at once
-                from aecodec.codec import Codec
-
-                if self._threads is not None:
-                    import torch
-
-                    torch.set_num_threads(self._threads)
+                with lasting_imports():
+                    from aecodec.codec import Codec
                 self._codec = Codec(model, self._task.device, self._task.max_pixels)
+            limit_threads(self._threads)
             return self._codec
+
+
+class _Seen:
+    """What the decoder will see of a picture: decoded once, by the first who asks."""
+
+    def __init__(self, codec: Codec, data: bytes, photo: Pixels) -> None:
+        self._codec, self._data, self.photo = codec, data, photo
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """As they are decoded."""
+        return self._codec.decode_picture(self._data).pixels
+
+    @cached_property
+    def psnr(self) -> float:
+        """dB."""
+        return psnr(self.photo, self.pixels)
+
+    @cached_property
+    def ssimulacra2(self) -> float:
+        """As `image.ssimulacra2` has it."""
+        return ssimulacra2(self.photo, self.pixels)
+
+
+def _jpeg_warning(target: str, facts: Info, seen: _Seen) -> list[str]:
+    """Metadata and alpha, which a JPEG does without or has beside it, count for neither."""
+    size = facts.bytes - facts.icc - facts.exif - facts.xmp - facts.alpha
+    return jpeg_warning(name_of(target), seen.photo, size, facts.quality, lambda: seen.psnr)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,23 +149,19 @@ class Compress(Task):
             codec = late.load(self.model)
             with Stopwatch() as watch:
                 data = self._encode(codec, picture, on_progress)
-            decoded_psnr = score = None
-            if self.verbose or self.verify or self.effort > 0 or self._scored:
-                decoded = codec.decode_picture(data).pixels
-                decoded_psnr = psnr(picture.pixels, decoded)
-                score = ssimulacra2(picture.pixels, decoded) if self._scored else None
+            facts, seen = info(data), _Seen(codec, data, picture.pixels)
+            told = seen.psnr if self.verbose else None
+            score = seen.ssimulacra2 if self._scored else None
+            warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
+            jpeg = _jpeg_warning(job.target, facts, seen) if self.effort > 0 else []
         with failing_for(job.target):
             files.write_bytes(job.target, data)
-        told = decoded_psnr if self.verbose or self.verify else None
         summary = Summary(
-            job.source, len(photo), job.target, len(data), info(data), watch.seconds, told, score
+            job.source, len(photo), job.target, len(data), facts, watch.seconds, told, score
         )
-        warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
         if summary.grew:
             warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
-        if decoded_psnr is not None:
-            warnings += jpeg_warning(name_of(job.target), picture, len(data), decoded_psnr)
-        return Outcome(summary, tuple(warnings))
+        return Outcome(summary, (*warnings, *jpeg))
 
     def _encode(self, codec: Codec, picture: Picture, on_progress: OnProgress | None) -> bytes:
         options: dict[str, Any] = {

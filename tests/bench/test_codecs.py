@@ -14,7 +14,7 @@ from PIL import Image
 pytest.importorskip("skimage")
 
 from aecodec.bench import DEFAULT_CODECS
-from aecodec.bench.codecs import CLASSES, Avif, BenchCodec, Jpeg, Jpeg2000, cores
+from aecodec.bench.codecs import CLASSES, Avif, BenchCodec, Jpeg, Jpeg2000
 from aecodec.bench.measure import code, measure_memory, measure_photo, view_photo
 from aecodec.bench.metrics import PSNR_MAX
 from aecodec.bench.naming import make_codec, name_of, settings_of, split_codecs, steps_of
@@ -22,6 +22,7 @@ from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
+from aecodec.process import cores
 from tests.bench.synthetic import synthetic
 
 
@@ -137,10 +138,6 @@ def test_the_viewer_gets_the_middle_of_the_photo_exactly() -> None:
 
 def test_memory_is_at_least_that_of_the_photo() -> None:
     assert measure_memory(Jpeg(), 50, synthetic(512, 512))["peak_mib"] > 3 * 512 * 512 / 2**20
-
-
-def test_cores_are_counted() -> None:
-    assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 def install(folder: Path, name: str, body: str) -> None:

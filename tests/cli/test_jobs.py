@@ -53,3 +53,17 @@ def test_json_of_many_is_one_line_each(tree: Path, capsys: Any) -> None:
         "in/deep/b.bmp",
         "photo.png",
     ]
+
+
+@pytest.mark.parametrize(("workers", "share"), [("1", 8), ("2", 4), ("3", 2), ("9", 2)])
+def test_files_share_the_cores(
+    tree: Path, workers: str, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single file has them all."""
+    limits: list[int] = []
+    monkeypatch.setattr("aecodec.cli.jobs.cores", lambda: 8)
+    monkeypatch.setattr("aecodec.cli.tasks.limit_threads", limits.append)
+    assert main(["compress", "-r", "in", "photo.png", "-o", "out", "-j", workers]) == 0
+    assert limits == [share] * 3
+    assert main(["compress", "photo.png", "-o", "one.aec"]) == 0
+    assert limits[3:] == [8]

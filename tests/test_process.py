@@ -1,0 +1,162 @@
+"""What a process asks of the machine before torch is there, and how many cores it has."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from aecodec import process
+from aecodec.process import WAIT_POLICY, cores, lasting_imports, limit_threads, prepare
+from tests.processes import INHERITED, run_python
+
+BARE = {name: value for name, value in INHERITED.items() if not name.startswith("OMP_")}
+WATCHED = """
+import os, runpy, sys
+
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print("torch sees", os.environ.get("OMP_WAIT_POLICY"))
+            raise SystemExit
+sys.meta_path.insert(0, Watch())
+"""
+ENTRIES = {
+    "script": "from aecodec.cli.main import main; main(sys.argv[1:])",
+    "module": "runpy.run_module('aecodec', run_name='__main__', alter_sys=True)",
+    "ray": "from aecodec.ray import Compress; Compress()",
+}
+COMMAND = ("compress", "photo.ppm", "-o", "photo.aec")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a photo."""
+    (tmp_path / "photo.ppm").write_bytes(b"P6 2 2 255 " + bytes(12))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_wait_passively_unless_the_user_says_so(
+    folder: Path, entry: str, own: str | None
+) -> None:
+    env = BARE | ({WAIT_POLICY: own} if own else {})
+    done = run_python(WATCHED + ENTRIES[entry], *COMMAND, env=env)
+    assert done.stdout == f"torch sees {own or 'PASSIVE'}\n", done.stderr
+
+
+@pytest.mark.parametrize("module", ["aecodec", "aecodec.pillow", "aecodec.ray", "aecodec.bench"])
+def test_importing_the_library_leaves_the_process_alone(module: str) -> None:
+    code = f"""
+        import os
+        before = dict(os.environ)
+        from aecodec import process
+        process._keep_memory = None  # whoever calls it fails
+        import {module}
+        assert os.environ == before
+    """
+    assert run_python(textwrap.dedent(code), env=BARE).returncode == 0
+
+
+def test_malloc_is_told_where_it_is_glibc_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the tests' own process no more than this; a system that refuses is no trouble."""
+    import ctypes
+
+    told: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *pair: told.append(pair))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(os, "confstr", lambda name: "glibc 2.36", raising=False)
+    prepare({})
+    assert dict(told) == process.MALLOC
+    del library.mallopt
+    prepare({})  # as with another malloc in front
+    monkeypatch.setattr(os, "confstr", lambda name: "", raising=False)
+    prepare({})
+    monkeypatch.delattr(os, "confstr")  # as on Windows
+    prepare({})
+    assert len(told) == len(process.MALLOC)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
+def test_malloc_accepts_what_it_is_told() -> None:
+    code = """
+        import ctypes
+        from aecodec.process import MALLOC
+        mallopt = ctypes.CDLL(None).mallopt
+        assert all(mallopt(parameter, value) == 1 for parameter, value in MALLOC.items())
+    """
+    assert run_python(textwrap.dedent(code)).returncode == 0
+
+
+def test_nothing_looks_for_garbage_while_modules_are_imported() -> None:
+    before = gc.get_freeze_count()
+    with lasting_imports():
+        assert not gc.isenabled()
+    assert gc.isenabled() and gc.get_freeze_count() > before
+    gc.unfreeze()
+    gc.disable()
+    try:
+        with pytest.raises(ImportError), lasting_imports():
+            raise ImportError
+        assert not gc.isenabled() and not gc.get_freeze_count()
+    finally:
+        gc.enable()
+
+
+def test_each_thread_takes_no_more_than_its_share() -> None:
+    """Also one that torch knows already: what another sets is not for it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
+            limit_threads(1)
+            assert pool.submit(torch.get_num_threads).result() == 3
+            pool.submit(limit_threads, 2).result()
+            assert pool.submit(torch.get_num_threads).result() == 2
+        limit_threads(4)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((), 8),
+        (("max 100000",), 8),
+        (("250000 100000",), 2),
+        (("300000 100000",), 3),
+        (("50000 100000",), 1),
+        (("1600000 100000",), 8),
+        (("-1", "100000"), 8),
+        (("400000", "100000"), 4),
+        (("nonsense",), 8),
+    ],
+)
+def test_cores(
+    files: tuple[str, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the process is kept to, or a container's quota."""
+    paths = tuple(tmp_path / f"{n}" for n in range(max(1, len(files))))
+    for path, text in zip(paths, files, strict=False):
+        path.write_text(f"{text}\n")
+    monkeypatch.setattr(process, "CPU_MAX", paths)
+    monkeypatch.setattr(process, "CFS", ())
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert cores() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert cores() == min(5, expected)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert cores() == 1

@@ -7,6 +7,7 @@ but they themselves tells their threads how to wait.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -188,8 +189,9 @@ def worker(tree: Path, photo: Path, quality: int, *options: str) -> Iterator[tup
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing, as fast as they can, meanwhile."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """So many processes that do nothing, as fast as they can, as long as this one is there."""
+    code = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
+    loops = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:
         yield
     finally:

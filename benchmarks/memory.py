@@ -7,9 +7,6 @@ file repeats the payload of one tile: decoding does not know that its tiles are 
 
 import argparse
 import multiprocessing
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -25,8 +22,7 @@ from aecodec.codec import Codec
 from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS
 from aecodec.format.container import read_container, write_container
 from benchmarks.pages import BENCHMARKS, RESULTS, Page, table_of
-
-CODE = "import sys; from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
+from benchmarks.trees import finish, start
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,17 +68,13 @@ def write_aec(path: Path, side: int) -> Path:
 def measure(verb: str, source: Path, target: Path, side: int) -> dict[str, Any]:
     """-> seconds and MiB of one command."""
     limit = str(max(MAX_PIXELS, side * side))
-    line = [sys.executable, "-c", CODE, verb, "--max-pixels", limit, str(source), "-o", str(target)]
-    start = time.monotonic()
-    process = subprocess.Popen(line)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{verb} failed")
-    peak, pixels = usage.ru_maxrss / 1024, 3 * side * side / 2**20
+    began = time.monotonic()
+    peak = finish(start([verb, "--max-pixels", limit, source, "-o", target]))
+    seconds, pixels = time.monotonic() - began, 3 * side * side / 2**20
     return {
         "command": verb,
         "side": side,
-        "seconds": round(time.monotonic() - start, 1),
+        "seconds": round(seconds, 1),
         "peak_mib": round(peak),
         "picture_mib": round(pixels),
         "beyond_mib": round(peak - pixels),

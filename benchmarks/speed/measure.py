@@ -3,10 +3,12 @@
 Measures `Codec.encode` and `Codec.decode` with the model loaded and warm: median seconds (of
 encoding also at the default effort, whose gradients PyTorch cannot count here),
 multiply-adds per pixel as PyTorch itself counts them in those very calls, and the ratio of the time
-to what as many multiply-adds take as plain matrix products on the same machine in the same run:
-those of the transforms in binary32, those of the entropy side in the binary64 that keeps them
-exact; and, for comparison, as if all were binary32. A ratio of 1 would be a codec that does nothing
-but ideal arithmetic. Then where the time of decoding goes.
+to what as many multiply-adds take as plain matrix products on the same machine in the same run,
+each in the precision it has in the codec; and, for comparison, as if all were binary32. A ratio of
+1 would be a codec that does nothing but ideal arithmetic. Then where the time of decoding goes.
+
+With --against, an old commit and this tree in turn instead: calls of loaded codecs, commands, some
+of them at once, both beside busy processes; and, with --large, commands for a large photo.
 """
 
 import argparse
@@ -29,6 +31,8 @@ from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.model.store import TUNED
 from benchmarks.measuring import median_seconds
 from benchmarks.pages import Page, table
+from benchmarks.speed import against
+from benchmarks.trees import machine
 
 SIZE = (768, 512)  # width and height of the default photo
 DEFAULT_PHOTO = "motorcycle_left.png"  # 741x500 in scikit-image's wheel: hardly scaled
@@ -52,12 +56,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="timed calls each (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads (%(default)s)")
     parser.add_argument("--size", type=read_size, default=SIZE, help="of the default photo")
+    parser.add_argument("--against", metavar="COMMIT", help="an old commit, in turn with this tree")
+    what = "with --against: commands also for the photo scaled to this, some minutes for 4000x3000"
+    parser.add_argument("--large", metavar="SIZE", type=read_size, help=what)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure."""
-    torch.set_num_threads(options.threads)
     picture = read_photo(options.photo, options.size)
+    if options.against:
+        return against.compare(picture, options.large, options)
+    torch.set_num_threads(options.threads)
     codec = Codec(device="cpu")
     data = codec.encode(picture, options.quality)
     speeds = measure(codec, picture, options.quality, data, options.repeats)
@@ -65,6 +74,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     default = median_seconds(calls, options.repeats, warm_up=1)
     parts = profiled(codec, data)
     return {
+        "machine": machine(),
         "size": list(picture.size),
         "model": codec.model_id,
         "quality": options.quality,
@@ -108,7 +118,8 @@ def measure(
     }
     macs = [count_macs(call) for call in calls.values()]
     seconds = [median_seconds([call], repeats)[0] for call in calls.values()]
-    rates = {dtype: macs_per_second(dtype) for dtype in (torch.float32, torch.float64)}
+    precisions = {torch.float32}.union(*macs)
+    rates = {dtype: macs_per_second(dtype) for dtype in precisions}
     rows = []
     for name, counts, took in zip(calls, macs, seconds, strict=True):
         ideal = sum(count / rates[dtype] for dtype, count in counts.items())
@@ -167,7 +178,9 @@ def macs_per_second(dtype: torch.dtype) -> float:
 
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:
-    """Both directions, the default effort, and where the time of decoding goes."""
+    """Both directions, the default effort, and where the time of decoding goes; or two trees."""
+    if "commits" in result:
+        return {name: against.tables(result)}
     width, height = result["size"]
     about = (
         f"{width}x{height} photo, {result['threads']} threads, model loaded, peak memory "

@@ -3,7 +3,7 @@
 Runs the trainer's own steps of the joint phase and times their parts. Multiply-adds are those that
 PyTorch counts in forward, backward and optimizer; the peak is what bfloat16 matrix products of the
 size of the networks' own reach on the same machine in the same run. With --against, the trainer of
-another checkout runs beside this one's, on one thread each, for --seconds.
+an old commit runs beside this one's, on one thread each, for --seconds.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from aecodec.training.loss import code
 from aecodec.training.trainer import Trainer
 from benchmarks.pages import ROOT, Page, table
 from benchmarks.training.steps import add_training, make_trainer, now
+from benchmarks.trees import checked_out, environment, machine
 
 WARM_UP, STEPS = 3, 12
 PARTS = ("data", "forward", "loss", "backward", "optimizer", "clip, average")
@@ -34,7 +35,7 @@ PRODUCT = (8192, 768, 768)
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What is trained, and beside what."""
     add_training(parser)
-    parser.add_argument("--against", type=Path, help="another checkout")
+    parser.add_argument("--against", metavar="COMMIT", help="an old one")
     parser.add_argument("--seconds", type=float, default=150.0, help="beside it (%(default)s)")
 
 
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     pixels = config.batch * config.crop**2
     peak = peak_rate(device)
     return {
-        "machine": machine(device),
+        "machine": device_name(device),
         "size": config.size,
         "batch": config.batch,
         "crop": config.crop,
@@ -107,19 +108,22 @@ def timed_optimizer(learner: Learner) -> list[float]:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Train with this checkout and another at once, on one thread each -> their speeds.
+    """Train with this tree and an old commit's at once, on one thread each -> their speeds.
 
-    The configuration is that of the same path in either checkout: it has the keys it knows.
+    The configuration is that of the same path in either tree: it has the keys it knows.
     """
-    folders = {"this": ROOT, "other": options.against.resolve()}
-    with tempfile.TemporaryDirectory() as out:
+    with checked_out(options.against) as other, tempfile.TemporaryDirectory() as out:
+        folders = {"this": ROOT, "other": other}
         command = [sys.executable, "-m", "aecodec.training", str(options.config), "--threads", "1"]
         command += ["--data", str(options.data.resolve()), "--budget", "1h"]
         if options.start:
             command += ["--start", str(options.start.resolve())]
         runs = [
             subprocess.Popen(
-                [*command, "--out", f"{out}/{name}"], cwd=folder, stderr=subprocess.DEVNULL
+                [*command, "--out", f"{out}/{name}"],
+                cwd=folder,
+                env=environment(folder),
+                stderr=subprocess.DEVNULL,
             )
             for name, folder in folders.items()
         ]
@@ -158,10 +162,10 @@ def peak_rate(device: torch.device) -> float:
     return rows * inner * columns / min(times)
 
 
-def machine(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{machine()}, {torch.get_num_threads()} threads"
 
 
 def tables(name: str, result: dict[str, Any]) -> dict[str, str]:

@@ -27,10 +27,16 @@ class Pointwise(nn.Module):
     """1x1 convolution. [B, inputs, H, W] -> [B, outputs, H, W]."""
 
     def __init__(self, inputs: int, outputs: int, zero: bool = False) -> None:
+        """zero: whether training starts with weights of zero."""
         super().__init__()
-        weight = torch.zeros(outputs, inputs)
-        self.weight = nn.Parameter(weight if zero else nn.init.normal_(weight, std=inputs**-0.5))
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
+        self.zero = zero
+
+    def randomise(self) -> None:
+        """Weights as training starts with them."""
+        if not self.zero:
+            nn.init.normal_(self.weight, std=self.weight.shape[1] ** -0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         return pointwise(x, self.weight, self.bias)
@@ -41,10 +47,14 @@ class Depthwise(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        weight = nn.init.normal_(torch.empty(channels, 1, 3, 3), std=0.1)
-        weight[:, :, 1, 1] += 1.0
-        self.weight = nn.Parameter(weight)
+        self.weight = nn.Parameter(torch.zeros(channels, 1, 3, 3))
         self.bias = nn.Parameter(torch.zeros(channels))
+
+    def randomise(self) -> None:
+        """Weights as training starts with them."""
+        nn.init.normal_(self.weight, std=0.1)
+        with torch.no_grad():
+            self.weight[:, :, 1, 1] += 1.0
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, padding=1, groups=self.weight.shape[0])

@@ -17,7 +17,7 @@ from aecodec.model.entropy_model import (
     Whiten,
     put_steps,
 )
-from aecodec.model.layers import PerQ
+from aecodec.model.layers import Depthwise, PerQ, Pointwise
 from aecodec.model.points import Points
 from aecodec.model.quantize import dequantize
 from aecodec.model.transforms import (
@@ -60,6 +60,15 @@ class Model(nn.Module):
         self.hyper_prior = HyperPrior(config)
         self.entropy = EntropyNetwork(config)
         self.points = Points()
+
+    @classmethod
+    def untrained(cls, config: ModelConfig) -> Model:
+        """With random weights, which a model that is to be loaded does without."""
+        model = cls(config)
+        for layer in model.modules():
+            if isinstance(layer, Pointwise | Depthwise):
+                layer.randomise()
+        return model
 
     @property
     def device(self) -> torch.device:

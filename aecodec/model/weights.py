@@ -106,10 +106,9 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
 
 
 def _build(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> Model:
-    with torch.device("meta"):  # no time for numbers that are replaced at once
-        model = fixed_model(config)
+    model = fixed_model(config)
     check_tensors(path, tensors, model.state_dict())
-    model.to_empty(device="cpu").load_state_dict(tensors)
+    model.load_state_dict(tensors)
     model.entropy.prepare()  # type: ignore[operator]
     return model.requires_grad_(False).eval()
 

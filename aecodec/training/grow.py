@@ -34,7 +34,7 @@ def grow(model: Model, config: ModelConfig) -> Model:
         new_config[key] < value for key, value in old_config.items() if key != "size"
     ):
         raise AecodecError(f"weights of size {model.config.size} do not grow to {config.size}")
-    larger = Model(config)
+    larger = Model.untrained(config)
     layers = dict(model.named_modules())
     folds = {
         f"{name}.channel_in": layer.fold

@@ -80,7 +80,7 @@ class Trainer:
     def first_model(self, start: Model | None) -> Model:
         """What a run begins with: `start`, grown where it is smaller, or a linear codec."""
         config = self.config
-        model = start or Model(SIZES[config.size])
+        model = start or Model.untrained(SIZES[config.size])
         if model.config != SIZES[config.size]:
             model = grow(model, SIZES[config.size])
         model.lmbda.copy_(lmbda_table(config.lmbda_min, config.lmbda_max))

@@ -38,7 +38,7 @@ TINY = ModelConfig("XS", 8, 4, 8, 1, 8, 1, 8, 12, 1, 8, 1)
 def random_model() -> Model:
     """A model with every parameter moved off its start, so that no layer is idle."""
     torch.manual_seed(1)
-    model = Model(TINY).requires_grad_(False)
+    model = Model.untrained(TINY).requires_grad_(False)
     for parameter in model.parameters():
         parameter.add_(0.1 * torch.randn(parameter.shape))
     model.log_gain.knots.add_(1.0)

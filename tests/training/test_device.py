@@ -118,7 +118,7 @@ def test_s1_grows_to_m_with_the_same_pictures_and_rate() -> None:
 
 def test_a_larger_model_begins_as_the_smaller_one() -> None:
     torch.manual_seed(0)
-    model = Model(TINY)
+    model = Model.untrained(TINY)
     model.lmbda.copy_(lmbda_table(50, 12000))
     initialise(model, [photo(256, 256)], model.lmbda)
     with torch.no_grad():

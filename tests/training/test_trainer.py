@@ -105,7 +105,7 @@ def test_a_run_improves_resumes_and_exports(
 def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
     """Linear transform and plausible tables: 35 dB at the top before the first step."""
     torch.manual_seed(0)
-    model = Model(dataclasses.replace(TINY, latent=256))
+    model = Model.untrained(dataclasses.replace(TINY, latent=256))
     initialise(model, [photo(512, 384)], lmbda_table(50, 12000))
     export(model, "new", tmp_path / "model.safetensors", [photo(256, 256)])
     loaded = LoadedModel.load(tmp_path / "model.safetensors")
@@ -115,7 +115,7 @@ def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:
 
 def test_what_points_were_fitted_to_is_nearer_with_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model, pixels = Model(dataclasses.replace(TINY, latent=256)), photo(256, 256)
+    model, pixels = Model.untrained(dataclasses.replace(TINY, latent=256)), photo(256, 256)
     model.lmbda.copy_(lmbda_table(50, 12000))
     initialise(model, [photo(512, 384)], model.lmbda)
     export(model, "new", tmp_path / "model.safetensors", [pixels])

@@ -84,7 +84,9 @@ def test_a_step_stays_on_the_device(
 
     monkeypatch.setattr(Replay, "__call__", call)
     monkeypatch.setattr(learner, "halves", dict)  # what is kept before the anneal, once
-    run = Trainer(config, tmp_path, None, tmp_path, 1000.0, "meta", Model(SIZES["XS"]), "eager")
+    run = Trainer(
+        config, tmp_path, None, tmp_path, 1000.0, "meta", Model.untrained(SIZES["XS"]), "eager"
+    )
     for share, phase in ((0.2, "joint"), (0.9, "refined"), (0.9, "refined"), (0.9, "refined")):
         with HostTensors() as host:
             batch = run.tiles.draw(config.batch, config.crop)

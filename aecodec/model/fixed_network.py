@@ -35,16 +35,25 @@ from aecodec.model.fixed_tables import (
     FixedWhiten,
 )
 from aecodec.model.model import Model
+from aecodec.model.products import linear
 
 
 class FixedHead(FixedPointwise):
     """MeanScaleHead: outputs for M means, then M scales, of a group of channels at a time."""
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        super().prepare(dtype)
+        rows = zip(*(of_groups(part) for part in (self.weight_exact, self.bias_exact)), strict=True)
+        self.groups = list(rows)
+
     def forward(self, x: Tensor, group: int) -> Tensor:  # type: ignore[override]
         """[P, inputs] -> [P, 2, M / 4]."""
-        weight = self.weight_exact.unflatten(1, (2, STEPS, -1))[:, :, group].flatten(1)
-        bias = self.bias_exact.unflatten(0, (2, STEPS, -1))[:, group].flatten()
-        return torch.addmm(bias, self.input(x), weight).floor_().unflatten(1, (2, -1))
+        return linear(self.input(x), *self.groups[group]).floor_().unflatten(1, (2, -1))
+
+
+def of_groups(rows: Tensor) -> list[Tensor]:
+    """[2 M, ...], for means, then scales -> those of each group of channels, in the same order."""
+    return [part.flatten(0, 1) for part in rows.unflatten(0, (2, STEPS, -1)).unbind(1)]
 
 
 class FixedStem(FixedPointwise):
@@ -54,10 +63,16 @@ class FixedStem(FixedPointwise):
         super().__init__(2 * latent + fused, width)
         self.latent = latent
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        super().prepare(dtype)
+        latents = self.weight_exact[:, : 2 * self.latent].unflatten(1, (2, STEPS, -1))
+        self.groups = [part.flatten(1).contiguous() for part in latents.unbind(2)]
+        self.fused = self.weight_exact[:, 2 * self.latent :].contiguous()
+
     def begin(self, fused: Tensor) -> Tensor:
         """Sums with nothing decoded, [P, F] -> [P, width]."""
         a = self.input(fused, slice(2 * self.latent, None))
-        return torch.addmm(self.bias_exact, a, self.weight_exact[2 * self.latent :])
+        return linear(a, self.fused, self.bias_exact)
 
     def add(self, sums: Tensor, v: Tensor, step: int) -> None:
         """Add the latents v [P / 4, M] of a step to sums [H / 2, 2, W / 2, 2, width]."""
@@ -67,9 +82,8 @@ class FixedStem(FixedPointwise):
             beside = slice(self.latent + channels.start, self.latent + channels.stop)
             part = sums[:, place // 2, :, place % 2]
             values = v[:, channels]
-            change = self.input(values, channels) @ self.weight_exact[channels]
-            change.addmm_(self.input(values.abs(), beside), self.weight_exact[beside])
-            part += change.view_as(part)
+            a = torch.cat([self.input(values, channels), self.input(values.abs(), beside)], 1)
+            part += linear(a, self.groups[group]).view_as(part)
 
 
 class FixedStep(nn.Module):

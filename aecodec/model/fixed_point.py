@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from aecodec.errors import ModelError
 from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
+from aecodec.model.products import linear
 
 FRACTION_BITS = 12
 """of a stream"""
@@ -66,7 +67,7 @@ def working_dtype() -> torch.dtype:
             w = w * ((EXACT - 2**12) // 2047) // w.abs().sum(1, keepdim=True)
             a[0] = 2047 * w[0].sign()
             bias = torch.full((outputs,), 2**11)
-            found = torch.addmm(bias.float(), a.float(), w.float().t())
+            found = linear(a.float(), w.float(), bias.float())
             if not torch.equal(found.double(), a.double() @ w.double().t() + bias):
                 return torch.float64
     return torch.float32
@@ -140,7 +141,7 @@ class FixedAffine(nn.Module):
             raise ModelError("fixed point: a sum could reach 2^24")
         self.reach = float((sums * scale).max()) + 1
         # Divided beforehand, which is as exact and saves a walk over the sums.
-        self.weight_exact = (self.weight * scale[:, None]).t().contiguous().to(dtype)
+        self.weight_exact = (self.weight * scale[:, None]).to(dtype)
         self.bias_exact = (self.bias * scale).to(dtype)
 
     def to_float(self, layer: Pointwise | Depthwise, inputs: Tensor, outputs: Tensor) -> None:
@@ -174,11 +175,7 @@ class FixedPointwise(FixedAffine):
         super().__init__(inputs, outputs, inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.product(self.input(x))
-
-    def product(self, a: Tensor) -> Tensor:
-        """Of inputs that are requantized."""
-        return torch.addmm(self.bias_exact, a, self.weight_exact).floor_()
+        return linear(self.input(x), self.weight_exact, self.bias_exact).floor_()
 
 
 class FixedDepthwise(FixedAffine):
@@ -187,11 +184,15 @@ class FixedDepthwise(FixedAffine):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 9)
 
+    def prepare(self, dtype: torch.dtype) -> None:
+        super().prepare(dtype)
+        self.taps = self.weight_exact.t().contiguous()
+
     def forward(self, a: Tensor, rows: int, columns: int) -> Tensor:
         # Tap by tap: a convolution of PyTorch's may be Winograd's, whose sums are larger.
         padded = F.pad(a.view(rows, columns, -1), (0, 0, 1, 1, 1, 1))
         sums = self.bias_exact.expand(rows, columns, -1).clone()
-        for tap, weight in enumerate(self.weight_exact):
+        for tap, weight in enumerate(self.taps):
             row, column = divmod(tap, 3)
             sums.addcmul_(padded[row : row + rows, column : column + columns], weight)
         return sums.floor_().view_as(a)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aecodec.coding.transform import analyze
 from aecodec.errors import ModelError
-from aecodec.model import fixed_point
+from aecodec.model import fixed_network, fixed_point
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import (
     QUADTREE,
@@ -212,16 +212,15 @@ def test_binary64_does_where_binary32_is_none(monkeypatch: pytest.MonkeyPatch) -
     before = walk(fixed, 16 * z_hat, symbols, 16.0)
     assert network_of(fixed).dtype == working_dtype() == torch.float32
 
-    exact = torch.addmm
-
-    def reduced(bias: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        if a.dtype == torch.float32:
-            a, b = a.bfloat16().float(), b.bfloat16().float()
-        return exact(bias, a, b)
+    def reduced(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        if x.dtype == torch.float32:
+            x, weight = x.bfloat16().float(), weight.bfloat16().float()
+        return torch.nn.functional.linear(x, weight, bias)
 
     working_dtype.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "addmm", reduced)
+        patch.setattr(fixed_point, "linear", reduced)
+        patch.setattr(fixed_network, "linear", reduced)
         assert working_dtype() == torch.float64
         network_of(fixed).prepare()
         after = walk(fixed, 16 * z_hat, symbols, 16.0)

@@ -51,6 +51,7 @@ class Task(ABC):
     verbose: bool
     as_json: bool
     device: str
+    exact_pixels: bool
     max_pixels: int
 
     @property
@@ -83,7 +84,8 @@ class LateCodec:
                     import torch
 
                     torch.set_num_threads(self._threads)
-                self._codec = Codec(model, self._task.device, self._task.max_pixels)
+                task = self._task
+                self._codec = Codec(model, task.device, task.max_pixels, task.exact_pixels)
             return self._codec
 
 

@@ -38,6 +38,7 @@ def refine(
     height, width = pixels.shape[:2]
     around = tile.grown(reach(model.config.synthesis_blocks), width, height)
     qs = model.qs(q)
+    context_dtype = torch.bfloat16 if model.fast else None
     with one_arithmetic(model.device):
         y_around = analyze(model, pixels, q, around)[0].to(model.device, copy=True)
         surroundings = Surroundings(model, pixels, q, tune, around, y_around)
@@ -49,7 +50,7 @@ def refine(
             on_round()
             return surroundings.slope(tile, y_hat)
 
-        y, z = descend(model, y, z, qs, rounds, slope, tune=tune)
+        y, z = descend(model, y, z, qs, rounds, slope, context_dtype, tune)
         return y.cpu(), z.cpu()
 
 

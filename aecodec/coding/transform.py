@@ -30,7 +30,7 @@ LatentsOf = Callable[[Box], Tensor]
 
 
 def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
-    """The same kernels whatever was set outside: binary32, as SPEC 5.1 asks for.
+    """The same kernels whatever was set outside, as SPEC 5.1 and 5.4 ask for.
 
     On CUDA no TF32, which convolutions use by default; on the CPU oneDNN, whose depthwise
     convolution sums in another order than PyTorch's own.

@@ -37,17 +37,23 @@ class Codec:
     """Codes and decodes pictures; loads each model once. Safe to share between threads."""
 
     def __init__(
-        self, model: str | None = None, device: str = "cpu", max_pixels: int = MAX_PIXELS
+        self,
+        model: str | None = None,
+        device: str = "cpu",
+        max_pixels: int = MAX_PIXELS,
+        exact_pixels: bool = False,
     ) -> None:
         """model: name or id of what encodes (default: the model for the tune of each picture);
         device: "auto", "cpu" or "cuda"; max_pixels: larger pictures are refused before anything is
-        allocated for them. Models are loaded when they are needed.
+        allocated for them; exact_pixels: compute in binary32 even where the processor is faster in
+        bfloat16, which moves some samples by a level: for who compares the pixels or bytes of
+        different machines. Models are loaded when they are needed.
 
         Raises ModelError when the model is not installed, AecodecError for a device that is not
         there.
         """
         self._device = choose_device(device)
-        self._max_pixels = max_pixels
+        self._max_pixels, self._exact_pixels = max_pixels, exact_pixels
         self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
         self._named = find_model(model) if model else None
@@ -172,7 +178,9 @@ class Codec:
         with self._lock:
             if installed.model_id not in self._loaded:
                 with memory_errors(f"load the model {installed.name}"):
-                    self._loaded[installed.model_id] = load_installed(installed, self._device)
+                    self._loaded[installed.model_id] = load_installed(
+                        installed, self._device, self._exact_pixels
+                    )
             return self._loaded[installed.model_id]
 
 

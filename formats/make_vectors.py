@@ -40,7 +40,7 @@ MAX_BYTES = 2_000_000
 
 def main() -> None:
     """Rewrite the folder and tell how large it is."""
-    codec = Codec(MODEL)
+    codec = Codec(MODEL, exact_pixels=True)
     for kind in ("valid", "invalid"):
         (FOLDER / kind).mkdir(parents=True, exist_ok=True)
         for old in [*(FOLDER / kind).glob("*.aec"), *(FOLDER / kind).glob("*.png")]:

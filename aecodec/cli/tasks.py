@@ -54,6 +54,7 @@ class Task(ABC):
     verbose: bool
     as_json: bool
     device: str
+    exact_pixels: bool
     max_pixels: int
 
     @property
@@ -82,7 +83,8 @@ class LateCodec:
                 # torch takes seconds to import, and a file that cannot be read is told at once
                 with lasting_imports():
                     from aecodec.codec import Codec
-                self._codec = Codec(model, self._task.device, self._task.max_pixels)
+                task = self._task
+                self._codec = Codec(model, task.device, task.max_pixels, task.exact_pixels)
             limit_threads(self._threads)
             return self._codec
 

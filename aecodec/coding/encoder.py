@@ -18,7 +18,14 @@ from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
 from aecodec.coding.planes import Pixels
 from aecodec.coding.refine import calls, refine
-from aecodec.coding.transform import analyze, latents_in, one_arithmetic, reach, synthesize
+from aecodec.coding.transform import (
+    AnalyzedPicture,
+    analyze,
+    latents_in,
+    one_arithmetic,
+    reach,
+    synthesize,
+)
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
 from aecodec.format.box import Box
@@ -120,16 +127,14 @@ class Encoder:
 
     def tile_latents(self, q: int, refined: bool) -> Iterator[TileLatents]:
         """y and z of every tile, one after the other, so that no more than one is held."""
+        loaded, rounds = self.loaded, self.settings.rounds
+        y_of = AnalyzedPicture(loaded.model, self.pixels, q)
         for box in self.boxes:
-            if refined and self.settings.rounds:
-                rounds, model, tune = (
-                    self.settings.rounds,
-                    self.loaded.float_model,
-                    self.loaded.tune,
-                )
-                yield refine(model, self.pixels, q, box, rounds, tune, self.tell_of_round)
+            if refined and rounds:
+                model, told = loaded.float_model, self.tell_of_round
+                yield refine(model, self.pixels, q, box, rounds, loaded.tune, told, y_of)
             else:
-                yield analyze(self.loaded.model, self.pixels, q, box)
+                yield analyze(loaded.model, self.pixels, q, box, y_of)
 
     def tell_of_round(self) -> None:
         """A slope is taken, mostly at the beginning of a round of refinement."""

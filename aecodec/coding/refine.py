@@ -15,7 +15,14 @@ from torch import Tensor
 from aecodec.coding.descent import descend
 from aecodec.coding.distortion import distortion
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.transform import analyze, latents_in, one_arithmetic, reach, synthesize
+from aecodec.coding.transform import (
+    AnalyzedPicture,
+    LatentsOf,
+    latents_in,
+    one_arithmetic,
+    reach,
+    synthesize,
+)
 from aecodec.format.box import Box
 from aecodec.model.model import Model
 
@@ -28,18 +35,21 @@ def refine(
     rounds: int,
     tune: str,
     on_round: Callable[[], None] = lambda: None,
+    y_of: LatentsOf | None = None,
 ) -> tuple[Tensor, Tensor]:
     """y and z in steps of a tile of uint8 [H, W, 3] or [H, W], better than those of `analyze`.
 
     model is in floating point throughout (`float_twin`). y is [1, M, H'/16, W'/16], z is
     [1, N, H'/64, W'/64] of the tile. Around it the picture is taken as it is.
     tune: "psnr" or "visual", what counts as an error. on_round: called `calls` times.
+    y_of: as of `analyze`.
     """
     height, width = pixels.shape[:2]
     around = tile.grown(reach(model.config.synthesis_blocks), width, height)
     qs = model.qs(q)
+    context_dtype = torch.bfloat16 if model.fast else None
     with one_arithmetic(model.device):
-        y_around = analyze(model, pixels, q, around)[0].to(model.device, copy=True)
+        y_around = (y_of or AnalyzedPicture(model, pixels, q))(around).to(model.device, copy=True)
         surroundings = Surroundings(model, pixels, q, tune, around, y_around)
         y = y_around[tile.aligned().latent_slices(around)].clone()
         with torch.no_grad():
@@ -49,7 +59,7 @@ def refine(
             on_round()
             return surroundings.slope(tile, y_hat)
 
-        y, z = descend(model, y, z, qs, rounds, slope, tune=tune)
+        y, z = descend(model, y, z, qs, rounds, slope, context_dtype, tune)
         return y.cpu(), z.cpu()
 
 

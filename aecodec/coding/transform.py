@@ -30,7 +30,7 @@ LatentsOf = Callable[[Box], Tensor]
 
 
 def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
-    """The same kernels whatever was set outside: binary32, as SPEC 5.1 asks for.
+    """The same kernels whatever was set outside, as SPEC 5.1 and 5.4 ask for.
 
     On CUDA no TF32, which convolutions use by default; on the CPU oneDNN, whose depthwise
     convolution sums in another order than PyTorch's own.
@@ -61,24 +61,55 @@ def latents_in(y: Tensor, source: Box) -> LatentsOf:
     return lambda box: y[box.latent_slices(source)]
 
 
+class AnalyzedPicture:
+    """y of a picture, uint8 [H, W, 3] or [H, W]: every piece is computed once, when it is needed.
+
+    Called with aligned boxes of pixels, from top to bottom: `LatentsOf`. What is held are the
+    pieces beside a box and those that later boxes of its rows may want.
+    """
+
+    def __init__(self, model: Model, pixels: Pixels, q: int) -> None:
+        self.model, self.pixels, self.qs = model, pixels, model.qs(q)
+        self.height, self.width = pixels.shape[:2]
+        self.pieces = list(Box(0, 0, self.height, self.width).parts(PIECE))
+        self.known: dict[int, Tensor] = {}
+
+    @torch.inference_mode()
+    def __call__(self, box: Box) -> Tensor:
+        """y in steps, [1, M, height/16, width/16], on the CPU. Forgets what lies above the box."""
+        self.known = {n: y for n, y in self.known.items() if self.pieces[n].bottom > box.top}
+        in_a_row, rows = -(-self.width // PIECE), []
+        for row in range(box.top // PIECE, -(-box.bottom // PIECE)):
+            columns = range(box.left // PIECE, -(-box.right // PIECE))
+            parts = [self.part(row * in_a_row + column, box) for column in columns]
+            rows.append(torch.cat(parts, dim=3))
+        return torch.cat(rows, dim=2)
+
+    def part(self, number: int, box: Box) -> Tensor:
+        """What of a piece's y lies in `box`."""
+        piece = self.pieces[number].aligned()
+        if number not in self.known:
+            around = piece.grown(reach(self.model.config.analysis_blocks), self.width, self.height)
+            with one_arithmetic(self.model.device):
+                x = to_planes(self.pixels[around.pixel_slices()]).to(self.model.device)
+                y = self.model.g_a(x, self.qs)[piece.latent_slices(around)]
+            self.known[number] = y.contiguous(memory_format=torch.channels_last).cpu()
+        return self.known[number][box.latent_slices(piece)]
+
+
 @torch.inference_mode()
-def analyze(model: Model, pixels: Pixels, q: int, tile: Box | None = None) -> tuple[Tensor, Tensor]:
+def analyze(
+    model: Model, pixels: Pixels, q: int, tile: Box | None = None, y_of: LatentsOf | None = None
+) -> tuple[Tensor, Tensor]:
     """A tile (default: all) of uint8 [H, W, 3] or [H, W] -> y and z in steps, on the CPU.
 
     y is [1, M, H'/16, W'/16], z is [1, N, H'/64, W'/64], H' and W' those of the tile.
+    y_of: an `AnalyzedPicture`, for a caller that wants more than one tile.
     """
-    height, width = pixels.shape[:2]
-    tile = tile or Box(0, 0, height, width)
-    qs, aligned = model.qs(q), tile.aligned()
-    shape = (1, model.config.latent, *aligned.latent_size())
-    y = torch.empty(shape, memory_format=torch.channels_last)
+    tile = tile or Box(0, 0, *pixels.shape[:2])
+    y = (y_of or AnalyzedPicture(model, pixels, q))(tile.aligned())
     with one_arithmetic(model.device):
-        for piece in tile.parts(PIECE):
-            around = piece.grown(reach(model.config.analysis_blocks), width, height)
-            x = to_planes(pixels[around.pixel_slices()]).to(model.device)
-            part = model.g_a(x, qs)[piece.aligned().latent_slices(around)]
-            y[piece.aligned().latent_slices(aligned)] = part.cpu()
-        return y, model.h_a(y.to(model.device), qs).cpu()
+        return y, model.h_a(y.to(model.device), model.qs(q)).cpu()
 
 
 def synthesize(

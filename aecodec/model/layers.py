@@ -15,6 +15,9 @@ from torch.nn import functional as F
 from aecodec.format.constants import Q_COUNT
 from aecodec.model.products import linear
 
+STRIP = 2**19
+"""Numbers, the widest layer's of a strip: what lies between two layers stays in the caches."""
+
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x [B, C, H, W], weight [D, C], bias [D] -> [B, D, H, W].
@@ -78,6 +81,7 @@ class DepthwiseBlock(nn.Module):
     x += W2 dw3x3(act(W1 x));  x += W4 fold(act(W3 x)), W3: C -> 4C, its `fold` parts summed.
     fold=2 (8 C^2 MACs a position) in the transforms, fold=4 (7 C^2) on the entropy side.
     Both branches start at zero. Source: Jia et al., DCVC-RT (CVPR 2025), section 3.
+    Without gradients, on the CPU, in strips of rows and in the memory of x.
     """
 
     def __init__(self, channels: int, fold: int) -> None:
@@ -91,9 +95,19 @@ class DepthwiseBlock(nn.Module):
         self.act = Activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = plus(self.spatial_out(self.spatial(self.act(self.spatial_in(x)))), x)
+        seen = self.spatial(self.act(self.spatial_in(x)))
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return self.joined(x, seen)
+        rows = max(1, STRIP // (4 * x.shape[1] * x.shape[3]))
+        for strip in zip(x.split(rows, dim=2), seen.split(rows, dim=2), strict=True):
+            self.joined(*strip)
+        return x
+
+    def joined(self, x: Tensor, seen: Tensor) -> Tensor:
+        """x and what the spatial branch sees of it -> the result, every position by itself."""
+        x = plus(x, self.spatial_out(seen))
         parts = self.act(self.channel_in(x)).chunk(self.fold, dim=1)
-        return plus(self.channel_out(sum(parts[1:], parts[0])), x)
+        return plus(x, self.channel_out(sum(parts[1:], parts[0])))
 
 
 def plus(x: Tensor, y: Tensor) -> Tensor:

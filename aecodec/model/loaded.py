@@ -14,6 +14,7 @@ from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.payload import CodingTables
 from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
+from aecodec.model.precision import add_fast_networks
 from aecodec.model.store import InstalledModel, find_model, read_metadata, tune_of
 from aecodec.model.weights import load_weights
 
@@ -31,15 +32,24 @@ class LoadedModel:
     @cached_property
     def float_model(self) -> Model:
         """The same in floating point throughout, for what needs gradients."""
-        return float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
+        twin = float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
+        twin.fast = self.model.fast
+        return twin
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu") -> LoadedModel:
-        """From a weights file. Raises ModelError for one that is not what it says."""
+    def load(
+        cls, path: Path, device: torch.device | str = "cpu", exact_pixels: bool = False
+    ) -> LoadedModel:
+        """From a weights file. Raises ModelError for one that is not what it says.
+
+        exact_pixels: networks in binary32 even where the device is faster in less (precision.py).
+        """
         model, tables, identity = load_weights(path)
         model.to(device)
         for exact in (model.entropy, model.hyper_prior, model.points):
             exact.to("cpu")
+        if not exact_pixels:
+            add_fast_networks(model)
         return cls(model, CodingTables(tables), identity, tune_of(read_metadata(path)))
 
     def hyper_shape(self, width: int, height: int) -> torch.Size:
@@ -48,17 +58,21 @@ class LoadedModel:
         return torch.Size((1, self.model.config.hyper, rows, columns))
 
 
-def load_model(wanted: str | None = None, device: torch.device | str = "cpu") -> LoadedModel:
+def load_model(
+    wanted: str | None = None, device: torch.device | str = "cpu", exact_pixels: bool = False
+) -> LoadedModel:
     """An installed model by name or id (None: the default), ready to code.
 
     Raises ModelError when it is not installed or its file is not what it says.
     """
-    return load_installed(find_model(wanted), device)
+    return load_installed(find_model(wanted), device, exact_pixels)
 
 
-def load_installed(installed: InstalledModel, device: torch.device | str) -> LoadedModel:
+def load_installed(
+    installed: InstalledModel, device: torch.device | str, exact_pixels: bool = False
+) -> LoadedModel:
     """The same, of a model that has been found."""
-    loaded = LoadedModel.load(installed.path, device)
+    loaded = LoadedModel.load(installed.path, device, exact_pixels)
     if loaded.model_id != installed.model_id:
         raise ModelError(f"{installed.path}: changed while it was read")
     return loaded

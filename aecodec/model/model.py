@@ -29,6 +29,10 @@ from aecodec.model.transforms import (
     Synthesis,
 )
 
+LEAST_FAST_Q = 8
+"""At lower q the networks do so much of a picture that bfloat16 would move samples by more than a
+level, by two of 20 million."""
+
 SymbolSource = Callable[[int, Tensor, Tensor], Tensor]
 """(batch, mean in 1/16 steps, table index) -> symbols, float64 integers, all of one shape."""
 
@@ -60,6 +64,8 @@ class Model(nn.Module):
         self.hyper_prior = HyperPrior(config)
         self.entropy = EntropyNetwork(config)
         self.points = Points()
+        self.fast: dict[str, nn.Module] = {}
+        """networks of the transforms in bfloat16, where the codec has them (precision.py)"""
 
     @classmethod
     def untrained(cls, config: ModelConfig) -> Model:
@@ -79,10 +85,15 @@ class Model(nn.Module):
         """A single q as the transforms take it, int64 [1] on their device."""
         return torch.tensor([q], device=self.device)
 
+    def network(self, name: str, q: Tensor) -> nn.Module:
+        """Of the transforms, by name: the fast one where there is one and q is not too low."""
+        fast = self.fast and int(q.min()) >= LEAST_FAST_Q
+        return self.fast[name] if fast else self.get_submodule(name)
+
     def g_a(self, x: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """x [B, 3, H, W], q int64 [B] -> y [B, M, H/16, W/16]."""
         with torch.autocast(x.device.type, network_dtype, enabled=network_dtype is not None):
-            branch = self.analysis(x, q)
+            branch = self.network("analysis", q)(x, q)
         return (self.skip(x) + BRANCH_WEIGHT * branch.float()) * self.log_gain(q).exp()
 
     def h_a(self, y: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
@@ -100,7 +111,7 @@ class Model(nn.Module):
         reduction: int = 1,
     ) -> Tensor:
         """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/r, W/r], the reduction r 1, 2, 4 or 8."""
-        network = self.small if reduction in SMALL_REDUCTIONS else self.synthesis
+        network = self.network("small" if reduction in SMALL_REDUCTIONS else "synthesis", q)
         whitened = self.whiten(y_hat, q)
         with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
             branch = network(whitened, q, reduction)

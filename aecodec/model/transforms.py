@@ -130,7 +130,8 @@ class Synthesis(SynthesisTrunk):
         weight, bias = (
             mean_of_pixels(part, reduction) for part in (self.head.weight, self.head.bias)
         )
-        return depth_to_space(pointwise(h, weight, bias), NETWORK_STRIDE // reduction)
+        small = pointwise(h.to(weight.dtype), weight, bias)
+        return depth_to_space(small, NETWORK_STRIDE // reduction)
 
 
 def mean_of_pixels(rows: Tensor, reduction: int) -> Tensor:

@@ -21,7 +21,11 @@ class StandIn:
     """A Codec without a network: the payload is the pixels, deflated."""
 
     def __init__(
-        self, model: str | None = None, device: str = "cpu", max_pixels: int = MAX_PIXELS
+        self,
+        model: str | None = None,
+        device: str = "cpu",
+        max_pixels: int = MAX_PIXELS,
+        exact_pixels: bool = False,
     ) -> None:
         if model == "none":
             raise ModelError("no model is called none")

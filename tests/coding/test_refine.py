@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 import torch
 
+from aecodec.coding import transform
 from aecodec.coding.descent import context_slope, measured_curvature
 from aecodec.coding.distortion import distortion, distortion_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
-from aecodec.coding.encoder import encode_latents
+from aecodec.coding.encoder import Encoder, Settings, encode_latents
 from aecodec.coding.planes import to_planes
 from aecodec.coding.refine import Surroundings, refine
-from aecodec.coding.transform import analyze, reach
+from aecodec.coding.transform import AnalyzedPicture, analyze, reach
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import SIXTEENTHS
 from aecodec.format.container import read_container
+from aecodec.image.picture import Picture
+from aecodec.model.model import Model
 from aecodec.model.store import TUNED
 from tests.payloads import codec, loaded, pixels_of
 from tests.photos import photo
@@ -118,6 +121,19 @@ def test_a_tile_sees_as_far_as_it_reaches() -> None:
     torch.testing.assert_close(near_slope, far_slope, rtol=1e-3, atol=1e-3)
     alone = Surroundings(model, pixels[:, 192:256], Q, tune, Box(0, 0, 64, 64), inside)
     assert not torch.allclose(alone.slope(Box(0, 0, 64, 64), inside), far_slope, atol=0.1)
+
+
+def test_every_piece_is_analyzed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though tiles and what lies around them share pieces; those above are forgotten."""
+    pixels, calls, g_a = photo(320, 260), [], Model.g_a
+    monkeypatch.setattr(transform, "PIECE", 64)
+    monkeypatch.setattr(Model, "g_a", lambda *a: calls.append(a) or g_a(*a))
+    Encoder(loaded(), Picture(pixels), Settings(tile_side=128, effort=1)).encode(Q)
+    assert len(calls) == 5 * 5
+    y_of = AnalyzedPicture(loaded().model, pixels, Q)
+    y_of(Box(0, 0, 128, 320))
+    assert y_of(Box(192, 64, 256, 192)).shape[2:] == (4, 8)
+    assert sorted(y_of.known) == [16, 17]
 
 
 def test_every_effort_is_decoded_by_the_same_decoder() -> None:

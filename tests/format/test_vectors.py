@@ -21,6 +21,7 @@ from aecodec.format.container import read_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
 from aecodec.image.picture import Picture
+from aecodec.model import precision
 from aecodec.model.points import PER_STEP
 from tests.payloads import loaded
 
@@ -42,7 +43,7 @@ def data_of(kind: str, vector: dict[str, Any]) -> bytes:
 
 @cache
 def codec() -> Codec:
-    return Codec(MANIFEST["model"])
+    return Codec(MANIFEST["model"], exact_pixels=True)
 
 
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
@@ -80,6 +81,18 @@ def test_a_valid_file_gives_the_pixels(vector: dict[str, Any]) -> None:
         assert np.array_equal(picture.alpha, expected[..., -1])
         expected = expected[..., 0] if bands == ("L", "A") else expected[..., :3]
     same_pixels(picture, expected, vector)
+
+
+@pytest.mark.parametrize("name", ["q-0", "q-32", "q-63"])
+def test_less_precision_moves_samples_by_a_level(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC 5.4, of what comes of a picture. At the lowest q nothing is less precise."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    picture = Codec(MANIFEST["model"]).decode_picture((FOLDER / f"valid/{name}.aec").read_bytes())
+    error = picture.pixels.astype(int) - np.asarray(Image.open(FOLDER / f"valid/{name}.png"))
+    assert np.abs(error).max() == (name != "q-0")
+    assert np.square(error).mean() < 0.06
 
 
 def same_pixels(picture: Picture, expected: np.ndarray, vector: dict[str, Any]) -> None:

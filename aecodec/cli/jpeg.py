@@ -20,9 +20,9 @@ BLOCKS_ACROSS = 12
 """and as many down, of any larger picture"""
 HEADER_BYTES = 600
 """of a JPEG file, about, with its tables"""
-NOISE_BPP = 4.5
+NOISE_BPP = 4.2
 """bits a pixel, more than photos take"""
-SLIDE, CEILING, SLOPE = 1.5, 15.1, 0.258
+SLIDE, CEILING, SLOPE = 1.5, 15.6, 0.258
 """dB: what photos lose with each bit more a pixel, and what a JPEG as large then stays below"""
 DRAWN_SHARE = 0.5
 """of pixels that are exactly as the one before: more than photos have, but skies that are white"""

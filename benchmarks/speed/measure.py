@@ -28,6 +28,7 @@ from aecodec.bench.measure import peak_mib
 from aecodec.bench.photos import read_bundled
 from aecodec.codec import Codec
 from aecodec.coding.effort import DEFAULT_EFFORT
+from aecodec.model.products import linear
 from aecodec.model.store import TUNED
 from benchmarks.measuring import median_seconds
 from benchmarks.pages import Page, table
@@ -40,7 +41,7 @@ DEFAULT_PHOTO = "motorcycle_left.png"  # 741x500 in scikit-image's wheel: hardly
 PRODUCT = (6144, 256, 256)
 PRODUCTS = 50
 PARTS = {
-    "matrix products": {"mm", "addmm", "bmm", "baddbmm"},
+    "matrix products": {"mm", "addmm", "bmm", "baddbmm", "_linear_pointwise", "mkldnn_linear"},
     "convolutions of the transforms": {"mkldnn_convolution", "slow_conv2d"},
     "depthwise convolutions of the entropy side": {"addcmul_"},
     "activations and rounding": {"hardswish", "hardswish_", "clamp_", "clamp", "floor_", "mul_"},
@@ -143,7 +144,11 @@ def count_macs(call: Callable[[], object]) -> Counter[torch.dtype]:
         count._get_raw = True  # type: ignore[attr-defined]  # tensors, not their shapes
         return count
 
-    formulas = {operation: counting(formula) for operation, formula in flop_registry.items()}
+    def linear_flops(x: torch.Tensor, *_: Any, out_val: torch.Tensor) -> int:
+        return 2 * out_val.numel() * x.shape[-1]
+
+    known = {**flop_registry, torch.ops.mkldnn._linear_pointwise: linear_flops}
+    formulas = {operation: counting(formula) for operation, formula in known.items()}
     with FlopCounterMode(display=False, custom_mapping=formulas):
         call()
     if not counts:
@@ -161,8 +166,8 @@ def profiled(codec: Codec, data: bytes, repeats: int = 3) -> dict[str, float]:
         wall = 1e6 * (time.perf_counter() - start)
     shares = dict.fromkeys([*PARTS, "other element-wise work"], 0.0)
     for event in seen.key_averages():
-        if event.key.startswith("aten::"):
-            name = event.key.removeprefix("aten::")
+        library, _, name = event.key.rpartition("::")
+        if library in ("aten", "mkldnn"):
             part = next((part for part, names in PARTS.items() if name in names), None)
             shares[part or "other element-wise work"] += event.self_cpu_time_total / wall
     return shares | {"entropy coder, Python": 1 - sum(shares.values())}
@@ -171,9 +176,9 @@ def profiled(codec: Codec, data: bytes, repeats: int = 3) -> dict[str, float]:
 def macs_per_second(dtype: torch.dtype) -> float:
     """Multiply-adds per second of plain matrix products of the shape `PRODUCT`."""
     rows, inner, columns = PRODUCT
-    a, b = torch.randn(rows, inner, dtype=dtype), torch.randn(inner, columns, dtype=dtype)
-    out = torch.empty(rows, columns, dtype=dtype)
-    (seconds,) = median_seconds([lambda: torch.mm(a, b, out=out)], PRODUCTS, PRODUCTS // 5)
+    a, b = torch.randn(rows, inner, dtype=dtype), torch.randn(columns, inner, dtype=dtype)
+    with torch.inference_mode():
+        (seconds,) = median_seconds([lambda: linear(a, b)], PRODUCTS, PRODUCTS // 5)
     return rows * inner * columns / seconds
 
 

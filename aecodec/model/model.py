@@ -107,7 +107,7 @@ class Model(nn.Module):
         with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
             branch = network(whitened, q, reduction)
         linear = self.skip.inverse(y_hat * self.log_step(q).exp(), reduction)
-        return linear + BRANCH_WEIGHT * branch.float()
+        return torch.add(linear, branch, alpha=BRANCH_WEIGHT)
 
     def walk(
         self,

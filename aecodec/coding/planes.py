@@ -19,7 +19,7 @@ def to_planes(pixels: Pixels) -> Tensor:
     height, width = pixels.shape[:2]
     padded_width, padded_height = padded_size(width, height)
     samples = torch.from_numpy(pixels.astype(np.float32)).reshape(height, width, -1)
-    x = samples.permute(2, 0, 1).expand(3, -1, -1)[None] / 255 - 0.5
+    x = samples.div_(255).sub_(0.5).permute(2, 0, 1).expand(3, -1, -1)[None]
     return F.pad(x, (0, padded_width - width, 0, padded_height - height), mode="replicate")
 
 
@@ -29,5 +29,5 @@ def from_planes(x_hat: Tensor, gray: bool = False) -> Pixels:
     Gray, uint8 [H, W], is the mean of the three planes.
     """
     planes = x_hat[0].mean(0) if gray else x_hat[0].permute(1, 2, 0)
-    levels = ((planes + 0.5) * 255).round().clamp(0, 255)
+    levels = (planes + 0.5).mul_(255).round_().clamp_(0, 255)
     return levels.to(torch.uint8).contiguous().cpu().numpy()

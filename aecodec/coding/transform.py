@@ -17,10 +17,10 @@ from torch.nn.functional import avg_pool2d
 from aecodec.coding.filter import apply_filter
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.box import Box
-from aecodec.format.constants import HYPER_STRIDE
+from aecodec.format.constants import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
-from aecodec.model.transforms import NETWORK_STRIDE, SMALL_REDUCTIONS
+from aecodec.model.transforms import NETWORK_STRIDE, SMALL_BLOCKS, SMALL_REDUCTIONS
 
 PIECE = 1024
 """Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
@@ -51,9 +51,12 @@ def _with_onednn() -> Iterator[None]:
         onednn.enabled = before
 
 
-def reach(blocks: int, pixels: int = 0) -> int:
-    """How far so many blocks see, and some pixels more: whole hyper-latent positions, in pixels."""
-    return -(-(blocks * NETWORK_STRIDE + pixels) // HYPER_STRIDE) * HYPER_STRIDE
+def reach(blocks: int, pixels: int = 0, whole: int = HYPER_STRIDE) -> int:
+    """How far so many blocks see, and some pixels more, in pixels.
+
+    Rounded up to whole hyper-latent positions or, if `whole` is that, latent ones.
+    """
+    return -(-(blocks * NETWORK_STRIDE + pixels) // whole) * whole
 
 
 def latents_in(y: Tensor, source: Box) -> LatentsOf:
@@ -128,7 +131,8 @@ def synthesize(
     `inference_mode` or `enable_grad` whether gradients are wanted, and sets `one_arithmetic`.
     """
     qs = model.qs(q)
-    far = reach(model.config.synthesis_blocks, reduction if filter else 0)
+    blocks = SMALL_BLOCKS if reduction in SMALL_REDUCTIONS else model.config.synthesis_blocks
+    far = reach(blocks, reduction if filter else 0, LATENT_STRIDE)
     for piece in region.parts(PIECE):
         around = piece.grown(far, *size)
         x_hat = _filtered(model, latents_of(around).to(model.device), qs, reduction, filter)

@@ -53,25 +53,84 @@ class LappedTransform(nn.Module):
 
     def inverse(self, u: Tensor, reduction: int = 1) -> Tensor:
         """u [B, M, H/16, W/16] -> [B, 3, H/r, W/r], means of r x r samples."""
+        if reduction in SMALL_REDUCTIONS:
+            return self.small_inverse(u, reduction)
         patches = pointwise(u, self.basis.t())
         return mix_edges(depth_to_space(patches, BLOCK), self.overlap.t(), reduction)
+
+    def small_inverse(self, u: Tensor, reduction: int) -> Tensor:
+        """The same by fewer numbers a block: what each of its halves adds to the means of the edge
+        it lies at. Those of both sides of an edge are summed."""
+        kinds = edge_parts(self.overlap, reduction)
+        places = slice(0, 1), slice(1, -1), slice(-1, None)
+        basis, u = self.basis.unflatten(1, (BLOCK, BLOCK, 3)), u.permute(0, 2, 3, 1)
+        side = 2 * BLOCK // reduction
+        parts = u.new_empty(*u.shape[:3], 3 * side**2)
+        for rows, row_part in zip(places, kinds, strict=True):
+            half_way = torch.einsum("mrcn,ar->macn", basis, row_part)
+            for columns, column_part in zip(places, kinds, strict=True):
+                weight = torch.einsum("macn,bc->mabn", half_way, column_part)
+                parts[:, rows, columns] = u[:, rows, columns] @ weight.flatten(1)
+        x = parts.unflatten(3, (side, side, 3)).transpose(2, 3)  # [B, h, side, w, side, 3]
+        return summed_at_edges(summed_at_edges(x, 1), 2).permute(0, 3, 1, 2)
+
+
+def edge_parts(overlap: Tensor, reduction: int) -> list[Tensor]:
+    """What the 16 samples of a block add, along one axis, to means of the edges at its two ends.
+
+    [2 * 16/r, 16] for the first block of an axis, for those in the middle and for the last one:
+    at the ends of a picture there is no edge, and means are those of samples that are not mixed.
+    """
+    half = BLOCK // 2
+    mixed = means(overlap, reduction).t()  # [16/r, 16]
+    middle = torch.block_diag(mixed[:, half:], mixed[:, :half])
+    alone = means(torch.eye(half).to(overlap), reduction).t()  # [8/r, 8]
+    first, last, count = middle.clone(), middle.clone(), len(alone)
+    first[: 2 * count] = 0
+    first[count : 2 * count, :half] = alone
+    last[2 * count :] = 0
+    last[2 * count : 3 * count, half:] = alone
+    return [first, middle, last]
+
+
+def summed_at_edges(x: Tensor, axis: int) -> Tensor:
+    """Numbers as of `edge_parts`, of n blocks at `axis` and 2 k each behind it -> n * k sums."""
+    left, right = x.chunk(2, dim=axis + 1)
+    count, half = x.shape[axis] - 1, left.shape[axis + 1] // 2
+    edges = right.narrow(axis, 0, count) + left.narrow(axis, 1, count)
+    first = left.select(axis, 0).narrow(axis, half, half)
+    last = right.select(axis, -1).narrow(axis, 0, half)
+    return torch.cat([first, edges.flatten(axis, axis + 1), last], dim=axis)
 
 
 def mix_edges(x: Tensor, matrix: Tensor, reduction: int = 1) -> Tensor:
     """Multiply the 16 samples around every block edge, along both axes, by `matrix` [16, 16].
 
     [B, C, H, W] -> [B, C, H/r, W/r], where `reduction` samples become their mean at once.
-    The outer 8 samples of the image have no neighbour and are not mixed.
+    The outer 8 samples of the image have no neighbour and are not mixed. As products of what lies
+    side by side in memory, channels_last.
     """
-    matrix = means(matrix.t(), reduction)
-    for axis in (3, 2):
-        x = x.movedim(axis, -1)
-        half, size = BLOCK // 2, x.shape[-1]
-        edges = x[..., half : size - half].unflatten(-1, (-1, BLOCK)) @ matrix
-        ends = means(x[..., :half], reduction), means(x[..., size - half :], reduction)
-        x = torch.cat([ends[0], edges.flatten(-2), ends[1]], dim=-1)
-        x = x.movedim(-1, axis)
-    return x
+    channels = x.shape[1]
+    matrix = means(matrix.t(), reduction).t().contiguous()  # [16/r, 16]
+    in_rows = torch.kron(matrix, torch.eye(channels).to(matrix)).t()
+
+    def mixed_columns(x: Tensor) -> Tensor:
+        return (x.reshape(*x.shape[:2], -1, BLOCK * channels) @ in_rows).reshape(
+            *x.shape[:2], -1, channels
+        )
+
+    def mixed_rows(x: Tensor) -> Tensor:
+        return (matrix @ x.reshape(len(x), -1, BLOCK, x.shape[2] * channels)).reshape(
+            len(x), -1, *x.shape[2:]
+        )
+
+    x = x.permute(0, 2, 3, 1)
+    for axis, mixed in ((2, mixed_columns), (1, mixed_rows)):
+        half, size = BLOCK // 2, x.shape[axis]
+        first, edges, last = x.split([half, size - BLOCK, half], dim=axis)
+        ends = (means(end.movedim(axis, -1), reduction).movedim(-1, axis) for end in (first, last))
+        x = torch.cat([next(ends), mixed(edges), next(ends)], dim=axis)
+    return x.permute(0, 3, 1, 2)
 
 
 def means(x: Tensor, count: int) -> Tensor:

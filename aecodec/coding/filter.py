@@ -46,7 +46,7 @@ LEVELS = 2.0**14
 numbers are exact, so that no order of sums, and no number of threads, changes a filter."""
 STRIP_ROWS = 16
 """Rows of x_hat whose features are held at a time for least squares."""
-STRIP_PIXELS = 2**15
+STRIP_PIXELS = 2**14
 """About as many pixels are filtered at a time: what lies in between stays in the caches."""
 TRUSTED_SHARE = 0.85
 """Share of what is saved where statistics were taken that is counted on elsewhere."""
@@ -63,6 +63,7 @@ def apply_filter(filter: Filter, x_hat: Tensor, reduction: int = 1) -> Tensor:
     kinds = feature_kinds(filter.limits)
     worth = np.where((kinds == LIMITED) & (reduction > 1), LIMITED_OF_MEANS, 1.0) * UNITS[kinds]
     weights = torch.from_numpy(filter.coefficients * worth).float().to(x_hat.device)
+    x_hat = x_hat.contiguous()  # plane by plane, as features are
     padded = F.pad(x_hat, (1, 1, 1, 1), mode="replicate")
     filtered, rows = torch.empty_like(x_hat), max(1, STRIP_PIXELS // x_hat.shape[3])
     for top in range(0, x_hat.shape[2], rows):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from aecodec.coding.eye import lost_contrast, squares
+from aecodec.coding.eye import linear, lost_contrast, squares
 from aecodec.model.model import Model
 
 WEIGHTS_XYB = (0.51, 0.39, 0.6)
@@ -27,7 +27,7 @@ def distortion(model: Model, x: Tensor, x_hat: Tensor, q: Tensor, tune: str) -> 
     if tune == "psnr":
         return model.lmbda[q] * (x - x_hat).square().mean(dim=1).sum(dim=(1, 2))
     # In binary64: powers in binary32 differ with the number of threads.
-    x, x_hat = x.double(), x_hat.double()
+    x, x_hat = linear(x.double()), linear(x_hat.double())
     errors = squares(x, x_hat).unbind(dim=1)
     seen = sum(w * error for w, error in zip(WEIGHTS_XYB, errors, strict=True))
     seen = seen + WEIGHT_CONTRAST * lost_contrast(x, x_hat)

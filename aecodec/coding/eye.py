@@ -33,8 +33,8 @@ Windows = tuple[Tensor, Tensor]
 
 
 def squares(x: Tensor, x_hat: Tensor) -> Tensor:
-    """Planes in [-0.5, 0.5], [B, 3, H, W] -> mean squared errors of X, Y and B [B, 3]."""
-    return (xyb(linear(x), "XYB") - xyb(linear(x_hat), "XYB")).square().mean(dim=(2, 3))
+    """Linear light [B, 3, H, W] of both -> mean squared errors of X, Y and B [B, 3]."""
+    return (xyb(x, "XYB") - xyb(x_hat, "XYB")).square().mean(dim=(2, 3))
 
 
 def lost_contrast(x: Tensor, x_hat: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def lost_contrast(x: Tensor, x_hat: Tensor) -> Tensor:
 
     There the eye is most sensitive at usual distances; what is busy hides what is lost.
     """
-    a, b = (xyb(halved(linear(each)), "Y") for each in (x, x_hat))
+    a, b = (xyb(halved(each), "Y") for each in (x, x_hat))
     sides = (window(side, True, x.device).to(x.dtype) for side in a.shape[2:])
     return contrast_of(moments(a, b, (next(sides), next(sides))))
 

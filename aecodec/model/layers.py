@@ -149,9 +149,9 @@ class PerQ(nn.Module):
 @torch.inference_mode(False)
 def interpolation(knots: int, device: torch.device) -> Tensor:
     """Weights of so many knots for every q, linear between two: [64, knots]."""
-    position = torch.linspace(0, knots - 1, Q_COUNT)[:, None]
-    distance = (position - torch.arange(knots)[None, :]).abs()
-    return (1 - distance).clamp(min=0).to(device)
+    position = torch.linspace(0, knots - 1, Q_COUNT, device=device)[:, None]
+    distance = (position - torch.arange(knots, device=device)[None, :]).abs()
+    return (1 - distance).clamp(min=0)
 
 
 def space_to_depth(x: Tensor, n: int) -> Tensor:

@@ -84,7 +84,9 @@ def edge_parts(overlap: Tensor, reduction: int) -> list[Tensor]:
     half = BLOCK // 2
     mixed = means(overlap, reduction).t()  # [16/r, 16]
     middle = torch.block_diag(mixed[:, half:], mixed[:, :half])
-    alone = means(torch.eye(half).to(overlap), reduction).t()  # [8/r, 8]
+    alone = means(
+        torch.eye(half, dtype=overlap.dtype, device=overlap.device), reduction
+    ).t()  # [8/r, 8]
     first, last, count = middle.clone(), middle.clone(), len(alone)
     first[: 2 * count] = 0
     first[count : 2 * count, :half] = alone
@@ -112,7 +114,7 @@ def mix_edges(x: Tensor, matrix: Tensor, reduction: int = 1) -> Tensor:
     """
     channels = x.shape[1]
     matrix = means(matrix.t(), reduction).t().contiguous()  # [16/r, 16]
-    in_rows = torch.kron(matrix, torch.eye(channels).to(matrix)).t()
+    in_rows = torch.kron(matrix, torch.eye(channels, dtype=matrix.dtype, device=matrix.device)).t()
 
     def mixed_columns(x: Tensor) -> Tensor:
         return (x.reshape(*x.shape[:2], -1, BLOCK * channels) @ in_rows).reshape(

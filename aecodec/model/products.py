@@ -21,9 +21,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     No gradient by weights that do not require it. The order of sums does not depend on the threads.
     """
-    onednn = onednn_linear()
-    alike = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
-    if onednn is None or not alike or weight.requires_grad or torch.is_autocast_enabled("cpu"):
+    ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
+    ours = ours and not weight.requires_grad and not torch.is_autocast_enabled("cpu")
+    onednn = onednn_linear() if ours else None
+    if onednn is None:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
         return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]

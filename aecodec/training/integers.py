@@ -47,7 +47,9 @@ WEIGHT_MAX = 2**15 - 1
 DAMPING = 0.01
 """Of the mean square of all inputs, that of an input is taken to be larger by."""
 SPARE = 2**13
-"""What rounded weights may have their sums larger by."""
+"""What rounded weights and ranges may have sums larger by."""
+INPUT_SHIFT_MAX = 12
+"""Ranges are rounded up to a multiple of its power of two."""
 
 
 @dataclass
@@ -207,7 +209,7 @@ def set_rounded(
 def bits_of_sums(weight: Tensor, bias: Tensor, seen: Seen, fraction_out: int | Tensor) -> Tensor:
     """By output: sums in units of 2^-bits stay below 2^24, and shifts within their limit."""
     largest = largest_sums(weight, bias, MARGIN * seen.low, MARGIN * seen.high)
-    bits = ((EXACT - SPARE) / largest).log2().floor()
+    bits = ((EXACT - SPARE) / largest.clamp(min=2.0**-60)).log2().floor()
     return bits.clamp(max=SHIFT_MAX + torch.as_tensor(fraction_out)).long()
 
 
@@ -221,7 +223,7 @@ def set_input(layer: FixedAffine, costs: Tensor, seen: Seen, fraction_in: int | 
     least = (largest / 2**14).log2().clamp(min=-30).ceil()  # within 16 bits
     units = ((costs * seen.squares()).log2() / 4).nan_to_num().round().clamp(min=-12, max=12)
     if fraction_in is not None:
-        units = units.clamp(min=-fraction_in, max=SHIFT_MAX - fraction_in)
+        units = units.clamp(min=-fraction_in, max=INPUT_SHIFT_MAX - fraction_in)
     units = torch.maximum(units, least).long()
     scale = torch.exp2(units.double())
     layer.input.shift.copy_(0 * units if fraction_in is None else units + fraction_in)

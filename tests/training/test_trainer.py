@@ -35,7 +35,7 @@ from aecodec.training.export import (
 )
 from aecodec.training.initialise import best_overlap, initialise, lmbda_table
 from aecodec.training.integers import to_fixed
-from aecodec.training.loss import code
+from aecodec.training.loss import code, rate_distortion
 from aecodec.training.schedule import annealing, crop_at, lr_at, phase_at
 from aecodec.training.start import load_for_training
 from aecodec.training.trainer import Trainer
@@ -96,10 +96,15 @@ def test_a_run_improves_resumes_and_exports(
     loaded = LoadedModel.load(path)
     payload = encode_pixels(loaded, photo(100, 60), 60)
     assert psnr(photo(100, 60), decode_pixels(loaded, payload, 100, 60, 60)) > 25
-    again = load_for_training(path).state_dict()
-    for name, value in first.learner.ema.state_dict().items():
+    again, ema = load_for_training(path), first.learner.ema
+    for name, value in ema.state_dict().items():
         unit = 1 / SCALES_PER_OCTAVE if name.startswith("hyper_prior.") else 0.02
-        assert torch.allclose(again[name], value, atol=unit, rtol=0.01), name
+        if not name.startswith("entropy."):  # its layers have other units, but the same outputs
+            assert torch.allclose(again.state_dict()[name], value, atol=unit, rtol=0.01), name
+    x, q = to_planes(photo(256, 256)), torch.tensor([40])
+    with torch.no_grad():
+        (bpp, _), (same, _) = (rate_distortion(each, x, q, "decoder") for each in (ema, again))
+    assert torch.allclose(same, bpp, rtol=0.01)
 
 
 def test_a_new_model_is_already_a_codec(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,13 +45,20 @@ STRIP = 2**17
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Products in binary32 are in binary32, whatever was allowed outside."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    products: Any = getattr(torch.backends.mkldnn, "matmul", None)  # since PyTorch 2.9
+    if products is None:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+    else:
+        before, products.fp32_precision = products.fp32_precision, "ieee"
     try:
         with torch.autocast("cpu", enabled=False):
             yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        if products is None:
+            torch.set_float32_matmul_precision(before)
+        else:
+            products.fp32_precision = before
 
 
 @cache

@@ -23,6 +23,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
     ours = ours and not weight.requires_grad and not torch.is_autocast_enabled("cpu")
+    ours = ours and bool(torch.backends.mkldnn.enabled)
     onednn = onednn_linear() if ours else None
     if onednn is None:
         return F.linear(x, weight, bias)

@@ -31,6 +31,7 @@ from aecodec.model.layers import Activation, Pointwise
 from aecodec.model.model import Model
 from aecodec.training.integers import to_fixed
 from tests.photos import photo
+from tests.processes import run_python
 
 TINY = ModelConfig("XS", 8, 4, 8, 1, 8, 1, 8, 12, 1, 8, 1)
 
@@ -227,18 +228,40 @@ def test_binary64_does_where_binary32_is_none(monkeypatch: pytest.MonkeyPatch) -
     assert all(map(torch.equal, before, after))
 
 
-def test_what_is_allowed_outside_does_not_matter() -> None:
-    fixed = fixed_of(random_model())
-    z_hat, symbols = some_symbols(4)
+ALLOWED = """
+import torch
+from tests.model.test_fixed_point import fixed_of, random_model, some_symbols, walk
+fixed = fixed_of(random_model())
+z_hat, symbols = some_symbols(4)
+with torch.no_grad():
     before = walk(fixed, 16 * z_hat, symbols, 16.0)
-    torch.set_float32_matmul_precision("medium")
-    try:
-        with torch.autocast("cpu", torch.bfloat16):
-            after = walk(fixed, 16 * z_hat, symbols, 16.0)
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision("highest")
-    assert all(map(torch.equal, before, after))
+    {allow}
+    with torch.autocast("cpu", torch.bfloat16), torch.backends.mkldnn.flags(enabled={onednn}):
+        after = walk(fixed, 16 * z_hat, symbols, 16.0)
+    {check}
+assert all(map(torch.equal, before, after))
+"""
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize(
+    ("allow", "check"),
+    [
+        (
+            "torch.set_float32_matmul_precision('medium')",
+            "assert torch.get_float32_matmul_precision() == 'medium'",
+        ),
+        (
+            "torch.backends.mkldnn.matmul.fp32_precision = 'bf16'",
+            "assert torch.backends.mkldnn.matmul.fp32_precision == 'bf16'",
+        ),
+        ("torch.backends.fp32_precision = 'tf32'", ""),
+    ],
+)
+def test_what_is_allowed_outside_does_not_matter(allow: str, check: str, onednn: bool) -> None:
+    """In a process of its own: PyTorch does not let one mix its old setting and the new ones."""
+    done = run_python(ALLOWED.format(allow=allow, check=check, onednn=onednn))
+    assert done.returncode == 0, done.stderr
 
 
 def test_strips_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

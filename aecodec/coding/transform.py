@@ -7,8 +7,7 @@ so pieces fit together as if the picture had been transformed at once (SPEC 5.3)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from aecodec.format.box import Box
 from aecodec.format.constants import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
+from aecodec.model.products import with_onednn
 from aecodec.model.transforms import NETWORK_STRIDE, SMALL_BLOCKS, SMALL_REDUCTIONS
 
 PIECE = 1024
@@ -37,18 +37,7 @@ def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
     """
     if device.type == "cuda":
         return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return _with_onednn()
-
-
-@contextmanager
-def _with_onednn() -> Iterator[None]:
-    """`torch.backends.mkldnn.flags(enabled=True)`, which warns where there is no Intel GPU."""
-    onednn: Any = torch.backends.mkldnn
-    before, onednn.enabled = onednn.enabled, True
-    try:
-        yield
-    finally:
-        onednn.enabled = before
+    return with_onednn
 
 
 def reach(blocks: int, pixels: int = 0, whole: int = HYPER_STRIDE) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from torch.nn import functional as F
 
 from aecodec.errors import ModelError
 from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
-from aecodec.model.products import linear
+from aecodec.model.products import binary32_products, linear
 
 FRACTION_BITS = 12
 """of a stream"""
@@ -45,20 +44,8 @@ STRIP = 2**17
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Products in binary32 are in binary32, whatever was allowed outside."""
-    products: Any = getattr(torch.backends.mkldnn, "matmul", None)  # since PyTorch 2.9
-    if products is None:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-    else:
-        before, products.fp32_precision = products.fp32_precision, "ieee"
-    try:
-        with torch.autocast("cpu", enabled=False):
-            yield
-    finally:
-        if products is None:
-            torch.set_float32_matmul_precision(before)
-        else:
-            products.fp32_precision = before
+    with binary32_products, torch.autocast("cpu", enabled=False):
+        yield
 
 
 @cache

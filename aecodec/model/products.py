@@ -8,7 +8,9 @@ so that where it is missing the public one does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from contextlib import AbstractContextManager
+from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 import torch
@@ -43,6 +45,47 @@ def onednn_linear() -> Callable[[Tensor, Tensor, Tensor | None], Tensor] | None:
     except (AttributeError, RuntimeError):
         return None
     return lambda x, weight, bias: operation(x, weight, bias, "none", [], "")
+
+
+class Held(AbstractContextManager[None]):
+    """A setting of the whole process, at a value for as long as any thread wants it so."""
+
+    def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], value: Any) -> None:
+        self.read, self.write, self.value = read, write, value
+        self.lock, self.holders, self.before = Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.holders:
+                self.before = self.read()
+                self.write(self.value)
+            self.holders += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.holders -= 1
+            if not self.holders:
+                self.write(self.before)
+
+
+def _binary32() -> Held:
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    if matmul is None:  # before PyTorch 2.9
+        return Held(
+            torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"
+        )
+    name = "fp32_precision"
+    return Held(partial(getattr, matmul, name), partial(setattr, matmul, name), "ieee")
+
+
+binary32_products = _binary32()
+"""While it is held, products of binary32 are in binary32, whatever was allowed outside."""
+with_onednn = Held(
+    partial(getattr, torch.backends.mkldnn, "enabled"),
+    partial(setattr, torch.backends.mkldnn, "enabled"),
+    True,
+)
+"""As `torch.backends.mkldnn.flags(enabled=True)`, which warns where there is no Intel GPU."""
 
 
 class _Linear(torch.autograd.Function):

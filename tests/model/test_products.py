@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aecodec.model.products import linear, onednn_linear
+from aecodec.model.products import Held, linear, onednn_linear
 
 SIZES = [(6144, 128, 512), (7, 384, 512), (1536, 992, 192), (1, 192, 128), (3, 3072, 8)]
 
@@ -57,3 +59,18 @@ def test_without_the_private_operation_the_public_one_does(monkeypatch: pytest.M
         assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
     finally:
         onednn_linear.cache_clear()
+
+
+def test_a_setting_is_held_until_the_last_who_wants_it_lets_go() -> None:
+    setting = ["before"]
+    held = Held(lambda: setting[0], lambda value: setting.__setitem__(0, value), "held")
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(held)
+    second.enter_context(held)
+    first.close()
+    assert setting == ["held"]
+    second.close()
+    assert setting == ["before"]
+    with pytest.raises(KeyError), held:
+        raise KeyError
+    assert setting == ["before"]

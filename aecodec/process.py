@@ -32,7 +32,8 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     beside other work, decoding takes five times as long.
     """
     environ.setdefault(WAIT_POLICY, "PASSIVE")
-    _keep_memory()
+    if not any(name.startswith("MALLOC_") for name in environ):  # a user's own settings
+        _keep_memory()
 
 
 def _keep_memory() -> None:

@@ -155,7 +155,6 @@ class Compress(Task):
             told = seen.psnr if self.verbose else None
             score = seen.ssimulacra2 if self._scored else None
             warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
-            jpeg = _jpeg_warning(job.target, facts, seen) if self.effort > 0 else []
         with failing_for(job.target):
             files.write_bytes(job.target, data)
         summary = Summary(
@@ -163,7 +162,10 @@ class Compress(Task):
         )
         if summary.grew:
             warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
-        return Outcome(summary, (*warnings, *jpeg))
+        if self.effort > 0:
+            with failing_for(job.source):
+                warnings += _jpeg_warning(job.target, facts, seen)
+        return Outcome(summary, tuple(warnings))
 
     def _encode(self, codec: Codec, picture: Picture, on_progress: OnProgress | None) -> bytes:
         options: dict[str, Any] = {

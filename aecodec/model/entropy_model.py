@@ -46,13 +46,6 @@ CodeBatch = Callable[[int, Tensor, Tensor], Tensor]
 PROBABILITY_FLOOR = 1e-9
 
 
-class HyperInput(nn.Module):
-    """z_hat in steps -> order 1: as it is."""
-
-    def forward(self, z_hat: Tensor) -> Tensor:
-        return z_hat
-
-
 class Whiten(nn.Module):
     """y_hat in steps -> order 1: times r[q, c], a fixed table."""
 
@@ -142,7 +135,6 @@ class EntropyNetwork(nn.Module):
         super().__init__()
         width, fusion = config.hyper_width, config.fusion_width
         self.latent = config.latent
-        self.enter = HyperInput()
         self.up1 = Pointwise(config.hyper, 4 * width)  # h_s
         self.q_bias = Bias(width)
         self.block1 = DepthwiseBlock(width, fold=4)
@@ -161,7 +153,7 @@ class EntropyNetwork(nn.Module):
 
     def fuse_hyper(self, z_hat: Tensor, q: Tensor) -> Tensor:
         """z_hat [B, N, H/64, W/64] -> features [B, F, H/16, W/16]."""
-        h = self.block1(self.q_bias(depth_to_space(self.up1(self.enter(z_hat)), 2), q))
+        h = self.block1(self.q_bias(depth_to_space(self.up1(z_hat), 2), q))
         h = self.block2(depth_to_space(self.up2(h), 2))
         return self.fusion(self.fuse(h))
 

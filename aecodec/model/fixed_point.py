@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from aecodec.errors import ModelError
 from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
-from aecodec.model.products import binary32_products, linear
+from aecodec.model.products import binary32_products, linear, with_onednn
 
 FRACTION_BITS = 12
 """of a stream"""
@@ -37,14 +37,16 @@ FRACTION_MAX = 10
 """of what is activated"""
 FOLD = 4
 """Parts of its channels that a block sums."""
+PROBE = 8191
+"""Of inputs that products are tried with: 13 bits, more than TF32 and binary16 have."""
 STRIP = 2**17
 """Numbers that a block has in hand at a time: they stay in the caches."""
 
 
 @contextmanager
 def exact_products() -> Iterator[None]:
-    """Products in binary32 are in binary32, whatever was allowed outside."""
-    with binary32_products, torch.autocast("cpu", enabled=False):
+    """Products in binary32 are in binary32, by one library, whatever was allowed outside."""
+    with binary32_products, with_onednn, torch.autocast("cpu", enabled=False):
         yield
 
 
@@ -57,11 +59,12 @@ def working_dtype() -> torch.dtype:
     random = torch.Generator().manual_seed(1)
     with exact_products():
         for rows, inputs, outputs in ((1, 7, 5), (64, 992, 192), (512, 192, 768)):
-            a = torch.randint(-2047, 2048, (rows, inputs), generator=random)
-            w = torch.randint(-2047, 2048, (outputs, inputs), generator=random)
-            w = w * ((EXACT - 2**12) // 2047) // w.abs().sum(1, keepdim=True)
-            a[0] = 2047 * w[0].sign()
-            bias = torch.full((outputs,), 2**11)
+            a = torch.randint(-PROBE, PROBE + 1, (rows, inputs), generator=random)
+            w = torch.randint(-PROBE, PROBE + 1, (outputs, inputs), generator=random)
+            w = torch.div(
+                w * (EXACT // PROBE - 1), w.abs().sum(1, keepdim=True), rounding_mode="trunc"
+            )
+            a[0], bias = PROBE * w[0].sign(), w.sum(1) % 2
             found = linear(a.float(), w.float(), bias.float())
             if not torch.equal(found.double(), a.double() @ w.double().t() + bias):
                 return torch.float64
@@ -131,13 +134,17 @@ class FixedAffine(nn.Module):
         self.input.prepare(dtype)
         check_shift(self.shift)
         scale = torch.exp2(-self.shift.double())
-        sums = largest_sums(self.weight, self.bias, self.input.low, self.input.high)
+        sums = largest_sums(self.weight, self.bias, *self.ranges())
         if not float(sums.max()) < EXACT:
             raise ModelError("fixed point: a sum could reach 2^24")
         self.reach = float((sums * scale).max()) + 1
         # Divided beforehand, which is as exact and saves a walk over the sums.
         self.weight_exact = (self.weight * scale[:, None]).to(dtype)
         self.bias_exact = (self.bias * scale).to(dtype)
+
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        """Of inputs, as `largest_sums` takes them."""
+        return self.input.low, self.input.high
 
     def to_float(self, layer: Pointwise | Depthwise, inputs: Tensor, outputs: Tensor) -> None:
         """Give a floating-point layer the values of this one; inputs [inputs] or [outputs, 1],
@@ -150,13 +157,11 @@ class FixedAffine(nn.Module):
 
 
 def largest_sums(weight: Tensor, bias: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The largest magnitude of any partial sum, by output, of inputs in low..high.
+    """The largest magnitude of any partial sum, by output, of weight [outputs, taps] and bias.
 
-    weight [outputs, inputs] and as many ranges or, of a depthwise layer, [channels, taps].
+    Inputs lie in low..high: [taps] or, where every output has inputs of its own, [outputs, 1].
     """
     weight, bias = weight.double(), bias.double()
-    if weight.shape[1] != len(low):
-        low, high = low[:, None], high[:, None]
     ends = weight * low, weight * high
     above = torch.maximum(*ends).sum(1) + bias.clamp(min=0)
     below = torch.minimum(*ends).sum(1) + bias.clamp(max=0)
@@ -178,6 +183,9 @@ class FixedDepthwise(FixedAffine):
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 9)
+
+    def ranges(self) -> tuple[Tensor, Tensor]:
+        return self.input.low[:, None], self.input.high[:, None]
 
     def prepare(self, dtype: torch.dtype) -> None:
         super().prepare(dtype)

@@ -6,7 +6,7 @@ made by `from_float` from its floating-point twin, and gives it its values by `t
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +41,10 @@ class FixedTable(nn.Module):
         self.register_buffer("rows", torch.zeros(Q_COUNT, channels, dtype=torch.int32))
         self.rows: Tensor
 
-    def set(self, rows: Tensor) -> Self:
+    def set(self, rows: Tensor) -> None:
         """Set the table to the integers nearest to `rows` [64, C]."""
         limit = 2.0**31 - 1
         self.rows.copy_(rows.detach().double().round().clamp(-limit, limit))
-        return self
 
     def from_float(self, layer: Any) -> None:
         self.set(layer.table.double() * self.UNIT)

@@ -21,12 +21,12 @@ from torch.nn import functional as F
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x [..., inputs], weight [outputs, inputs], bias [outputs] -> [..., outputs].
 
-    No gradient by weights that do not require it. The order of sums does not depend on the threads.
+    The order of sums does not depend on the threads, in products of such sizes as ours.
     """
     ours = x.dtype == weight.dtype == torch.float32 and x.device.type == "cpu"
-    ours = ours and not weight.requires_grad and not torch.is_autocast_enabled("cpu")
-    ours = ours and bool(torch.backends.mkldnn.enabled)
-    onednn = onednn_linear() if ours else None
+    learns = weight.requires_grad or (bias is not None and bias.requires_grad)
+    allowed = bool(torch.backends.mkldnn.enabled) and not torch.is_autocast_enabled("cpu")
+    onednn = onednn_linear() if ours and allowed and not learns else None
     if onednn is None:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
@@ -64,7 +64,7 @@ class Held(AbstractContextManager[None]):
     def __exit__(self, *error: object) -> None:
         with self.lock:
             self.holders -= 1
-            if not self.holders:
+            if not self.holders and self.read() == self.value:  # and nobody has set it meanwhile
                 self.write(self.before)
 
 
@@ -74,8 +74,13 @@ def _binary32() -> Held:
         return Held(
             torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"
         )
-    name = "fp32_precision"
-    return Held(partial(getattr, matmul, name), partial(setattr, matmul, name), "ieee")
+
+    def write(value: str) -> None:
+        matmul.fp32_precision = "none"  # what is set for all of PyTorch
+        if matmul.fp32_precision != value:
+            matmul.fp32_precision = value
+
+    return Held(lambda: matmul.fp32_precision, write, "ieee")
 
 
 binary32_products = _binary32()

@@ -157,7 +157,7 @@ def set_pointwise(
     factor: on weights.
     """
     weight, bias = source.weight.detach().double() * factor, source.bias.detach().double()
-    bits = bits_of_sums(weight, bias, seen, fraction_out)
+    bits = bits_of_sums(weight, bias, seen.low, seen.high, fraction_out)
     costs = BALANCE * torch.exp2(-2.0 * bits).sum() / weight.square().sum(0)
     units = set_input(layer, costs, seen, fraction_in)
     set_rounded(layer, weight, bias, bits, bits - fraction_out, round_weights(units, seen))
@@ -169,7 +169,7 @@ def set_depthwise(
 ) -> None:
     """The same, of six times Hardswish; a fraction for each output."""
     weight, bias = source.weight.detach().double().flatten(1) / 6, source.bias.detach().double()
-    bits = bits_of_sums(weight, bias, seen, fraction_out)
+    bits = bits_of_sums(weight, bias, seen.low[:, None], seen.high[:, None], fraction_out)
     costs = weight.shape[1] * torch.exp2(-2.0 * bits) / weight.square().sum(1)
     units = set_input(layer, costs, seen, fraction_in)
     set_rounded(layer, weight, bias, bits, bits - fraction_out, round_taps(units, seen))
@@ -196,7 +196,7 @@ def set_rounded(
         rounded, change = rounding(weight * scale[:, None])
         half = torch.where(shift > 0, torch.exp2(shift.double() - 1), 0)
         biases = (bias * scale + change + half).round()
-        sums = largest_sums(rounded, biases, layer.input.low, layer.input.high)
+        sums = largest_sums(rounded, biases, *layer.ranges())
         wrong = ((sums >= EXACT) | (rounded.abs().amax(1) > WEIGHT_MAX)).long()
         if not bool(wrong.any()):
             break
@@ -206,9 +206,14 @@ def set_rounded(
     layer.shift.copy_(shift)
 
 
-def bits_of_sums(weight: Tensor, bias: Tensor, seen: Seen, fraction_out: int | Tensor) -> Tensor:
-    """By output: sums in units of 2^-bits stay below 2^24, and shifts within their limit."""
-    largest = largest_sums(weight, bias, MARGIN * seen.low, MARGIN * seen.high)
+def bits_of_sums(
+    weight: Tensor, bias: Tensor, low: Tensor, high: Tensor, fraction_out: int | Tensor
+) -> Tensor:
+    """By output: sums in units of 2^-bits stay below 2^24, and shifts within their limit.
+
+    low, high: that were seen, as of `largest_sums`.
+    """
+    largest = largest_sums(weight, bias, MARGIN * low, MARGIN * high)
     bits = ((EXACT - SPARE) / largest.clamp(min=2.0**-60)).log2().floor()
     return bits.clamp(max=SHIFT_MAX + torch.as_tensor(fraction_out)).long()
 

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from aecodec.cli.jpeg import BLOCK, BLOCKS_ACROSS, is_unlike_photos, jpeg_psnr, places, sample
+from aecodec.cli.jpeg import (
+    BLOCK,
+    BLOCKS_ACROSS,
+    JPEG_SIDE_MAX,
+    is_unlike_photos,
+    jpeg_psnr,
+    jpeg_warning,
+    places,
+    sample,
+)
 from aecodec.cli.main import main
 from aecodec.image.modes import Pixels
 from aecodec.image.picture import Picture
@@ -143,3 +152,9 @@ def test_the_best_jpeg_of_a_size() -> None:
         assert found[0] is None and found[-1] is not None
         known = [value for value in found if value is not None]
         assert known == sorted(known)
+
+
+def test_a_picture_that_jpeg_cannot_hold_has_no_warning() -> None:
+    drawing = np.zeros((2, JPEG_SIDE_MAX + 1, 3), np.uint8)
+    assert jpeg_psnr(drawing, 10**6) is None
+    assert jpeg_warning("x.aec", drawing, 10**5, 60, lambda: 10.0) == []

@@ -23,6 +23,7 @@ from aecodec.model.fixed_network import FixedNetwork, float_twin
 from aecodec.model.fixed_point import (
     EXACT,
     FixedBlock,
+    FixedDepthwise,
     FixedPointwise,
     six_hardswish,
     working_dtype,
@@ -171,6 +172,17 @@ def test_sums_that_could_reach_2_to_24_are_refused() -> None:
         pointwise_of(weight, -(2**18), 5, 2047)
 
 
+def test_a_depthwise_channel_is_bounded_by_its_own_range() -> None:
+    """Though it has as many taps as there are channels."""
+    layer = FixedDepthwise(9)
+    layer.weight[8] = 2**15 - 1
+    layer.input.high[8] = 2**15 - 1
+    with pytest.raises(ModelError, match="2\\^24"):
+        layer.prepare(torch.float32)
+    layer.input.high[8], layer.input.high[0] = 50, 2**15 - 1
+    layer.prepare(torch.float32)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
@@ -206,8 +218,15 @@ def any_dtype() -> Iterator[None]:
     working_dtype.cache_clear()
 
 
+def with_bits(x: Tensor, bits: int) -> Tensor:
+    """Rounded to so many significant bits."""
+    fraction, exponent = torch.frexp(x)
+    return torch.ldexp((fraction * 2**bits).round(), exponent - bits)
+
+
 @pytest.mark.usefixtures("any_dtype")
-def test_binary64_does_where_binary32_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bits", [8, 11], ids=["bfloat16", "TF32"])
+def test_binary64_does_where_binary32_is_none(monkeypatch: pytest.MonkeyPatch, bits: int) -> None:
     fixed = fixed_of(random_model())
     z_hat, symbols = some_symbols(200)
     before = walk(fixed, 16 * z_hat, symbols, 16.0)
@@ -215,7 +234,7 @@ def test_binary64_does_where_binary32_is_none(monkeypatch: pytest.MonkeyPatch) -
 
     def reduced(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if x.dtype == torch.float32:
-            x, weight = x.bfloat16().float(), weight.bfloat16().float()
+            x, weight = (with_bits(part, bits) for part in (x, weight))
         return torch.nn.functional.linear(x, weight, bias)
 
     working_dtype.cache_clear()

@@ -13,9 +13,10 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
-WAIT_POLICY = "OMP_WAIT_POLICY"
-"""What all OpenMP libraries read when torch is loaded: GNU's on Linux, LLVM's on macOS, Intel's on
-Windows. Settings of their own (GOMP_SPINCOUNT, KMP_BLOCKTIME) go before it, if a user has any."""
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
+"""How threads wait, read when torch is loaded: by all OpenMP libraries (GNU's on Linux, LLVM's on
+macOS, Intel's on Windows), and by GNU's: how many rounds, some microseconds, a thread looks around
+before it sleeps. Without these rounds it would have to be woken for every layer."""
 MIB = 2**20
 MALLOC = {-3: 32 * MIB, -1: 128 * MIB}
 """glibc's M_MMAP_THRESHOLD, at its largest, and M_TRIM_THRESHOLD. Layers free and take the same
@@ -28,10 +29,11 @@ CFS = tuple(Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """Before torch is imported: threads that wait sleep, and freed memory is kept for a while.
 
-    Threads that spin instead take the cores that others need, and then every layer waits for them:
+    Threads that spin on instead take the cores that others need, and then every layer waits for them:
     beside other work, decoding takes five times as long.
     """
-    environ.setdefault(WAIT_POLICY, "PASSIVE")
+    if not WAITING.keys() & environ.keys():
+        environ.update(WAITING)
     if not any(name.startswith("MALLOC_") for name in environ):  # a user's own settings
         _keep_memory()
 

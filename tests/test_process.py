@@ -13,17 +13,17 @@ from types import SimpleNamespace
 import pytest
 
 from aecodec import process
-from aecodec.process import WAIT_POLICY, cores, lasting_imports, limit_threads, prepare
+from aecodec.process import WAITING, cores, lasting_imports, limit_threads, prepare
 from tests.processes import INHERITED, run_python
 
-BARE = {name: value for name, value in INHERITED.items() if not name.startswith("OMP_")}
+BARE = {name: value for name, value in INHERITED.items() if "OMP_" not in name}
 WATCHED = """
 import os, runpy, sys
 
 class Watch:
     def find_spec(self, name, *_):
         if name == "torch":
-            print("torch sees", os.environ.get("OMP_WAIT_POLICY"))
+            print([os.environ.get(name) for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")])
             raise SystemExit
 sys.meta_path.insert(0, Watch())
 """
@@ -44,13 +44,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-@pytest.mark.parametrize("own", [None, "ACTIVE"])
+@pytest.mark.parametrize("own", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
 def test_threads_wait_passively_unless_the_user_says_so(
-    folder: Path, entry: str, own: str | None
+    folder: Path, entry: str, own: dict[str, str]
 ) -> None:
-    env = BARE | ({WAIT_POLICY: own} if own else {})
-    done = run_python(WATCHED + ENTRIES[entry], *COMMAND, env=env)
-    assert done.stdout == f"torch sees {own or 'PASSIVE'}\n", done.stderr
+    done = run_python(WATCHED + ENTRIES[entry], *COMMAND, env=BARE | own)
+    expected = own or WAITING
+    assert done.stdout == f"{[expected.get(name) for name in WAITING]}\n", done.stderr
 
 
 @pytest.mark.parametrize("module", ["aecodec", "aecodec.pillow", "aecodec.ray", "aecodec.bench"])

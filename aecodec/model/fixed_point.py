@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import ModelError
-from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
+from aecodec.model.layers import STRIP, Depthwise, DepthwiseBlock, Pointwise
 from aecodec.model.products import binary32_products, linear, with_onednn
 
 FRACTION_BITS = 12
@@ -39,8 +39,6 @@ FOLD = 4
 """Parts of its channels that a block sums."""
 PROBE = 8191
 """Of inputs that products are tried with: 13 bits, more than TF32 and binary16 have."""
-STRIP = 2**17
-"""Numbers that a block has in hand at a time: they stay in the caches."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from aecodec.format.constants import Q_COUNT
 from aecodec.model.products import linear
 
-STRIP = 2**19
+STRIP = 2**20
 """Numbers, the widest layer's of a strip: what lies between two layers stays in the caches."""
 
 

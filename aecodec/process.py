@@ -29,8 +29,8 @@ CFS = tuple(Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """Before torch is imported: threads that wait sleep, and freed memory is kept for a while.
 
-    Threads that spin on instead take the cores that others need, and then every layer waits for them:
-    beside other work, decoding takes five times as long.
+    Threads that spin on instead take the cores that others need, and then every layer waits for
+    them: beside other work, decoding takes five times as long.
     """
     if not WAITING.keys() & environ.keys():
         environ.update(WAITING)

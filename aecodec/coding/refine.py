@@ -27,6 +27,7 @@ from aecodec.format.box import Box
 from aecodec.model.model import Model
 
 
+@torch.inference_mode(False)
 def refine(
     model: Model,
     pixels: Pixels,

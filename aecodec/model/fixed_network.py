@@ -238,6 +238,7 @@ def set_fixed(model: Model, network: FixedNetwork, prior: FixedHyperPrior) -> No
     model.hyper_prior = prior  # type: ignore[assignment]
 
 
+@torch.inference_mode(False)
 def float_twin(fixed: Model) -> Model:
     """-> a floating-point model with the values of `fixed`."""
     model = Model(fixed.config)

@@ -17,6 +17,12 @@ from typing import Any
 
 from PIL import Image
 
+try:  # as the command of that tree prepares its process, before torch is imported
+    from aecodec.process import prepare
+except ImportError:  # of before there was anything to prepare
+    pass
+else:
+    prepare()
 import aecodec
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.planes import Pixels, from_planes
-from aecodec.coding.transform import one_arithmetic, synthesize
+from aecodec.coding.transform import LatentsByPart, one_arithmetic, synthesize
 from aecodec.errors import FormatError
 from aecodec.format.alpha import read_alpha
 from aecodec.format.box import Box
@@ -26,10 +26,8 @@ class Decoder:
     def __init__(self, loaded: LoadedModel, container: Container, keep_going: bool = False) -> None:
         """With `keep_going`, damaged tiles are gray. Raises FormatError for a damaged filter."""
         self.loaded, self.container, self.header = loaded, container, container.header
-        self.keep_going, self.boxes = keep_going, container.header.tiles()
-        data = container.filter
+        self.keep_going, data = keep_going, container.filter
         self.filter = None if data is None else read_filter(loaded.tables, data)
-        self.decoded: dict[int, Tensor] = {}
         self.damaged: list[str] = []
         self.missing: list[int] = []
 
@@ -53,8 +51,9 @@ class Decoder:
         shape = (target.height, target.width)
         pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
         model, q, size = self.loaded.model, self.header.q, (self.header.width, self.header.height)
+        latents = LatentsByPart(*size, self.header.tile_side, self.decode_tile)
         with one_arithmetic(model.device):
-            walk = synthesize(model, self.latents, q, region, size, reduction, self.filter)
+            walk = synthesize(model, latents, q, region, size, reduction, self.filter)
             for box, x_hat in walk:
                 part = box.shrunk(reduction)
                 top, left = part.top - target.top, part.left - target.left
@@ -62,29 +61,9 @@ class Decoder:
                 pixels[place] = from_planes(x_hat, gray)
         return pixels
 
-    def latents(self, box: Box) -> Tensor:
-        """y_r of an aligned box of pixels; boxes come from top to bottom.
-
-        Forgets the tiles that lie above.
-        """
-        self.decoded = {n: y for n, y in self.decoded.items() if self.boxes[n].bottom > box.top}
-        side, rows = self.header.tile_side, []
-        for row in range(box.top // side, -(-box.bottom // side)):
-            columns = range(box.left // side, -(-box.right // side))
-            parts = [self.part(row * self.header.columns + column, box) for column in columns]
-            rows.append(torch.cat(parts, dim=3))
-        return torch.cat(rows, dim=2)
-
-    def part(self, number: int, box: Box) -> Tensor:
-        """What of a tile's y_r lies in `box`."""
-        if number not in self.decoded:
-            self.decoded[number] = self.decode_tile(number)
-        return self.decoded[number][box.latent_slices(self.boxes[number])]
-
-    def decode_tile(self, number: int) -> Tensor:
+    def decode_tile(self, number: int, tile: Box) -> Tensor:
         """y_r of a tile, [1, M, H'/16, W'/16]; 0, which is gray, of one that is not there."""
-        tile, payload = self.boxes[number], self.container.payloads[number]
-        where = self.header.tile_name(number)
+        payload, where = self.container.payloads[number], self.header.tile_name(number)
         if payload.state == "cut":
             self.missing.append(number)
             if not payload.data:
@@ -107,7 +86,8 @@ class Decoder:
         """What is wrong with the tiles that were asked for."""
         if not self.missing:
             return tuple(self.damaged)
-        tiles = f" in {len(self.missing)} of {len(self.boxes)} tiles" if len(self.boxes) > 1 else ""
+        count = len(self.container.payloads)
+        tiles = f" in {len(self.missing)} of {count} tiles" if count > 1 else ""
         return (*self.damaged, f"cut off: detail is missing{tiles}")
 
 

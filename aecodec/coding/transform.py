@@ -53,40 +53,55 @@ def latents_in(y: Tensor, source: Box) -> LatentsOf:
     return lambda box: y[box.latent_slices(source)]
 
 
-class AnalyzedPicture:
-    """y of a picture, uint8 [H, W, 3] or [H, W]: every piece is computed once, when it is needed.
+class LatentsByPart:
+    """Latents of a picture that are computed a part at a time, when they are needed: `LatentsOf`.
 
-    Called with aligned boxes of pixels, from top to bottom: `LatentsOf`. What is held are the
-    pieces beside a box and those that later boxes of its rows may want.
+    The parts are what multiples of a side cut the picture into, numbered row by row. Called with
+    aligned boxes of pixels, from top to bottom. What is held are the parts beside a box and those
+    that later boxes of its rows may want.
     """
 
-    def __init__(self, model: Model, pixels: Pixels, q: int) -> None:
-        self.model, self.pixels, self.qs = model, pixels, model.qs(q)
-        self.height, self.width = pixels.shape[:2]
-        self.pieces = list(Box(0, 0, self.height, self.width).parts(PIECE))
+    def __init__(
+        self, width: int, height: int, side: int, compute: Callable[[int, Box], Tensor]
+    ) -> None:
+        """compute: a part's number and pixels -> its latents, [1, M, H'/16, W'/16]."""
+        self.boxes = list(Box(0, 0, height, width).parts(side))
+        self.side, self.columns, self.compute = side, -(-width // side), compute
         self.known: dict[int, Tensor] = {}
 
-    @torch.inference_mode()
     def __call__(self, box: Box) -> Tensor:
-        """y in steps, [1, M, height/16, width/16], on the CPU. Forgets what lies above the box."""
-        self.known = {n: y for n, y in self.known.items() if self.pieces[n].bottom > box.top}
-        in_a_row, rows = -(-self.width // PIECE), []
-        for row in range(box.top // PIECE, -(-box.bottom // PIECE)):
-            columns = range(box.left // PIECE, -(-box.right // PIECE))
-            parts = [self.part(row * in_a_row + column, box) for column in columns]
+        """Latents of the box, [1, M, height/16, width/16]. Forgets what lies above it."""
+        self.known = {n: y for n, y in self.known.items() if self.boxes[n].bottom > box.top}
+        side, rows = self.side, []
+        for row in range(box.top // side, -(-box.bottom // side)):
+            columns = range(box.left // side, -(-box.right // side))
+            parts = [self.part(row * self.columns + column, box) for column in columns]
             rows.append(torch.cat(parts, dim=3))
         return torch.cat(rows, dim=2)
 
     def part(self, number: int, box: Box) -> Tensor:
-        """What of a piece's y lies in `box`."""
-        piece = self.pieces[number].aligned()
+        """What of a part's latents lies in `box`."""
         if number not in self.known:
-            around = piece.grown(reach(self.model.config.analysis_blocks), self.width, self.height)
-            with one_arithmetic(self.model.device):
-                x = to_planes(self.pixels[around.pixel_slices()]).to(self.model.device)
-                y = self.model.g_a(x, self.qs)[piece.latent_slices(around)]
-            self.known[number] = y.contiguous(memory_format=torch.channels_last).cpu()
-        return self.known[number][box.latent_slices(piece)]
+            self.known[number] = self.compute(number, self.boxes[number])
+        return self.known[number][box.latent_slices(self.boxes[number])]
+
+
+class AnalyzedPicture(LatentsByPart):
+    """y of a picture, uint8 [H, W, 3] or [H, W], in steps, on the CPU: every piece once."""
+
+    def __init__(self, model: Model, pixels: Pixels, q: int) -> None:
+        height, width = pixels.shape[:2]
+        far = reach(model.config.analysis_blocks)
+
+        @torch.inference_mode()
+        def compute(_: int, piece: Box) -> Tensor:
+            around = piece.grown(far, width, height)
+            with one_arithmetic(model.device):
+                x = to_planes(pixels[around.pixel_slices()]).to(model.device)
+                y = model.g_a(x, model.qs(q))[piece.aligned().latent_slices(around)]
+            return y.contiguous(memory_format=torch.channels_last).cpu()
+
+        super().__init__(width, height, PIECE, compute)
 
 
 @torch.inference_mode()

@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from aecodec.errors import ModelError
 from aecodec.format.constants import SIXTEENTHS_BITS
 from aecodec.model.config import STEPS, ModelConfig
-from aecodec.model.entropy_model import QUADTREE, CodeBatch, EntropyNetwork, set_step
+from aecodec.model.entropy_model import (
+    CodeBatch,
+    EntropyNetwork,
+    mean_scale_rows,
+    set_step,
+    step_places,
+)
 from aecodec.model.fixed_point import (
     FRACTION_BITS,
     STREAM_LIMIT,
@@ -43,17 +49,13 @@ class FixedHead(FixedPointwise):
 
     def prepare(self, dtype: torch.dtype) -> None:
         super().prepare(dtype)
-        rows = zip(*(of_groups(part) for part in (self.weight_exact, self.bias_exact)), strict=True)
-        self.groups = list(rows)
+        own = self.weight_exact, self.bias_exact
+        places = step_places(0, len(self.bias) // 2)
+        self.groups = [[mean_scale_rows(part, place[0]) for part in own] for place in places]
 
     def forward(self, x: Tensor, group: int) -> Tensor:  # type: ignore[override]
         """[P, inputs] -> [P, 2, M / 4]."""
         return linear(self.input(x), *self.groups[group]).floor_().unflatten(1, (2, -1))
-
-
-def of_groups(rows: Tensor) -> list[Tensor]:
-    """[2 M, ...], for means, then scales -> those of each group of channels, in the same order."""
-    return [part.flatten(0, 1) for part in rows.unflatten(0, (2, STEPS, -1)).unbind(1)]
 
 
 class FixedStem(FixedPointwise):
@@ -75,15 +77,14 @@ class FixedStem(FixedPointwise):
         return linear(a, self.fused, self.bias_exact)
 
     def add(self, sums: Tensor, v: Tensor, step: int) -> None:
-        """Add the latents v [P / 4, M] of a step to sums [H / 2, 2, W / 2, 2, width]."""
-        size = self.latent // STEPS
-        for group, place in enumerate(QUADTREE[step]):
-            channels = slice(size * group, size * group + size)
+        """Add the latents v [P / 4, M] of a step to sums [H, W, width]."""
+        for group, (channels, *places) in zip(
+            self.groups, step_places(step, self.latent), strict=True
+        ):
             beside = slice(self.latent + channels.start, self.latent + channels.stop)
-            part = sums[:, place // 2, :, place % 2]
-            values = v[:, channels]
+            part, values = sums[tuple(places)], v[:, channels]
             a = torch.cat([self.input(values, channels), self.input(values.abs(), beside)], 1)
-            part += linear(a, self.groups[group]).view_as(part)
+            part += linear(a, group).view_as(part)
 
 
 class FixedStep(nn.Module):
@@ -154,7 +155,6 @@ class FixedNetwork(nn.Module):
         with exact_products():
             fused, rows, columns = self.fuse_hyper(z_hat, q)
             shape = (1, self.latent, rows, columns)
-            cells = (rows // 2, 2, columns // 2, 2, -1)
             y_hat = torch.zeros(shape, dtype=torch.float64)
             sums = [step.stem.begin(fused) for step in self.steps]
             for number in range(STEPS):
@@ -162,13 +162,13 @@ class FixedNetwork(nn.Module):
                 if number:
                     step = self.steps[number - 1]
                     head, x = step.head, self.in_context(step, sums[number - 1], rows, columns)
-                mean, scale = self.predict(head, number, x.view(cells), q)
+                mean, scale = self.predict(head, number, x.view(rows, columns, -1), q)
                 y = code_batch(1 + number, mean, scale)
                 set_step(y, number, y_hat)
                 if number < STEPS - 1:
                     v = self.whiten(y, q)[0].permute(1, 2, 0).flatten(0, 1).to(self.dtype)
                     for later, seen in zip(self.steps[number:], sums[number:], strict=True):
-                        later.stem.add(seen.view(cells), v, number)
+                        later.stem.add(seen.view(rows, columns, -1), v, number)
         return y_hat
 
     def fuse_hyper(self, z_hat: Tensor, q: Tensor) -> tuple[Tensor, int, int]:
@@ -194,17 +194,18 @@ class FixedNetwork(nn.Module):
         return sums
 
     def predict(
-        self, head: FixedHead, step: int, cells: Tensor, q: Tensor
+        self, head: FixedHead, step: int, features: Tensor, q: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Features [H / 2, 2, W / 2, 2, C] -> mean and table index of the latents of this step,
+        """Features [H, W, C] -> mean and table index of the latents of this step,
         [1, M, H / 2, W / 2] each."""
-        rows, columns = cells.shape[0], cells.shape[2]
+        rows, columns, width = features.shape
         outputs = [
-            head(cells[:, place // 2, :, place % 2].reshape(rows * columns, -1), group)
-            for group, place in enumerate(QUADTREE[step])
+            head(features[tuple(places)].reshape(-1, width), group)
+            for group, (_, *places) in enumerate(step_places(step, self.latent))
         ]
         together = torch.stack(outputs, dim=2).double().clamp_(-LIMIT, LIMIT)  # [P, 2, 4, M / 4]
-        mean, scale = together.flatten(2).permute(1, 2, 0).unflatten(2, (rows, columns))
+        size = rows // 2, columns // 2
+        mean, scale = together.flatten(2).permute(1, 2, 0).unflatten(2, size)
         return self.mean(mean[None], q), self.scale(scale[None], q)
 
     def to_float(self, network: EntropyNetwork) -> None:

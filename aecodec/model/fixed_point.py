@@ -109,6 +109,11 @@ def check_shift(shift: Tensor) -> None:
         raise ModelError(f"fixed point: a shift is not in 0..{SHIFT_MAX}")
 
 
+def half_unit(shift: Tensor) -> Tensor:
+    """What a bias holds for its sum to be rounded, where it is divided by 2^shift."""
+    return torch.where(shift > 0, torch.exp2(shift.double() - 1), 0)
+
+
 class FixedAffine(nn.Module):
     """Of pointwise and depthwise layers: floor((sum of weight a + bias) / 2^shift).
 
@@ -148,10 +153,9 @@ class FixedAffine(nn.Module):
         """Give a floating-point layer the values of this one; inputs [inputs] or [outputs, 1],
         outputs [outputs]: what 1 stands for."""
         scale = torch.exp2(-self.shift.double()) * outputs
-        half = torch.where(self.shift > 0, torch.exp2(self.shift.double() - 1), 0)
         weight = self.weight * scale[:, None] / inputs
         layer.weight.copy_(weight.view_as(layer.weight))
-        layer.bias.copy_((self.bias - half) * scale)
+        layer.bias.copy_((self.bias - half_unit(self.shift)) * scale)
 
 
 def largest_sums(weight: Tensor, bias: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""x, weight, bias -> as of `linear`."""
+
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x [..., inputs], weight [outputs, inputs], bias [outputs] -> [..., outputs].
@@ -30,12 +33,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if onednn is None:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
-        return _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+        return _Linear.apply(onednn, x, weight, bias)  # type: ignore[no-untyped-call]
     return onednn(x, weight, bias)
 
 
 @cache
-def onednn_linear() -> Callable[[Tensor, Tensor, Tensor | None], Tensor] | None:
+def onednn_linear() -> Product | None:
     """oneDNN's product in binary32, on x86; None where it is not to be had."""
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
         return None
@@ -97,15 +100,15 @@ class _Linear(torch.autograd.Function):
     """The same, with a gradient by x."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, product: Product, x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        ctx.product = product
         ctx.save_for_backward(weight)
-        operation = onednn_linear()
-        assert operation is not None
-        return operation(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[None, Tensor, None, None]:
         (weight,) = ctx.saved_tensors
-        operation = onednn_linear()
-        assert operation is not None
-        return operation(slopes[0].contiguous(), weight.t().contiguous(), None), None, None
+        slope = ctx.product(slopes[0].contiguous(), weight.t().contiguous(), None)
+        return None, slope, None, None

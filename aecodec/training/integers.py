@@ -31,6 +31,7 @@ from aecodec.model.fixed_point import (
     FixedBlock,
     FixedDepthwise,
     FixedPointwise,
+    half_unit,
     largest_sums,
 )
 from aecodec.model.fixed_tables import FixedHyperPrior, FixedPhaseBias, FixedTable
@@ -194,8 +195,7 @@ def set_rounded(
             raise ModelError("fixed point: a layer's outputs could reach 2^24")
         scale = torch.exp2(bits.double())
         rounded, change = rounding(weight * scale[:, None])
-        half = torch.where(shift > 0, torch.exp2(shift.double() - 1), 0)
-        biases = (bias * scale + change + half).round()
+        biases = (bias * scale + change + half_unit(shift)).round()
         sums = largest_sums(rounded, biases, *layer.ranges())
         wrong = ((sums >= EXACT) | (rounded.abs().amax(1) > WEIGHT_MAX)).long()
         if not bool(wrong.any()):

@@ -26,6 +26,7 @@ from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
+from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
@@ -74,7 +75,7 @@ class Codec:
         tune: str | None = None,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 2 to 4], PIL or Picture)
-        -> bytes of an .aec file.
+        -> bytes of an .aec file. Colours under alpha 0 are not kept.
 
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
@@ -87,7 +88,7 @@ class Codec:
         quality, tile, effort or tune that is none, too little memory, or symbols that do not come
         back.
         """
-        picture, q = as_picture(image), quality_to_q(quality)
+        picture, q = without_hidden_colours(as_picture(image)), quality_to_q(quality)
         settings = Settings(tile, verify, effort)
         model = self._encoding_model(tune)
         with self._coding(picture):
@@ -108,7 +109,8 @@ class Codec:
         model is named. Raises AecodecError also where the target is out of reach or, for
         SSIMULACRA2, its package is missing.
         """
-        picture, settings = as_picture(image), Settings(tile, verify, effort)
+        picture = without_hidden_colours(as_picture(image))
+        settings = Settings(tile, verify, effort)
         model = self._encoding_model(tune, target)
         metric = psnr if target.ssimulacra2 is None else ssimulacra2
         if metric is ssimulacra2:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from aecodec.image.modes import Pixels
+from aecodec.image.photo_file import opened
 from aecodec.image.psnr import psnr
 
 MCU = 16
@@ -93,7 +94,7 @@ def jpeg_psnr(pixels: Pixels, size: int) -> float | None:
         return None
     image = Image.fromarray(pixels)
     found = [_largest_jpeg(image, subsampling, size) for subsampling in ("4:2:0", "4:4:4")]
-    decoded = (np.asarray(Image.open(io.BytesIO(data))) for data in found if data)
+    decoded = (np.asarray(opened(data)) for data in found if data)
     return max((psnr(pixels, each) for each in decoded), default=None)
 
 

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from aecodec import files
 from aecodec.cli.console import failing_for, name_of
 from aecodec.cli.jpeg import jpeg_warning
@@ -21,6 +19,7 @@ from aecodec.files import Job
 from aecodec.format.box import Box
 from aecodec.format.header import Header, read_header
 from aecodec.format.info import Info, info
+from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.modes import Pixels
 from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture, small, without_metadata
@@ -92,8 +91,13 @@ class LateCodec:
 class _Seen:
     """What the decoder will see of a picture: decoded once, by the first who asks."""
 
-    def __init__(self, codec: Codec, data: bytes, photo: Pixels) -> None:
-        self._codec, self._data, self.photo = codec, data, photo
+    def __init__(self, codec: Codec, data: bytes, picture: Picture) -> None:
+        self._codec, self._data, self._picture = codec, data, picture
+
+    @cached_property
+    def photo(self) -> Pixels:
+        """What was coded."""
+        return without_hidden_colours(self._picture).pixels
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -115,6 +119,11 @@ def _jpeg_warning(target: str, facts: Info, seen: _Seen) -> list[str]:
     """Metadata and alpha, which a JPEG does without or has beside it, count for neither."""
     size = facts.bytes - facts.icc - facts.exif - facts.xmp - facts.alpha
     return jpeg_warning(name_of(target), seen.photo, size, facts.quality, lambda: seen.psnr)
+
+
+def _noted(source: str, picture: Picture) -> list[str]:
+    """What reading a file changed or lost, in one line."""
+    return [f"{name_of(source)}: {'; '.join(picture.notes)}"] if picture.notes else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,16 +154,15 @@ class Compress(Task):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             photo = files.read_bytes(job.source)
-            Image.MAX_IMAGE_PIXELS = None  # read_picture has our own limit, before any pixel
             picture = read_picture(photo, self.max_pixels)
             picture = without_metadata(picture) if self.strip else picture
             codec = late.load(self.model)
             with Stopwatch() as watch:
                 data = self._encode(codec, picture, on_progress)
-            facts, seen = info(data), _Seen(codec, data, picture.pixels)
+            facts, seen = info(data), _Seen(codec, data, picture)
             told = seen.psnr if self.verbose else None
             score = seen.ssimulacra2 if self._scored else None
-            warnings = [f"{name_of(job.source)}: {note}" for note in picture.notes]
+            warnings = _noted(job.source, picture)
         with failing_for(job.target):
             files.write_bytes(job.target, data)
         summary = Summary(

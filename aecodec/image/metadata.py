@@ -8,9 +8,14 @@ other format the pixels come as they are stored, and the orientation tag with th
 from __future__ import annotations
 
 import io
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
 
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+
+from aecodec.format.constants import MAX_ANCILLARY_BYTES
+from aecodec.image.jpeg import without_promise
+from aecodec.image.tiff import OF_THE_PHOTO, XMP
 
 
 class Metadata(TypedDict):
@@ -21,26 +26,49 @@ class Metadata(TypedDict):
     xmp: bytes | None
 
 
-NAMES = ("icc", "exif", "xmp")
+NAMES: tuple[Literal["icc", "exif", "xmp"], ...] = ("icc", "exif", "xmp")
+NAMED = {"icc": "a colour profile", "exif": "EXIF", "xmp": "XMP"}
 EXIF_PREFIX = b"Exif\x00\x00"  # before the EXIF in JPEG and in Pillow's `info`
 
 _WITHOUT = ("PPM", "BMP")  # formats that hold none, at least not as Pillow writes them
-_XMP_IN_PNG = "XML:com.adobe.xmp"
-_XMP_IN_TIFF = 700
-# EXIF 2.32 table 4: the tags of a TIFF's first folder that describe the photo rather than the file.
-_EXIF_IN_TIFF = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853}
-_ORIENTATION = 274
+XMP_IN_PNG = "XML:com.adobe.xmp"
+_ORIENTATION, _RESOLUTION = 274, 282
+_INTEROPERABILITY, _INTEROPERABILITY_INDEX, _ADOBE_RGB = 40965, 1, "R03"  # DCF 2.0
+RAW_PROFILE = "Raw profile type "  # ImageMagick's, of PNG files before PNG had eXIf
+KEPT_PROFILES = ("icc", "icm", "exif", "app1", "xmp")
+_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"  # as JPEG has it, and a raw profile "APP1"
+_SEGMENT = 65_533  # bytes of a segment of JPEG, but for its length
+_LIMITS = {
+    "JPEG": {
+        "icc": 255 * (_SEGMENT - 14),
+        "exif": _SEGMENT - len(EXIF_PREFIX),
+        "xmp": _SEGMENT - len(_XMP_PREFIX),
+    }
+}
+"""Bytes that a format can hold, where that is less than any photo may have."""
 _PROFILE_HEADER_BYTES = 128  # ICC.1:2022 section 7.2: the colour space is at byte 16
 _SPACES = {b"RGB ": "RGB", b"GRAY": "gray", b"CMYK": "CMYK"}
 
 
 def metadata_of(image: Image.Image) -> Metadata:
     """The metadata of an image whose pixels have been loaded."""
+    raw = _raw_profiles(image.info)
+    xmp = _bytes_or_none(image.info.get("xmp")) or raw["xmp"]
     return {
-        "icc": _bytes_or_none(image.info.get("icc_profile")),
-        "exif": _exif(image),
-        "xmp": _bytes_or_none(image.info.get("xmp")),
+        "icc": _bytes_or_none(image.info.get("icc_profile")) or raw["icc"],
+        "exif": _exif(image) or raw["exif"],
+        "xmp": xmp and without_promise(xmp),
     }
+
+
+def drop_too_large(metadata: Metadata) -> list[str]:
+    """Take out what no .aec file can hold; notes on it."""
+    notes = []
+    for name in NAMES:
+        if len(metadata[name] or b"") > MAX_ANCILLARY_BYTES:
+            metadata[name] = None
+            notes.append(f"{NAMED[name]} of more than 16 MiB was left out")
+    return notes
 
 
 def profile_error(icc: bytes | None, gray: bool) -> str | None:
@@ -61,13 +89,35 @@ def is_srgb(icc: bytes) -> bool:
 
 def orientation(exif: bytes | None) -> int:
     """EXIF 2.32 tag 274: 1 to 8, where 1 is upright; missing or damaged is 1."""
-    tags = Image.Exif()
-    try:
-        tags.load(exif or b"")
-        value = tags.get(_ORIENTATION, 1)
-    except Exception:  # of any type, as ever with Pillow
-        return 1
+    value = _tag(exif, _ORIENTATION)
     return int(value) if value in range(1, 9) else 1
+
+
+def has_resolution(exif: bytes | None) -> bool:
+    """Whether EXIF says how many pixels an inch has."""
+    return _tag(exif, _RESOLUTION) is not None
+
+
+def is_adobe_rgb(exif: bytes | None) -> bool:
+    """Whether EXIF says so, as cameras do that write no profile (DCF 2.0)."""
+    try:
+        return _loaded(exif).get_ifd(_INTEROPERABILITY).get(_INTEROPERABILITY_INDEX) == _ADOBE_RGB
+    except Exception:  # of any type, as ever with Pillow
+        return False
+
+
+def _tag(exif: bytes | None, tag: int) -> Any:
+    try:
+        return _loaded(exif).get(tag)
+    except Exception:  # of any type, as ever with Pillow
+        return None
+
+
+def _loaded(exif: bytes | None) -> Image.Exif:
+    """EXIF, taken apart. Raises whatever Pillow does."""
+    tags = Image.Exif()
+    tags.load(exif or b"")
+    return tags
 
 
 def save_options(
@@ -83,6 +133,10 @@ def save_options(
     options: dict[str, Any] = {}
     if "icc" in kept:
         options["icc_profile"] = metadata["icc"]
+    if form == "TIFF":
+        exif = metadata["exif"] if "exif" in kept else None
+        options["exif"] = _folder(exif, metadata["xmp"])
+        return options, tuple(name for name in NAMES if name in left_out)
     if "exif" in kept:
         options["exif"] = EXIF_PREFIX + (metadata["exif"] or b"")
     if "xmp" in kept:
@@ -93,12 +147,34 @@ def save_options(
 def _unfit(form: str, metadata: Metadata, gray: bool) -> set[str]:
     if form in _WITHOUT:
         return set(NAMES)
-    unfit = set()
+    limits = _LIMITS.get(form, {})
+    unfit: set[str] = {n for n in NAMES if n in limits and len(metadata[n] or b"") > limits[n]}
     if profile_error(metadata["icc"], gray):
         unfit.add("icc")
     if form == "PNG" and not _is_utf8(metadata["xmp"] or b""):
         unfit.add("xmp")
+    if form == "TIFF" and metadata["exif"] and not _is_readable(metadata["exif"]):
+        unfit.add("exif")
     return unfit
+
+
+def _is_readable(exif: bytes) -> bool:
+    """Whether Pillow can take EXIF apart and put it together, as TIFF needs it."""
+    try:
+        _folder(exif, None).tobytes()
+    except Exception:  # of any type, as ever with Pillow
+        return False
+    return True
+
+
+def _folder(exif: bytes | None, xmp: bytes | None) -> Image.Exif:
+    """The tags of a new TIFF file: those of EXIF that describe the photo, not the file it had."""
+    tags = _loaded(exif)
+    for tag in set(tags) - OF_THE_PHOTO:
+        del tags[tag]
+    if xmp:
+        tags[XMP] = xmp
+    return tags
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -112,14 +188,29 @@ def _is_utf8(data: bytes) -> bool:
 def _add_xmp(form: str, xmp: bytes, options: dict[str, Any]) -> None:
     if form == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt(_XMP_IN_PNG, xmp.decode("utf-8"))
-    elif form == "TIFF":
-        tags = Image.Exif()
-        tags.load(options.get("exif", b""))
-        tags[_XMP_IN_TIFF] = xmp
-        options["exif"] = tags
+        options["pnginfo"].add_itxt(XMP_IN_PNG, xmp.decode("utf-8"))
     else:
         options["xmp"] = xmp
+
+
+def _raw_profiles(info: Mapping[Any, Any]) -> Metadata:
+    """What ImageMagick keeps in texts of PNG: a name, a length, and hexadecimal digits."""
+    found: Metadata = {"icc": None, "exif": None, "xmp": None}
+    for key, value in info.items():
+        if not (isinstance(key, str) and key.startswith(RAW_PROFILE) and isinstance(value, str)):
+            continue
+        try:
+            data = bytes.fromhex("".join(value.split()[2:]))
+        except ValueError:
+            continue
+        kind = key.removeprefix(RAW_PROFILE).lower()
+        if kind in ("icc", "icm"):
+            found["icc"] = data
+        elif kind == "xmp" or data.startswith(_XMP_PREFIX):
+            found["xmp"] = data.removeprefix(_XMP_PREFIX)
+        elif kind in ("exif", "app1"):
+            found["exif"] = data.removeprefix(EXIF_PREFIX) or None
+    return found
 
 
 def _exif(image: Image.Image) -> bytes | None:
@@ -131,7 +222,7 @@ def _exif(image: Image.Image) -> bytes | None:
 
 def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
     tags = image.getexif()
-    for tag in set(tags) - _EXIF_IN_TIFF:
+    for tag in set(tags) - OF_THE_PHOTO:
         del tags[tag]
     return tags.tobytes().removeprefix(EXIF_PREFIX) if len(tags) else None
 

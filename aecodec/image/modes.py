@@ -6,12 +6,13 @@ A converter ends in L, LA, RGB or RGBA; picture.py is its only user and catches 
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
 
 from aecodec.errors import ImageError
 
@@ -95,6 +96,57 @@ def _tiff_tag(image: Image.Image, tag: int, default: Any) -> Any:
 def _is_ultra_hdr(image: Image.Image) -> bool:
     """Whether a JPEG has a gain map as its second frame, which Pillow does not count as one."""
     return b"hdrgm:Version=" in image.info.get("xmp", b"")
+
+
+_LOWER_BYTES = {
+    f"{mode};16{order}": f"{mode};16{other}"
+    for mode in ("RGB", "RGBA", "CMYK")
+    for order, other in {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}.items()
+} | {"LA;16B": "RGBA"}
+"""Pillow's name of how samples of 16 bits lie in a file -> the one by which it takes their other
+byte than it should. LA by RGBA: the upper and the lower byte of gray, then those of alpha."""
+
+
+def lower_bytes(image: Image.Image) -> NDArray[np.uint8] | None:
+    """The bytes that Pillow is about to cut off samples of 16 bits, [H, W, channels].
+
+    None where it cuts none off, or where the image does not come from a file that it has open.
+    LA comes as four channels, of which those with odd numbers are lower bytes.
+    """
+    tiles, stream = getattr(image, "tile", ()), getattr(image, "fp", None)
+    others = [_of_lower_bytes(tile) for tile in tiles]
+    if stream is None or not isinstance(image, ImageFile.ImageFile) or not all(others):
+        return None
+    place = stream.tell()
+    stream.seek(0)
+    twin = type(image)(stream)
+    same = bool(others) and twin.tile == tiles  # and not another frame
+    if same:
+        twin.tile = others
+        twin.load()
+    stream.seek(place)
+    return np.asarray(twin) if same else None
+
+
+def _of_lower_bytes(tile: Any) -> Any:
+    """One of Pillow's tiles, a part of a file, as one of lower bytes; None where it has none."""
+    args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+    if args[0] not in _LOWER_BYTES:
+        return None
+    args = (_LOWER_BYTES[args[0]], *args[1:])
+    return tile._replace(args=args if isinstance(tile.args, tuple) else args[0])
+
+
+def with_lower_bytes(image: Image.Image, lower: NDArray[np.uint8], mode: str) -> Image.Image:
+    """An image of that mode, whose samples of 16 bits Pillow has cut, rounded to 8 bits instead."""
+    upper = np.asarray(image)
+    if mode == "LA":
+        upper, lower = lower[..., 0::2], lower[..., 1::2]
+    difference = lower.astype(np.int16) - upper  # 257 levels of 16 bits are one of 8
+    levels = upper + (difference > 128).astype(np.uint8) - (difference < -128).astype(np.uint8)
+    rounded = Image.fromarray(levels, mode)
+    rounded.info = image.info
+    return rounded
 
 
 # An image and the file's bits a sample -> an image of mode L, LA, RGB or RGBA, and a note if

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from aecodec import files
 from aecodec.errors import AecodecError, ImageError
 from aecodec.format.constants import MAX_PIXELS
+from aecodec.image.beside import text_notes
+from aecodec.image.bmp import SIGNATURE as BMP
+from aecodec.image.bmp import bmp_colours
 from aecodec.image.formats import FORMATS, READABLE, WRITABLE
+from aecodec.image.jpeg import SOI, behind, outline, with_end
 from aecodec.image.metadata import Metadata, save_options
 from aecodec.image.modes import joined
 from aecodec.image.picture import Picture, from_pil, pillow_errors
+from aecodec.image.png import SIGNATURE as PNG
+from aecodec.image.png import reduced_png
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -34,11 +43,58 @@ def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PI
     damaged, or has more than `max_pixels`.
     """
     data = _read(source)
-    with (
-        pillow_errors("read this picture"),
-        Image.open(io.BytesIO(data), formats=READABLE) as image,
-    ):
-        return from_pil(image, max_pixels)
+    with pillow_errors("read this picture"):
+        file = _prepared(data)
+        with opened(file.data) as image:
+            image.info.update(file.info)
+            picture = from_pil(image, max_pixels)
+        return replace(picture, notes=picture.notes + file.notes)
+
+
+class _Prepared(NamedTuple):
+    """A file for Pillow, what to add to its `info`, and notes on what that leaves out."""
+
+    data: bytes
+    info: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def _prepared(data: bytes) -> _Prepared:
+    """A file without what Pillow would refuse, and with what it would overlook."""
+    if data.startswith(PNG):
+        file = reduced_png(data)
+        return _Prepared(file.data, file.info, (*text_notes(file.texts), *file.notes))
+    if data.startswith(SOI):
+        return _prepared_jpeg(data)
+    if data.startswith(BMP):
+        return _Prepared(data, *bmp_colours(data))
+    return _Prepared(data, {}, ())
+
+
+def _prepared_jpeg(data: bytes) -> _Prepared:
+    found = outline(data)
+    if found.end is None:
+        ended = with_end(data) if found.complete else None
+        return _Prepared(ended or data, {}, ("the end of the file was missing",) if ended else ())
+    note = behind(data, found.end)
+    return _Prepared(data, {}, (note,) if note else ())
+
+
+def opened(data: bytes) -> ImageFile.ImageFile:
+    """An image file, not loaded yet: Image.open without its limit of pixels, as we have our own.
+
+    Raises UnidentifiedImageError, or whatever
+    Pillow does.
+    """
+    Image.preinit()
+    for form in READABLE:
+        if form not in Image.OPEN:
+            Image.init()
+        factory, accept = Image.OPEN[form]
+        if accept is None or accept(data[:16]) is True:
+            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+                return factory(io.BytesIO(data), "")
+    raise UnidentifiedImageError
 
 
 def _read(source: str | Path | BinaryIO | bytes) -> bytes:

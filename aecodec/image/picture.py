@@ -17,10 +17,22 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from aecodec.errors import AecodecError, ImageError
+from aecodec.format.box import Box
 from aecodec.format.constants import MAX_PIXELS
 from aecodec.format.header import size_error
+from aecodec.image.beside import notes_beside
+from aecodec.image.colour import described_colours
 from aecodec.image.formats import READABLE
-from aecodec.image.metadata import EXIF_PREFIX, is_srgb, metadata_of, orientation, profile_error
+from aecodec.image.metadata import (
+    EXIF_PREFIX,
+    Metadata,
+    drop_too_large,
+    is_adobe_rgb,
+    is_srgb,
+    metadata_of,
+    orientation,
+    profile_error,
+)
 from aecodec.image.modes import (
     PROFILE_ENDS,
     Pixels,
@@ -28,9 +40,12 @@ from aecodec.image.modes import (
     converter,
     joined,
     lost_in_loading,
+    lower_bytes,
     mode_of,
     split,
+    with_lower_bytes,
 )
+from aecodec.image.tiff import check_is_the_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,24 +99,41 @@ def as_picture(image: ImageLike) -> Picture:
 def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:
     """A PIL image of any mode: its current frame, its metadata, and what was lost as notes.
 
-    That Pillow cut 16 bit to 8 shows only before it has loaded the pixels. Raises ImageError.
+    Of a file that has been loaded, Pillow has cut 16 bits to 8, and it does not show. Raises
+    ImageError.
     """
     if error := size_error(*image.size, max_pixels):
         raise ImageError(error)
     with pillow_errors("read this picture"):
+        check_is_the_picture(image)
         bits, mode = bits_of(image), mode_of(image)
         notes = list(lost_in_loading(image, bits))
+        lower = lower_bytes(image)
         image.load()
-        converted, note = converter(mode)(image, bits)
+        whole = image if lower is None else with_lower_bytes(image, lower, mode)
+        converted, note = converter(mode)(whole, bits)
         notes += [note] if note else []
         pixels, alpha = split(np.array(converted))
         metadata = metadata_of(image)
-        if mode in PROFILE_ENDS:
-            metadata["icc"] = None
-        elif error := profile_error(metadata["icc"], gray=pixels.ndim == 2):
-            metadata["icc"] = None
-            notes.append(f"the colour profile was dropped: it {error}")
+        notes += _settle_colours(metadata, image, mode, gray=pixels.ndim == 2)
+        notes += drop_too_large(metadata)
+        notes += notes_beside(image, metadata["exif"])
         return Picture(pixels, alpha, **metadata, notes=tuple(notes))
+
+
+def _settle_colours(metadata: Metadata, image: Image.Image, mode: str, gray: bool) -> list[str]:
+    """Give the metadata the profile that the pixels are in, if any; notes on what is not kept."""
+    if mode in PROFILE_ENDS:
+        metadata["icc"] = None
+        return []
+    described = described_colours(image.info, gray)
+    if described is not None:
+        metadata["icc"] = described.icc
+        return [described.note] if described.note else []
+    if error := profile_error(metadata["icc"], gray):
+        metadata["icc"] = None
+        return [f"the colour profile was dropped: it {error}"]
+    return []
 
 
 def to_pil(picture: Picture) -> Image.Image:
@@ -138,12 +170,30 @@ def pillow_errors(doing: str) -> Iterator[None]:
         raise ImageError(f"cannot {doing}: {reason}") from error
 
 
+def as_stored(shown: Box, tag: int, width: int, height: int) -> Box:
+    """A box of a picture as it is shown, upright, as a box of it as it is stored.
+
+    tag: the orientation; width and height are those of the stored picture. What sticks out there
+    does so here.
+    """
+    rows, columns = (shown.top, shown.bottom), (shown.left, shown.right)
+    if tag > 4:  # what is stored as a column is shown as a row
+        rows, columns = columns, rows
+    if tag in (3, 4, 6, 7):
+        rows = height - rows[1], height - rows[0]
+    if tag in (2, 3, 7, 8):
+        columns = width - columns[1], width - columns[0]
+    return Box(rows[0], columns[0], rows[1], columns[1])
+
+
 def without_metadata(picture: Picture) -> Picture:
     """The picture alone, upright, because the tag that told to turn it goes with the rest."""
     turn = _UPRIGHT[orientation(picture.exif)]
     notes = picture.notes
     if picture.icc is not None and not is_srgb(picture.icc):
         notes += ("the colour profile was dropped: colours will be read as sRGB",)
+    elif picture.icc is None and is_adobe_rgb(picture.exif):
+        notes += ("EXIF said that its colours are Adobe RGB: they will be read as sRGB",)
     return Picture(
         np.ascontiguousarray(turn(picture.pixels)),
         None if picture.alpha is None else np.ascontiguousarray(turn(picture.alpha)),

@@ -3,7 +3,6 @@
 import pytest
 from PIL import Image
 
-from aecodec.errors import ImageError
 from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture
 from tests.image.samples import ALPHA, GRAY, PIXELS, SRGB, exif, profile, written
@@ -81,6 +80,15 @@ def test_what_another_format_can_hold_comes_back() -> None:
     assert read_picture(written(no_text, ".webp")).xmp == b"\xff"
 
 
-def test_metadata_too_long_for_jpeg_is_an_error() -> None:
-    with pytest.raises(ImageError, match="^cannot write JPEG: "):
-        picture_file(Picture(PIXELS, exif=bytes(70_000)), ".jpg")
+LONG = {
+    "exif": Picture(PIXELS, icc=SRGB, exif=exif() + bytes(70_000)),
+    "xmp": Picture(PIXELS, icc=SRGB, xmp=b"<x>" + b"a" * 70_000 + b"</x>"),
+    "icc": Picture(PIXELS, icc=SRGB + bytes(2**24)),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_metadata_too_long_for_jpeg_are_left_out(name: str) -> None:
+    parts, left_out = picture_file(LONG[name], ".jpg")
+    assert left_out == (name,)
+    assert read_picture(b"".join(parts)).icc == (None if name == "icc" else SRGB)

@@ -1,0 +1,71 @@
+"""What lies beside pixels, profile, EXIF and XMP in a photo and is not kept: a note on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+
+from aecodec.image.jpeg import promises_video, segments_left_out
+from aecodec.image.metadata import (
+    KEPT_PROFILES,
+    RAW_PROFILE,
+    XMP_IN_PNG,
+    has_resolution,
+)
+from aecodec.image.tiff import tags_left_out
+
+_IPTC = 0x0404  # of Photoshop's image resources
+_USUAL_DPI = (0, 1, 72, 96)  # what programs write that know nothing
+_NAMES_SHOWN, _CHARACTERS_SHOWN = 5, 40
+
+
+def notes_beside(image: Image.Image, exif: bytes | None) -> Iterator[str]:
+    """Notes on an image whose pixels have been loaded; exif: what is kept of it."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        yield from segments_left_out(image.applist)
+    if isinstance(image, PngImagePlugin.PngImageFile):
+        yield from text_notes(image.text)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        yield from tags_left_out(image)
+    if promises_video(image.info.get("xmp")):
+        yield "XMP no longer says that a video follows"
+    if image.info.get("comment"):
+        yield "a comment was left out"
+    if _IPTC in image.info.get("photoshop", {}):
+        yield "IPTC was left out"
+    yield from _profile_notes(image.info)
+    if not has_resolution(exif):
+        yield from _density_notes(image)
+
+
+def text_notes(names: Iterable[str]) -> Iterator[str]:
+    """A note that names the texts of a PNG file."""
+    named = [n for n in names if n != XMP_IN_PNG and not n.startswith(RAW_PROFILE)]
+    shown = [name[:_CHARACTERS_SHOWN] for name in dict.fromkeys(named)]
+    if more := len(shown[_NAMES_SHOWN:]):
+        shown[_NAMES_SHOWN:] = [f"{more} more"]
+    if shown:
+        yield f"text was left out: {', '.join(shown)}"
+
+
+def _profile_notes(info: dict[str | tuple[int, int], object]) -> Iterator[str]:
+    """On ImageMagick's texts of other kinds: IPTC, Photoshop's resources."""
+    for key in info:
+        if isinstance(key, str) and key.startswith(RAW_PROFILE):
+            kind = key.removeprefix(RAW_PROFILE).lower()
+            if kind not in KEPT_PROFILES:
+                yield f"{kind.upper()} was left out"
+
+
+def _density_notes(image: Image.Image) -> Iterator[str]:
+    """On how large a picture is in print, and on pixels that are no squares."""
+    dpi = image.info.get("dpi")
+    across, down = image.info.get("aspect") or image.info.get("jfif_density") or (1, 1)
+    if dpi is not None:
+        across, down = (round(float(value)) for value in dpi)
+        if not {across, down} <= set(_USUAL_DPI):
+            what = f"{across}" if across == down else f"{across} by {down}"
+            yield f"the resolution of {what} dpi was left out"
+    elif across != down and across > 0 and down > 0:
+        yield f"pixels are {across} by {down} to an inch or so, and were taken for squares"

@@ -128,8 +128,9 @@ class Codec:
     ) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
 
-        region: pixels of the whole picture; only the tiles are decoded that it, and what blends
-        into it, touches. scale 2, 4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
+        region: pixels of the whole picture as it is stored; only the tiles are decoded that it, and
+        what blends into it, touches; previews of the whole are taken out of the metadata. scale 2,
+        4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
         partial: `data` may be the beginning of a file.
         Raises FormatError for a damaged file, ModelError when its model is not installed,
         ImageError for a picture over the limit of pixels or a region outside of it, AecodecError

@@ -240,7 +240,7 @@ def compress(**options: Any) -> int:
     "--region",
     metavar="X,Y,W,H",
     callback=_read_region,
-    help="Decode these pixels only: left, top, width, height.",
+    help="Decode these pixels only: left, top, width, height, of the picture as it is shown.",
 )
 @click.option(
     "--scale",

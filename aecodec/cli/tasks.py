@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,14 @@ from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
 from aecodec.files import Job
 from aecodec.format.box import Box
-from aecodec.format.header import Header, read_header
+from aecodec.format.container import Container, read_head
+from aecodec.format.header import read_header
 from aecodec.format.info import Info, info
 from aecodec.image.hidden import without_hidden_colours
+from aecodec.image.metadata import orientation
 from aecodec.image.modes import Pixels
 from aecodec.image.photo_file import output_format, picture_file, read_picture
-from aecodec.image.picture import Picture, small, without_metadata
+from aecodec.image.picture import Picture, as_stored, small, without_metadata
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import ssimulacra2
 from aecodec.process import lasting_imports, limit_threads
@@ -121,6 +123,12 @@ def _jpeg_warning(target: str, facts: Info, seen: _Seen) -> list[str]:
     return jpeg_warning(name_of(target), seen.photo, size, facts.quality, lambda: seen.psnr)
 
 
+def _dropped(head: Container, picture: Picture) -> str:
+    """Which metadata a part of a picture has lost, as they may hold previews of the whole."""
+    names = (name for name in ("exif", "xmp") if getattr(head, name) and not getattr(picture, name))
+    return " and ".join(name.upper() for name in names)
+
+
 def _noted(source: str, picture: Picture) -> list[str]:
     """What reading a file changed or lost, in one line."""
     return [f"{name_of(source)}: {'; '.join(picture.notes)}"] if picture.notes else []
@@ -204,7 +212,7 @@ class Decompress(Task):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
-            header = read_header(data)
+            header, region = read_header(data), self._region(data)
         with failing_for(job.target):
             output_format(suffix)
         with failing_for(job.source):
@@ -212,8 +220,8 @@ class Decompress(Task):
             with Stopwatch() as watch:
                 picture = codec.decode_picture(
                     data,
-                    region=self.region,
-                    scale=self._scale(header),
+                    region=region,
+                    scale=self._scale(region or header.whole()),
                     keep_going=self.keep_going,
                     partial=self.partial,
                 )
@@ -223,6 +231,8 @@ class Decompress(Task):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",) * bool(left_out)
+        if region and (dropped := _dropped(read_head(data), picture)):
+            warnings += (f"{name_of(job.source)}: {dropped} may show the whole and was left out",)
         if notes:  # of damage, or of what has not arrived
             errors, notes = (notes, ()) if self.keep_going else ((), notes)
             return Outcome(None, warnings + notes, errors)
@@ -230,10 +240,22 @@ class Decompress(Task):
         summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
         return Outcome(summary, warnings)
 
-    def _scale(self, header: Header) -> int:
-        """For a thumbnail, the scale that leaves twice its pixels each way, or just above."""
+    def _region(self, data: bytes) -> Box | None:
+        """The region, which counts pixels as they are shown, as one of the pixels as stored.
+
+        Raises AecodecError where it sticks out.
+        """
+        if self.region is None:
+            return None
+        head = read_head(data)
+        tag, width, height = orientation(head.exif), head.header.width, head.header.height
+        shown = (height, width) if tag > 4 else (width, height)
+        replace(head.header, width=shown[0], height=shown[1]).region(self.region)
+        return as_stored(self.region, tag, width, height)
+
+    def _scale(self, box: Box) -> int:
+        """For a thumbnail of a box, the scale that leaves twice its pixels each way, or more."""
         if not self.thumbnail:
             return self.scale
-        box = self.region or header.whole()
         side, wanted = max(box.width, box.height), 2 * self.thumbnail
         return reduction_for((side, side), (wanted, wanted))

@@ -9,12 +9,13 @@ from torch import Tensor
 from aecodec.coding.planes import Pixels, from_planes
 from aecodec.coding.transform import LatentsByPart, one_arithmetic, synthesize
 from aecodec.errors import FormatError
-from aecodec.format.alpha import read_alpha
+from aecodec.format.alpha import read_alpha, reduced_alpha
 from aecodec.format.box import Box
 from aecodec.format.container import Container, Payload
 from aecodec.format.filter import read_filter
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
 from aecodec.image.picture import Picture
+from aecodec.image.previews import exif_of_a_part, xmp_of_a_part
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
 from aecodec.model.quantize import as_indexes, from_symbols
@@ -34,26 +35,31 @@ class Decoder:
     def decode(self, region: Box, reduction: int = 1) -> Picture:
         """The pixels of `region` at 1/reduction, alpha and metadata; its notes say what is wrong.
 
-        Raises FormatError for a damaged payload or alpha.
+        Of a part of the picture, previews of the whole are taken out of the metadata. Raises
+        FormatError for a damaged payload or alpha.
         """
-        pixels, file = self.pixels(region, reduction), self.container
-        alpha = None
+        file, header = self.container, self.header
+        exif, xmp, alpha = file.exif, file.xmp, None
+        if region != header.whole():
+            exif, xmp = exif_of_a_part(exif), xmp_of_a_part(xmp)
         if file.alpha is not None:
-            alpha = read_alpha(file.alpha, self.header.width, self.header.height, reduction)
-            alpha = alpha[region.shrunk(reduction).pixel_slices()]
-        return Picture(pixels, alpha, file.icc, file.exif, file.xmp, self.notes())
+            alpha = read_alpha(file.alpha, header.width, header.height)
+        pixels = self.pixels(region, reduction, alpha)
+        if alpha is not None:
+            alpha = reduced_alpha(alpha, reduction)[region.shrunk(reduction).pixel_slices()]
+        return Picture(pixels, alpha, file.icc, exif, xmp, self.notes())
 
     @torch.inference_mode()
-    def pixels(self, region: Box, reduction: int = 1) -> Pixels:
+    def pixels(self, region: Box, reduction: int = 1, alpha: Pixels | None = None) -> Pixels:
         """-> uint8 [H, W, 3] or, if gray, [H, W]: those of the picture at 1/reduction that `region`
-        touches."""
+        touches. alpha, uint8 [H, W] of the whole picture, is what means weigh by (SPEC 5.7)."""
         gray, target = self.header.gray, region.shrunk(reduction)
         shape = (target.height, target.width)
         pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
         model, q, size = self.loaded.model, self.header.q, (self.header.width, self.header.height)
         latents = LatentsByPart(*size, self.header.tile_side, self.decode_tile)
         with one_arithmetic(model.device):
-            walk = synthesize(model, latents, q, region, size, reduction, self.filter)
+            walk = synthesize(model, latents, q, region, size, reduction, self.filter, alpha)
             for box, x_hat in walk:
                 part = box.shrunk(reduction)
                 top, left = part.top - target.top, part.left - target.left

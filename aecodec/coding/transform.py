@@ -127,19 +127,25 @@ def synthesize(
     size: tuple[int, int],
     reduction: int = 1,
     filter: Filter | None = None,
+    alpha: Pixels | None = None,
 ) -> Iterator[tuple[Box, Tensor]]:
     """The walk over pieces: boxes of `region`, from top to bottom, and their x_hat.
 
     size: width and height of the picture. x_hat is float [1, 3, H, W] of the pixels that the box
     touches in the picture at 1/reduction, filtered where there is a filter. Whoever walks says by
     `inference_mode` or `enable_grad` whether gradients are wanted, and sets `one_arithmetic`.
+    alpha: uint8 [H, W] of the whole picture, which means of 2 by 2 samples are weighed by.
     """
     qs = model.qs(q)
     blocks = SMALL_BLOCKS if reduction in SMALL_REDUCTIONS else model.config.synthesis_blocks
     far = reach(blocks, reduction if filter else 0, LATENT_STRIDE)
     for piece in region.parts(PIECE):
         around = piece.grown(far, *size)
-        x_hat = _filtered(model, latents_of(around).to(model.device), qs, reduction, filter)
+        y_r = latents_of(around).to(model.device)
+        if alpha is not None and reduction == 2:
+            x_hat = _seen_means(_filtered(model, y_r, qs, 1, filter), alpha[around.pixel_slices()])
+        else:
+            x_hat = _filtered(model, y_r, qs, reduction, filter)
         start, part = around.shrunk(reduction), piece.shrunk(reduction)
         top, left = part.top - start.top, part.left - start.left
         yield piece, x_hat[:, :, top : top + part.height, left : left + part.width]
@@ -155,3 +161,16 @@ def _filtered(
         return apply_filter(filter, model.g_s(y_r, qs, reduction=reduction), reduction)
     x_hat = apply_filter(filter, model.g_s(y_r, qs))
     return x_hat if reduction == 1 else avg_pool2d(x_hat, reduction)
+
+
+def _seen_means(x_hat: Tensor, alpha: Pixels) -> Tensor:
+    """Means of 2 by 2 samples, by what is seen of them; plain ones where that is nothing.
+
+    x_hat is [1, 3, H', W'], alpha uint8 [H, W] of the same pixels, but for the padding.
+    """
+    height, width = x_hat.shape[2:]
+    weights = x_hat.new_zeros(1, 1, height, width)
+    weights[0, 0, : alpha.shape[0], : alpha.shape[1]] = torch.from_numpy(alpha)
+    whole = avg_pool2d(weights, 2)
+    seen = avg_pool2d(x_hat * weights, 2) / whole.clamp_min(1 / 4)
+    return torch.where(whole > 0, seen, avg_pool2d(x_hat, 2))

@@ -23,8 +23,8 @@ def write_alpha(alpha: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def read_alpha(data: bytes, width: int, height: int, reduction: int = 1) -> NDArray[np.uint8]:
-    """Inverse of `write_alpha`; with a reduction, means of r x r samples.
+def read_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """Inverse of `write_alpha`.
 
     Raises FormatError, before anything is allocated where it can.
     """
@@ -39,7 +39,12 @@ def read_alpha(data: bytes, width: int, height: int, reduction: int = 1) -> NDAr
         with PngImageFile(io.BytesIO(data)) as image:  # Image.open has a limit of its own
             if image.size != (width, height):  # a second IHDR
                 raise ValueError(f"it holds {image.width}x{image.height} pixels")
-            return np.array(image.reduce(reduction))
+            return np.array(image)
     except Exception as error:  # Pillow has many
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"the chunk ALPH cannot be decoded: {reason}") from error
+
+
+def reduced_alpha(alpha: NDArray[np.uint8], reduction: int) -> NDArray[np.uint8]:
+    """Means of r x r samples, fewer at the edges, r the reduction."""
+    return np.array(Image.fromarray(alpha).reduce(reduction))

@@ -1,13 +1,14 @@
 """Colours under alpha 0, which nobody sees: smooth ones in their place cost next to nothing.
 
 They are filled in from what is seen around them, over and over at half the size, so that nothing
-bleeds into visible edges where a picture is decoded small: a pull-push pyramid (Gortler et al., "The
-Lumigraph", 1996, section 3.4).
+bleeds into visible edges where a picture is decoded small: a pull-push pyramid (Gortler et al.,
+"The Lumigraph", 1996, section 3.4).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ BLOCK = 2048
 """pixels, the side of what is filled at a time, so that memory does not grow with the picture"""
 NOTHING_SEEN = 128
 """the samples of a block whose alpha is 0 everywhere"""
-Samples = NDArray[np.float32]  # [H, W, C]
-Weights = NDArray[np.float32]  # [H, W, 1], 0 where nothing is known
+Samples = NDArray[Any]  # float32 [H, W, C]
+Weights = NDArray[Any]  # float32 [H, W, 1], 0 where nothing is known
 
 
 def without_hidden_colours(picture: Picture) -> Picture:

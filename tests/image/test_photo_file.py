@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from aecodec.errors import ImageError
 from aecodec.format.constants import MAX_SIDE

@@ -7,9 +7,9 @@
 Everything raises AecodecError or one of its children, and nothing else.
 torch is imported with the first picture, not with this package.
 
-Public are the names here, `aecodec.pillow`, `aecodec.ray`, `aecodec.bench` and the commands
-`python -m aecodec.training`, `aecodec.training.small`, `aecodec.desktop`; all else may change with
-every version. codec.py is where to start reading.
+Public are the names here, `aecodec.picture`, `aecodec.pillow`, `aecodec.ray`, `aecodec.bench` and
+the commands `python -m aecodec.training`, `aecodec.training.small`, `aecodec.desktop`; all else may
+change with every version. codec.py is where to start reading.
 """
 
 from __future__ import annotations

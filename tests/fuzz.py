@@ -39,6 +39,18 @@ from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture, without_metadata
 from tests.chunks import aec_file, chunks_of
 from tests.damage import edit_bytes, edit_chunks, edit_header, edit_png, with_lengths
+from tests.image.beside import (
+    IPTC,
+    VIDEO,
+    bmp,
+    exif_with_preview,
+    icc,
+    raw,
+    text,
+    with_chunks,
+    with_folder,
+    with_segment,
+)
 from tests.photos import photo, saved
 
 SECONDS = 5.0
@@ -63,10 +75,8 @@ def aec_seeds() -> dict[str, bytes]:
     """Small valid files of every kind."""
     colours, gray = photo(40, 30), photo(20, 33)[..., 1].copy()
     alpha = photo(40, 30)[..., 0].copy()
-    exif = Image.Exif()
-    exif[274], exif[305] = 6, "a fuzzer"
     everything = Picture(
-        photo(70, 40), photo(70, 40)[..., 2].copy(), bytes(200), exif.tobytes()[6:], b"<x/>"
+        photo(70, 40), photo(70, 40)[..., 2].copy(), bytes(200), exif_with_preview(), b"<x/>"
     )
     pictures = {
         "RGB": (Picture(colours), 60, 64),
@@ -104,6 +114,17 @@ def photo_seeds() -> dict[str, bytes]:
         ("PPM", saved(image, "PPM")),
         ("BMP", saved(image, "BMP")),
         ("GIF", saved(image.convert("P"), "GIF", **turned)),
+    ]
+    everything = [text("Comment", b"words"), raw("exif", exif.tobytes()), icc(bytes(200))]
+    everything += [(b"pHYs", bytes(9)), (b"gAMA", b"\0\1\0\0"), (b"cHRM", bytes(range(32)))]
+    seeds += [
+        ("PNG", with_chunks(*everything)),
+        ("PNG", with_chunks((b"cICP", bytes((12, 8, 0, 1))))),
+        ("JPEG", saved(image, "JPEG", exif=b"Exif\0\0" + exif_with_preview(), comment=b"words")),
+        ("JPEG", saved(image, "JPEG", progressive=True)[:-2]),
+        ("JPEG", with_segment(0xED, IPTC) + VIDEO),
+        ("TIFF", with_folder(2, 2, {})),
+        ("BMP", bmp(b"DEBM", profile=bytes(200))),
     ]
     return {f"{form} {number}": data for number, (form, data) in enumerate(seeds)}
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from aecodec.image.jpeg import promises_video, segments_left_out
+from aecodec.image.colour import numbers
+from aecodec.image.jpeg import segments_left_out
 from aecodec.image.metadata import (
     KEPT_PROFILES,
     RAW_PROFILE,
@@ -28,11 +29,10 @@ def notes_beside(image: Image.Image, exif: bytes | None) -> Iterator[str]:
         yield from text_notes(image.text)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         yield from tags_left_out(image)
-    if promises_video(image.info.get("xmp")):
-        yield "XMP no longer says that a video follows"
     if image.info.get("comment"):
         yield "a comment was left out"
-    if _IPTC in image.info.get("photoshop", {}):
+    resources = image.info.get("photoshop")
+    if isinstance(resources, dict) and _IPTC in resources:
         yield "IPTC was left out"
     yield from _profile_notes(image.info)
     if not has_resolution(exif):
@@ -60,12 +60,13 @@ def _profile_notes(info: dict[str | tuple[int, int], object]) -> Iterator[str]:
 
 def _density_notes(image: Image.Image) -> Iterator[str]:
     """On how large a picture is in print, and on pixels that are no squares."""
-    dpi = image.info.get("dpi")
-    across, down = image.info.get("aspect") or image.info.get("jfif_density") or (1, 1)
+    dpi = numbers(image.info.get("dpi"), 2)
+    density = image.info.get("aspect") or image.info.get("jfif_density")
+    across, down = numbers(density, 2) or (1, 1)
     if dpi is not None:
-        across, down = (round(float(value)) for value in dpi)
+        across, down = map(round, dpi)
         if not {across, down} <= set(_USUAL_DPI):
             what = f"{across}" if across == down else f"{across} by {down}"
             yield f"the resolution of {what} dpi was left out"
     elif across != down and across > 0 and down > 0:
-        yield f"pixels are {across} by {down} to an inch or so, and were taken for squares"
+        yield "its pixels are no squares and were taken for such"

@@ -5,6 +5,7 @@ A profile is ICC.1:2022's kind of three primaries and a curve (section 8.3.3), o
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -57,6 +58,15 @@ class Found(NamedTuple):
     note: str | None = None
 
 
+def numbers(value: object, count: int) -> tuple[float, ...] | None:
+    """So many finite numbers of an image's `info`, where anybody may have written; else None."""
+    try:
+        found = tuple(float(number) for number in value)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
 def described_colours(info: Mapping[Any, Any], gray: bool) -> Found | None:
     """The colours that a file's numbers describe, by the keys of `Reduced.info`.
 
@@ -65,16 +75,15 @@ def described_colours(info: Mapping[Any, Any], gray: bool) -> Found | None:
     """
     if "cicp" in info:
         return _by_code_points(info["cicp"], gray)
-    if info.get("icc_profile") or "srgb" in info:
+    gamma, xy = numbers((info.get("gamma"),), 1), numbers(info.get("chromaticity"), 8)
+    if info.get("icc_profile") or "srgb" in info or not (gamma or xy):
         return None
-    if "gamma" not in info and "chromaticity" not in info:
-        return None
-    gamma, xy = info.get("gamma", _GAMMA), info.get("chromaticity", SRGB)
-    usual = abs(gamma / _GAMMA - 1) < _NEAR
-    if usual and (gray or max(abs(a - b) for a, b in zip(xy, SRGB, strict=True)) < _CLOSE):
+    usual = gamma is None or abs(gamma[0] / _GAMMA - 1) < _NEAR
+    near = xy is None or max(abs(a - b) for a, b in zip(xy, SRGB, strict=True)) < _CLOSE
+    if usual and (gray or near):
         return Found()
-    curve = SRGB_CURVE if "gamma" not in info else (1 / gamma if gamma else 0.0,)
-    icc = profile_of(xy, curve, gray)
+    curve = SRGB_CURVE if gamma is None else (1 / max(gamma[0], 1e-5),)
+    icc = profile_of(xy or SRGB, curve, gray)
     return Found(icc) if icc else Found(note="its gAMA or cHRM make no sense: read as sRGB")
 
 

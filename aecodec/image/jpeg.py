@@ -98,7 +98,7 @@ def segments_left_out(applist: Iterable[tuple[str, bytes]]) -> Iterator[str]:
     for name, body in applist:
         if name == "APP1" and body.startswith(_XMP_EXTENSION):
             others["extended XMP was left out"] = None
-        elif not body.startswith(_KNOWN.get(name, ())):
+        elif name != "COM" and not body.startswith(_KNOWN.get(name, ())):
             label = re.sub(rb"[^ -~].*", b"", body[:32], flags=re.DOTALL).decode()
             others[f"a segment {name}{f' ({label})' if label else ''} was left out"] = None
     yield from others
@@ -114,11 +114,6 @@ def behind(data: bytes, end: int) -> str | None:
     return f"{count:,} bytes behind the picture were left out"
 
 
-def promises_video(xmp: bytes | None) -> bool:
-    """Whether XMP says that a video follows, as of Android's motion photos."""
-    return _PROMISE.search(xmp or b"") is not None
-
-
 def without_promise(xmp: bytes) -> bytes:
-    """XMP that no longer says so."""
+    """XMP that no longer says that a video follows, as Android's motion photos do."""
     return _PROMISE.sub(rb"\g<1>0", xmp)

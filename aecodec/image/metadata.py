@@ -53,17 +53,19 @@ _SPACES = {b"RGB ": "RGB", b"GRAY": "gray", b"CMYK": "CMYK"}
 def metadata_of(image: Image.Image) -> Metadata:
     """The metadata of an image whose pixels have been loaded."""
     raw = _raw_profiles(image.info)
-    xmp = _bytes_or_none(image.info.get("xmp")) or raw["xmp"]
     return {
         "icc": _bytes_or_none(image.info.get("icc_profile")) or raw["icc"],
         "exif": _exif(image) or raw["exif"],
-        "xmp": xmp and without_promise(xmp),
+        "xmp": _bytes_or_none(image.info.get("xmp")) or raw["xmp"],
     }
 
 
-def drop_too_large(metadata: Metadata) -> list[str]:
-    """Take out what no .aec file can hold; notes on it."""
-    notes = []
+def settle(metadata: Metadata) -> list[str]:
+    """Take out what no .aec file can hold, and promises of what is not kept; notes on it."""
+    notes, xmp = [], metadata["xmp"] or b""
+    if xmp != (kept := without_promise(xmp)):
+        metadata["xmp"] = kept
+        notes.append("XMP no longer says that a video follows")
     for name in NAMES:
         if len(metadata[name] or b"") > MAX_ANCILLARY_BYTES:
             metadata[name] = None

@@ -26,12 +26,12 @@ from aecodec.image.formats import READABLE
 from aecodec.image.metadata import (
     EXIF_PREFIX,
     Metadata,
-    drop_too_large,
     is_adobe_rgb,
     is_srgb,
     metadata_of,
     orientation,
     profile_error,
+    settle,
 )
 from aecodec.image.modes import (
     PROFILE_ENDS,
@@ -115,13 +115,13 @@ def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:
         notes += [note] if note else []
         pixels, alpha = split(np.array(converted))
         metadata = metadata_of(image)
-        notes += _settle_colours(metadata, image, mode, gray=pixels.ndim == 2)
-        notes += drop_too_large(metadata)
+        notes += _find_profile(metadata, image, mode, gray=pixels.ndim == 2)
+        notes += settle(metadata)
         notes += notes_beside(image, metadata["exif"])
         return Picture(pixels, alpha, **metadata, notes=tuple(notes))
 
 
-def _settle_colours(metadata: Metadata, image: Image.Image, mode: str, gray: bool) -> list[str]:
+def _find_profile(metadata: Metadata, image: Image.Image, mode: str, gray: bool) -> list[str]:
     """Give the metadata the profile that the pixels are in, if any; notes on what is not kept."""
     if mode in PROFILE_ENDS:
         metadata["icc"] = None

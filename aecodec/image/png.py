@@ -31,6 +31,8 @@ class Chunk(NamedTuple):
     body: memoryview
     whole: memoryview
     """with length, type and CRC"""
+    end: int
+    """where the next one begins"""
     damaged: bool
     """whether it is cut, or its CRC is not that of type and body"""
 
@@ -56,6 +58,7 @@ def reduced_png(data: bytes) -> Reduced:
     for chunk in chunks(data):
         name = chunk.kind.decode("latin-1")
         if chunk.kind == b"IEND":
+            notes += [behind] if (behind := _behind(data, chunk)) else []
             break
         if not chunk.kind[:1].islower() or chunk.kind in _FOR_PILLOW:
             kept.append(chunk.whole)
@@ -74,11 +77,17 @@ def reduced_png(data: bytes) -> Reduced:
         elif chunk.kind in _READERS:
             found = _read(chunk)
             if found is None:
-                notes.append(f"the chunk {name} makes no sense and was left out")
+                notes.append(f"the chunk {name} is damaged or over 16 MiB and was left out")
             info |= found or {}
         elif chunk.kind not in _SAYS_NOTHING:
             notes.append(f"a chunk {name} was left out")
     return Reduced(b"".join([*kept, IEND]), info, tuple(texts), tuple(dict.fromkeys(notes)))
+
+
+def _behind(data: bytes, end: Chunk) -> str | None:
+    """A note on what follows the last chunk, or None where that is nothing."""
+    count = len(data[end.end :].strip(b"\0"))
+    return f"{count:,} bytes behind the picture were left out" if count else None
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
@@ -92,7 +101,7 @@ def chunks(data: bytes) -> Iterator[Chunk]:
             len(whole) < 12 + length
             or whole[-4:] != struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
         )
-        yield Chunk(kind, body, whole, damaged)
+        yield Chunk(kind, body, whole, end, damaged)
         start = end
 
 

@@ -91,9 +91,11 @@ def _read(image: TiffImagePlugin.TiffImageFile, start: int, count: int) -> bytes
 def tags_left_out(image: TiffImagePlugin.TiffImageFile) -> Iterator[str]:
     """A note that names the tags which describe the photo and are not kept."""
     known = OF_THE_PHOTO | _OF_THE_FILE | {XMP, ICC}
-    names = [
-        _GROUPS.get(tag) or TiffTags.lookup(tag).name for tag in image.tag_v2 if tag not in known
-    ]
+    names = dict.fromkeys(_name(tag) for tag in sorted(image.tag_v2) if tag not in known)
     if names:
-        listed = ", ".join(dict.fromkeys(str(name) for name in names))
-        yield f"tags were left out: {listed}"
+        yield f"tags were left out: {', '.join(names)}"
+
+
+def _name(tag: int) -> str:
+    name = str(TiffTags.lookup(tag).name)
+    return _GROUPS.get(tag) or (f"{tag}" if name == "unknown" else name)

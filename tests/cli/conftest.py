@@ -18,7 +18,6 @@ def photo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     module = ModuleType("aecodec.codec")
     module.Codec = StandIn  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "aecodec.codec", module)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "photo.png"
     Image.fromarray(PIXELS).save(path, icc_profile=b"a profile")

@@ -13,6 +13,7 @@ from aecodec.format.container import Container, Payload, read_container, write_c
 from aecodec.format.header import Header
 from aecodec.format.quality import quality_to_q
 from aecodec.image.picture import Picture, as_picture
+from aecodec.image.previews import exif_of_a_part
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
@@ -65,9 +66,8 @@ class StandIn:
             pixels = pixels[region.top : region.bottom, region.left : region.right]
         damaged = [n for n, p in enumerate(container.payloads) if p.state == "damaged"]
         lost = tuple(f"tile {n} is damaged" for n in damaged)
-        return Picture(
-            pixels, icc=container.icc, exif=container.exif, xmp=container.xmp, notes=lost
-        )
+        exif = container.exif if region is None else exif_of_a_part(container.exif)
+        return Picture(pixels, icc=container.icc, exif=exif, xmp=container.xmp, notes=lost)
 
 
 def only_error(capsys: pytest.CaptureFixture[str]) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from aecodec.cli.main import main
 from aecodec.format.info import info
 from aecodec.image.photo_file import read_picture
-from aecodec.image.picture import Picture
+from aecodec.image.picture import Picture, without_metadata
 from tests.cli.stand_in import PIXELS, StandIn, only_error
 
 
@@ -102,6 +103,34 @@ def test_region(aec: Path) -> None:
     assert np.array_equal(read_picture("part.png").pixels, PIXELS[4:16, 3:13])
 
 
+def test_a_region_is_of_the_picture_as_it_is_shown(photo: Path, capsys: Any) -> None:
+    exif = Image.Exif()
+    for tag in (6, 3):
+        exif[274] = tag
+        Image.fromarray(PIXELS).save("turned.png", exif=exif)
+        upright = without_metadata(read_picture("turned.png")).pixels
+        assert main(["compress", "turned.png", "-f"]) == 0
+        arguments = ["decompress", "turned.aec", "-f", "-o", "part.png", "--region"]
+        assert main([*arguments, "3,4,10,12"]) == 0
+        assert np.array_equal(
+            without_metadata(read_picture("part.png")).pixels, upright[4:16, 3:13]
+        )
+        width, height = upright.shape[1], upright.shape[0]
+        capsys.readouterr()
+        assert main([*arguments, f"0,0,{width + 1},2"]) == 1
+        assert f"is not within {width}x{height} pixels" in only_error(capsys)
+
+
+def test_metadata_that_may_show_the_whole_are_told(photo: Path, capsys: Any) -> None:
+    Image.fromarray(PIXELS).save("photo.png", exif=b"Exif\0\0noise", icc_profile=b"a profile")
+    assert main(["compress", "photo.png"]) == 0
+    capsys.readouterr()
+    assert main(["decompress", "photo.aec", "-o", "part.png", "--region", "0,0,9,9"]) == 0
+    assert capsys.readouterr().err == (
+        "aecodec: warning: photo.aec: EXIF may show the whole and was left out\n"
+    )
+
+
 def test_scale(aec: Path, capsys: Any) -> None:
     assert main(["decompress", "photo.aec", "-o", "small.png", "--scale", "1/8"]) == 0
     assert np.array_equal(read_picture("small.png").pixels, PIXELS[::8, ::8])
@@ -145,6 +174,17 @@ def test_what_reading_changed_is_told(photo: Path, capsys: Any) -> None:
     assert main(["compress", "cmyk.tiff"]) == 0
     warning = "aecodec: warning: cmyk.tiff: CMYK was converted to RGB\n"
     assert capsys.readouterr().err.startswith(warning)
+
+
+def test_all_that_reading_changed_is_one_line(photo: Path, capsys: Any) -> None:
+    texts = PngInfo()
+    texts.add_text("parameters", "a cat")
+    Image.fromarray(PIXELS).save("photo.png", dpi=(300, 300), pnginfo=texts)
+    assert main(["compress", "photo.png"]) == 0
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "aecodec: warning: photo.png: the resolution of 300 dpi was left out; "
+        "text was left out: parameters"
+    )
 
 
 def test_strip(photo: Path) -> None:

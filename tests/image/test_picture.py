@@ -7,7 +7,16 @@ import pytest
 from PIL import ImageOps
 
 from aecodec.errors import ImageError
-from aecodec.image.picture import Picture, as_picture, from_pil, to_pil, without_metadata
+from aecodec.format.box import Box
+from aecodec.image.picture import (
+    Picture,
+    as_picture,
+    as_stored,
+    from_pil,
+    small,
+    to_pil,
+    without_metadata,
+)
 from tests.image.samples import ALPHA, KINDS, PIXELS, RGB, SRGB, exif, profile, same
 
 
@@ -91,3 +100,22 @@ def test_without_metadata_damaged_exif_is_upright(damaged: bytes | None) -> None
 def test_without_metadata_tells_of_a_profile(icc: bytes | None, told: bool) -> None:
     note = "the colour profile was dropped: colours will be read as sRGB"
     assert without_metadata(Picture(PIXELS, icc=icc)).notes == ((note,) if told else ())
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_box_as_shown_is_one_as_stored(tag: int) -> None:
+    picture = Picture(PIXELS, exif=exif(tag))
+    shown = without_metadata(picture).pixels
+    for box in (Box(2, 3, 7, 11), Box(0, 0, *shown.shape[:2]), Box(12, 12, 13, 13)):
+        stored = as_stored(box, tag, PIXELS.shape[1], PIXELS.shape[0])
+        part = Picture(PIXELS[stored.pixel_slices()].copy(), exif=exif(tag))
+        assert np.array_equal(without_metadata(part).pixels, shown[box.pixel_slices()])
+
+
+def test_a_thumbnail_mixes_no_hidden_colours() -> None:
+    """Bright cells that are seen, dark ones that are not."""
+    bright = (np.indices((64, 64)).sum(0) // 3 % 2).astype(np.uint8)
+    for pixels in (bright * 255, np.dstack([bright * 255] * 3)):
+        thumbnail = small(Picture(pixels, bright * 255), 20)
+        assert thumbnail.alpha is not None
+        assert thumbnail.pixels[thumbnail.alpha > 8].min() > 250

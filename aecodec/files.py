@@ -214,7 +214,7 @@ def _replace(path: Path, parts: Parts) -> None:
 
 def _keep_access(number: int, old: os.stat_result) -> None:
     """Give an open file the group, owner and permissions of an old one, as far as is allowed."""
-    if not hasattr(os, "fchmod"):  # Windows
+    if not hasattr(os, "fchown"):  # Windows
         return
     mode = stat.S_IMODE(old.st_mode) & 0o777
     with suppress(OSError):

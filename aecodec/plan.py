@@ -69,16 +69,16 @@ def plan(
     outputs. Where two outputs would have one name, the second keeps its input's suffix. Raises
     InputError.
     """
-    many = len(sources) > 1 or os.path.isdir(sources[0])
-    into = output is not None and (many or _is_folder(output))
+    many = len(sources) > 1 or is_folder(sources[0])
+    into = output is not None and (many or output.endswith(("/", os.sep)) or is_folder(output))
     if output == "":
         raise InputError(output, "an empty name is no output")
-    if into and output and os.path.exists(output) and not os.path.isdir(output):
+    if into and output and os.path.exists(output) and not is_folder(output):
         raise InputError(output, "is no folder, which several files need")
     found: list[tuple[str, Path]] = []
     notes: list[str] = []
     for source in sources:
-        if os.path.isdir(source):
+        if is_folder(source):
             if not recursive:
                 raise InputError(source, "is a folder; -r takes the files in it")
             paths, others = _files_in(source, taken, notes)
@@ -104,8 +104,9 @@ def output_for(source: str, suffix: str) -> str:
     return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
 
 
-def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or os.path.isdir(name)
+def is_folder(name: str) -> bool:
+    """Whether a file argument names a folder; `-` never does."""
+    return name != STANDARD and os.path.isdir(name)
 
 
 def _check_name(source: str, output: str | None, into: bool) -> None:
@@ -190,19 +191,19 @@ def _apart(
 
     A file that was given twice is done once.
     """
-    inputs = {_key(source) for source, _ in pairs}
+    inputs = [_key(source) for source, _ in pairs]
+    taken = set(inputs)
     jobs: dict[str, Job] = {}
     notes: list[str] = []
     again: list[str] = []
-    for source, usual in pairs:
-        own = _key(source)
+    for own, (source, usual) in zip(inputs, pairs, strict=True):
         for target in _names(usual, Path(source).name, suffix):
             key = _key(target)
             other = jobs.get(key)
             if other and os.path.realpath(other.source) == os.path.realpath(source):
                 again.append(source)
                 break
-            if not other and (key == own or key not in inputs):
+            if not other and (key == own or key not in taken):
                 jobs[key] = Job(source, target, into)
                 if target != usual:
                     notes.append(_renamed(jobs[key], usual, jobs.get(_key(usual))))
@@ -219,7 +220,9 @@ def _renamed(job: Job, usual: str, other: Job | None) -> str:
 
 
 def _key(name: str) -> str:
-    """The same of names that are one file on some system, whose disks may not tell A from a."""
+    """The same of names that are one file, or are on systems whose disks do not tell A from a."""
+    if os.path.isfile(name) and (facts := os.stat(name)).st_nlink > 1:
+        return f"{facts.st_dev} {facts.st_ino}"
     return normalize("NFC", os.path.realpath(name)).casefold()
 
 

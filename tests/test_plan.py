@@ -172,6 +172,15 @@ def test_outputs_beside_inputs_and_through_links() -> None:
     assert targets(found)["b.png"] == "out/b.png.aec"
 
 
+def test_outputs_that_are_hard_links_of_each_other() -> None:
+    """Those are written into: the second would overwrite the first."""
+    touch("a.png", "b.png", "a.aec", "c.png")
+    os.link("a.aec", "b.aec")
+    os.link("a.png", "c.aec")
+    found = planned("a.png", "b.png", "c.png")
+    assert list(targets(found).values()) == ["a.aec", "b.png.aec", "c.png.aec"]
+
+
 def test_an_input_is_not_another_s_output() -> None:
     touch("a.png", "a.aec", "b.aec")
     found = planned("a.png", "a.aec")
@@ -202,6 +211,13 @@ def test_streams_have_no_default_output() -> None:
     for source in ("-", "/dev/fd/0"):
         with pytest.raises(InputError, match="cannot go into a folder"):
             planned(source, output="out/")
+
+
+def test_a_folder_named_like_a_stream_is_none() -> None:
+    touch("-/a.png", "b.png")
+    assert targets(planned("-")) == {"-": "-"}
+    assert targets(planned("b.png", output="-")) == {"b.png": "-"}
+    assert targets(planned("./-")) == {"-/a.png": "-/a.aec"}
 
 
 @pytest.mark.parametrize("output", ["file", "/dev/null"])

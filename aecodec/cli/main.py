@@ -7,7 +7,6 @@ without them. `compress` and `decompress` import what they need of those when th
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
 from aecodec.model.store import InstalledModel
-from aecodec.plan import InputError, plan
+from aecodec.plan import InputError, is_folder, plan
 from aecodec.process import cores, prepare
 
 if TYPE_CHECKING:
@@ -293,7 +292,7 @@ def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) ->
 
     sources = [files.standard(source, 0) for source in task.sources]
     output = None if task.output is None else files.standard(task.output, 1)
-    if files.STANDARD in (*sources, output) and (len(sources) > 1 or os.path.isdir(sources[0])):
+    if files.STANDARD in (*sources, output) and (len(sources) > 1 or is_folder(sources[0])):
         raise click.UsageError("standard input or output stands for one file only")
     try:
         planned = plan(sources, output, suffix, taken, task.recursive, tells_others)

@@ -1,106 +1,88 @@
-"""Files and standard streams: which output belongs to which input, and reading and writing them.
+"""Files and streams: what names stand for, and reading and writing what they name.
 
-An output is written whole or not at all, and nothing seeks, so that pipes will do.
+An output is written whole or not at all, and streams are not sought in, so that pipes will do.
 It imports neither torch nor numpy, and prints nothing.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import secrets
+import select
+import stat
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, TypeAlias
+from unicodedata import category
 
 from aecodec.errors import AecodecError
 
 STANDARD = "-"  # standard input or output
 MAX_INPUT_BYTES = 2**31  # 8 bytes a pixel of the largest picture: an endless input ends here
 _BLOCK_BYTES = 2**20
+_OPEN_FILE = re.compile(r"(/dev|/proc/\d+(/task/\d+)?)/fd/\d+")
+_MAX_LINKS = 40
+"""in a row, as Linux follows them"""
 Parts: TypeAlias = "Sequence[bytes | memoryview]"
 """of a file, so that nobody joins large ones only to write them"""
 PACKAGE = Path(__file__).resolve().parent
 _IN_CHECKOUT = {"weights": "weights", "published": "benchmarks/published"}
 
 
-class InputError(AecodecError):
-    """An input that no job can be made of; `source` names it."""
-
-    def __init__(self, source: str, what: str) -> None:
-        super().__init__(what)
-        self.source = source
+def readable(text: str) -> str:
+    """The text in one line that every UTF-8 stream takes, whatever a file's name in it holds."""
+    return text if text.isprintable() else "".join(map(_readable, text))
 
 
-@dataclass(frozen=True)
-class Job:
-    """One file to make of another; `-` is a standard stream."""
+def _readable(letter: str) -> str:
+    if category(letter) not in ("Cc", "Cs", "Zl", "Zp"):
+        return letter
+    if letter.isspace():
+        return " "
+    if letter <= "\xff" or "\udc80" <= letter <= "\udcff":  # these stand for bytes of no UTF-8
+        return f"\\x{ord(letter) & 255:02x}"
+    return f"\\u{ord(letter):04x}"
 
-    source: str
-    target: str
-    into: bool = False
-    """Whether the target goes into a folder that may have to be made."""
 
+def descriptor(name: str | Path) -> int | None:
+    """Which open file of this process a name like /dev/stdout or /proc/self/fd/3 stands for.
 
-def plan(
-    sources: Sequence[str], output: str | None, suffix: str, taken: Sequence[str], recursive: bool
-) -> list[Job]:
-    """The jobs for the arguments of a command, by their order; files of folders by name.
-
-    One input goes to `output` as it is. More than one, or one from a folder, go into the folder
-    `output`, those from folders with their path in them; without `output`, beside the inputs.
-    Of folders, which need `recursive`, the files are taken whose suffix is in `taken`.
-    Raises InputError.
+    None: it is an ordinary name. Whether that file is open, `os.fstat` knows.
     """
-    found = [pair for source in sources for pair in _expand(source, taken, recursive)]
-    into = output is not None and (len(sources) > 1 or _is_folder(output) or _is_folder(sources[0]))
-    jobs = []
-    for source, inside in found:
-        if into and source == STANDARD:
-            raise InputError(source, "cannot go into a folder: name an output file with -o")
-        if output is None:
-            target = output_for(source, suffix)
-        else:
-            target = str((Path(output) / inside).with_suffix(suffix)) if into else output
-        jobs.append(Job(source, target, into))
-    _check_targets(jobs)
-    return jobs
+    folder, number = os.path.split(_open_file(name))
+    process = os.path.realpath("/proc/self")
+    own = folder in ("/dev/fd", f"{process}/fd") or folder.startswith(f"{process}/task/")
+    return int(number) if own else None
 
 
-def _expand(source: str, taken: Sequence[str], recursive: bool) -> Iterator[tuple[str, Path]]:
-    """The files that an argument stands for, each with its path inside of the output folder."""
-    if source == STANDARD or not Path(source).is_dir():
-        yield source, Path(Path(source).name)
-        return
-    if not recursive:
-        raise InputError(source, "is a folder; -r takes the files in it")
-    files = [path for path in sorted(Path(source).rglob("*")) if path.is_file()]
-    files = [path for path in files if path.suffix.lower() in taken]
-    if not files:
-        raise InputError(source, f"no files in it ({' '.join(taken)})")
-    for path in files:
-        yield str(path), path.relative_to(source)
+def _open_file(name: str | Path) -> str:
+    """Where the system lists the open file, of any process, that a name stands for; or nothing."""
+    path = os.path.abspath(name)
+    for _ in range(_MAX_LINKS):
+        folder, last = os.path.split(path)
+        path = os.path.join(os.path.realpath(folder), last)
+        if _OPEN_FILE.fullmatch(path):
+            return path
+        if not os.path.islink(path):
+            return ""
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return ""
 
 
-def _is_folder(name: str) -> bool:
-    return name.endswith(("/", os.sep)) or (name != STANDARD and Path(name).is_dir())
+def standard(name: str, number: Literal[0, 1]) -> str:
+    """`-` for a name of standard input, which is 0, or output, 1; any other as it is."""
+    return STANDARD if name != STANDARD and descriptor(name) == number else name
 
 
-def _check_targets(jobs: Sequence[Job]) -> None:
-    """Raises InputError where two inputs would be written over each other."""
-    sources: dict[str, str] = {}
-    for job in jobs:
-        if job.target in sources and job.target != STANDARD:
-            raise InputError(
-                job.source, f"and {sources[job.target]} would both be written as {job.target}"
-            )
-        sources[job.target] = job.source
-
-
-def output_for(source: str, suffix: str) -> str:
-    """The default output: the input's name with this suffix, or `-` for `-`."""
-    return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
+def is_stream(name: str | Path) -> bool:
+    """Whether a name stands for something open already, a pipe or a device: no file of its own."""
+    if name == STANDARD or _open_file(name):
+        return True
+    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
 def read_bytes(source: str | Path) -> bytes:
@@ -108,7 +90,7 @@ def read_bytes(source: str | Path) -> bytes:
     try:
         if source == STANDARD:
             return read_stream(_opened(sys.stdin).buffer)
-        with open(source, "rb") as stream:
+        with open(_own(source), "rb") as stream:
             return read_stream(stream)
     except OSError as error:
         raise AecodecError(reason(error)) from error
@@ -117,11 +99,20 @@ def read_bytes(source: str | Path) -> bytes:
 def read_stream(stream: BinaryIO) -> bytes:
     """All that is left in a binary stream. Raises AecodecError over MAX_INPUT_BYTES."""
     data = bytearray()
-    while block := stream.read(_BLOCK_BYTES):
+    while (block := stream.read(_BLOCK_BYTES)) != b"":
+        if block is None:  # of a pipe that does not wait by itself
+            select.select([stream], [], [])
+            continue
         data += block
         if len(data) > MAX_INPUT_BYTES:
             raise AecodecError(f"more than {MAX_INPUT_BYTES} bytes")
     return bytes(data)
+
+
+def _own(name: str | Path) -> str | Path | int:
+    """What `open` takes for a name: of a descriptor a copy, so that it goes on where that is."""
+    number = descriptor(name)
+    return name if number is None else os.dup(number)
 
 
 def make_folder(target: str) -> None:
@@ -134,61 +125,138 @@ def make_folder(target: str) -> None:
 
 def check_output(target: str, source: str, force: bool) -> None:
     """Refuse an output that cannot be written, or may not. Raises AecodecError."""
-    if target == STANDARD:
-        return
-    path = Path(target)
-    if path.is_dir():
-        raise AecodecError("is a folder")
-    if not path.parent.is_dir():
-        raise AecodecError(f"there is no folder {path.parent}")
-    if not path.is_file():  # absent, or a device or pipe, which holds nothing to lose
-        return
-    if source != STANDARD and Path(source).exists() and path.samefile(source):
+    try:
+        there = _stat(target, sys.stdout)
+        if there is None:
+            _check_place(target)
+            return
+        if stat.S_ISDIR(there.st_mode):
+            raise AecodecError("is a folder")
+        if not stat.S_ISREG(there.st_mode):  # a device or pipe, which holds nothing to lose
+            return
+        read = _stat(source, sys.stdin)
+    except OSError as error:
+        raise AecodecError(reason(error)) from error
+    if read and os.path.samestat(there, read):
         raise AecodecError("is the input too; name another output with -o")
-    if not force:
+    if not force and not is_stream(target):
         raise AecodecError("exists already; -f overwrites it")
+
+
+def _stat(name: str, standard: TextIO | None) -> os.stat_result | None:
+    """What a name stands for, `-` for the stream `standard`; None: nothing. Raises OSError."""
+    try:
+        if name == STANDARD:
+            return os.fstat(standard.fileno()) if standard else None
+        number = descriptor(name)
+        return os.stat(name if number is None else number)
+    except (FileNotFoundError, NotADirectoryError, io.UnsupportedOperation):
+        return None
+
+
+def _check_place(target: str) -> None:
+    """Raises AecodecError where standard output is closed, or a new file has no folder."""
+    if target == STANDARD:
+        _opened(sys.stdout)
+        return
+    for path in (Path(target), Path(os.path.realpath(target))):  # which may be a link to nothing
+        if not path.parent.is_dir():
+            raise AecodecError(f"there is no folder {path.parent}")
 
 
 def write_bytes(target: str | Path, *parts: bytes | memoryview) -> None:
     """Write a whole file, or standard output for `-`. Raises AecodecError, leaving no part of it.
 
-    What goes wrong with standard output itself raises OSError: only the command knows its end.
+    A file that is there keeps its permissions and its links, and, as far as this process may set
+    them, owner and group. What goes wrong with standard output itself raises OSError: only the
+    command knows its end.
     """
     if target == STANDARD:
         stream = _opened(sys.stdout).buffer
         stream.writelines(parts)
         stream.flush()
         return
-    path = Path(os.path.realpath(target))  # through a symbolic link, not over it
     try:
-        if path.exists() and not path.is_file():
-            _write(path, "wb", parts)
-        else:
-            _replace(path, parts)
+        if is_stream(target):
+            _write_on(target, parts)
+        else:  # through a symbolic link, not over it
+            _replace(Path(os.path.realpath(target)), parts)
     except OSError as error:
         raise AecodecError(reason(error)) from error
 
 
-def _write(path: Path, mode: str, parts: Parts) -> None:
-    with open(path, mode) as stream:
+def _write_on(target: str | Path, parts: Parts) -> None:
+    """Write to a device, a pipe, or an open file, of which nothing that it holds is lost."""
+    own = _own(target)
+    mode = "ab" if own is target and os.path.isfile(target) else "wb"
+    with open(own, mode) as stream:
         stream.writelines(parts)
 
 
 def _replace(path: Path, parts: Parts) -> None:
     temporary = path.with_name(f".aecodec-{secrets.token_hex(8)}.tmp")
+    old = path.stat() if path.exists() else None
+    mode = stat.S_IMODE(old.st_mode) & 0o600 if old else 0o666
     try:
-        _write(temporary, "xb", parts)
-        os.replace(temporary, path)
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+            stream.writelines(parts)
+            if old:
+                _keep_access(stream.fileno(), old)
+        if old and old.st_nlink > 1:
+            _write_into(path, parts)
+            temporary.unlink()
+        else:
+            os.replace(temporary, path)
     except BaseException:  # Ctrl-C too leaves nothing behind
         temporary.unlink(missing_ok=True)
         raise
 
 
-def keep_time(job: Job) -> None:
-    """Give the target the source's time of modification. Raises AecodecError."""
+def _keep_access(number: int, old: os.stat_result) -> None:
+    """Give an open file the group, owner and permissions of an old one, as far as is allowed."""
+    if not hasattr(os, "fchown"):  # Windows
+        return
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    with suppress(OSError):
+        os.fchown(number, -1, old.st_gid)
+    with suppress(OSError):
+        os.fchown(number, old.st_uid, -1)
+    if os.fstat(number).st_gid != old.st_gid:  # another group may do no more than others
+        mode = mode & 0o707 | (mode & 0o007) << 3
+    with suppress(OSError):  # some file systems know no permissions
+        os.fchmod(number, mode)
+
+
+def _write_into(path: Path, parts: Parts) -> None:
+    """Put other bytes into a file that has several names. The old ones come back on any error."""
+    with open(path, "r+b", buffering=0) as stream:
+        old = stream.read()
+        try:
+            _rewrite(stream, parts)
+        except BaseException:
+            _rewrite(stream, (old,))
+            raise
+
+
+def _rewrite(stream: io.FileIO, parts: Parts) -> None:
+    stream.seek(0)
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            rest = rest[stream.write(rest) :]
+    stream.truncate()
+
+
+def keep_time(source: str, target: str) -> None:
+    """Give a file the time of modification of another. Raises AecodecError.
+
+    Streams have none.
+    """
+    if is_stream(source) or is_stream(target):
+        return
     try:
-        facts = os.stat(job.source)
-        os.utime(job.target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        facts = os.stat(source)
+        os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     except OSError as error:
         raise AecodecError(f"its time cannot be set: {error.strerror}") from error
 

@@ -89,7 +89,7 @@ def _quota() -> float | None:
     """Cores' worth of time that a container may take; None where nothing limits it."""
     for files in (CPU_MAX, CFS):
         try:
-            quota, period = " ".join(path.read_text() for path in files).split()
+            quota, period = " ".join(path.read_text("utf-8") for path in files).split()
             return int(quota) / int(period) if int(quota) > 0 else None
         except (OSError, ValueError, ZeroDivisionError):  # "max", no such file
             continue

@@ -12,6 +12,7 @@ The model is loaded once a worker. The bytes are those of the command `aecodec c
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.image.photo_file import read_picture
 from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
+from aecodec.plan import InputError, plan
 from aecodec.process import prepare
 
 Batch = dict[str, NDArray[Any]]
@@ -74,12 +76,15 @@ class Compress:
 
 
 class CompressFiles(Compress):
-    """As Compress, from the columns `source` and `target`, names of files that workers share."""
+    """As Compress, from the columns `source` and `target`, names of files that workers share.
+
+    Names are text or, as the file system has them, bytes.
+    """
 
     def __call__(self, batch: Batch) -> Batch:
         """Code every file; adds `error`, empty where all went well."""
         pairs = zip(batch["source"], batch["target"], strict=True)
-        errors = [self.file(str(source), str(target)) for source, target in pairs]
+        errors = [self.file(os.fsdecode(source), os.fsdecode(target)) for source, target in pairs]
         return batch | {"error": np.array(errors, dtype=object)}
 
     def file(self, source: str, target: str) -> str:
@@ -119,10 +124,15 @@ def main(
     """
     import ray  # an extra, which the rest of this module does without
 
-    jobs = files.plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
+    try:
+        planned = plan([folder], output, ".aec", PHOTO_SUFFIXES, recursive=True)
+    except InputError as error:
+        _say(f"error: {error.source}: {error}")
+        raise SystemExit(1) from error
+    for note in planned.notes:
+        _say(f"warning: {note}")
     names = [
-        {"source": str(Path(j.source).resolve()), "target": str(Path(j.target).resolve())}
-        for j in jobs
+        {"source": _bytes_of(job.source), "target": _bytes_of(job.target)} for job in planned.jobs
     ]
     done = ray.data.from_items(names).map_batches(
         CompressFiles,
@@ -138,9 +148,18 @@ def main(
     )
     failed = [row for row in done.iter_rows() if row["error"]]
     for row in failed:
-        click.echo(f"aecodec: error: {row['source']}: {row['error']}", err=True)
-    click.echo(f"aecodec: {len(jobs) - len(failed)} of {len(jobs)} files compressed", err=True)
+        _say(f"error: {os.fsdecode(row['source'])}: {row['error']}")
+    _say(f"{len(names) - len(failed)} of {len(names)} files compressed")
     raise SystemExit(1 if failed else 0)
+
+
+def _bytes_of(name: str) -> bytes:
+    """The whole of a file's name, as Arrow keeps it even where it is no UTF-8."""
+    return os.fsencode(Path(name).resolve())
+
+
+def _say(line: str) -> None:
+    click.echo(f"aecodec: {files.readable(line)}", err=True)
 
 
 if __name__ == "__main__":

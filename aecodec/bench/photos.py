@@ -1,6 +1,7 @@
 """The photos a benchmark runs on: uint8 RGB, decoded once and kept."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -11,10 +12,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from aecodec.errors import AecodecError, ImageError
+from aecodec.files import readable
+from aecodec.image.formats import PHOTO_SUFFIXES, READABLE
+from aecodec.plan import is_apple_double, skipped
 
 # Read as files, not by skimage.data's functions: those may go to the network once pooch is there.
 BUNDLED = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Photo:
 def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
     """Read the RGB photos of a folder in the order of their names.
 
-    Pictures of another mode (gray, palette, alpha, 16 bit) are left out and told to `report`.
+    Pictures of another mode (gray, palette, alpha, 16 bit) and files of other suffixes are left
+    out and told to `report`.
 
     Raises:
         ImageError: a picture file that cannot be read.
@@ -47,14 +51,16 @@ def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
     if not folder.is_dir():
         raise AecodecError(f"{folder}: not a folder")
     photos: list[Photo] = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
-        photo = _read_photo(path, report)
-        if photo is not None:
+    others: Counter[str] = Counter()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        if path.suffix.lower() not in PHOTO_SUFFIXES:
+            others[path.suffix.lower() or "without suffix"] += not path.name.startswith(".")
+        elif not is_apple_double(path) and (photo := _read_photo(path, report)):
             photos.append(photo)
+    if others := +others:
+        report(skipped(others))
     if not photos:
-        raise AecodecError(f"{folder}: no RGB photos ({', '.join(SUFFIXES)})")
+        raise AecodecError(f"{folder}: no RGB photos ({', '.join(PHOTO_SUFFIXES)})")
     return photos
 
 
@@ -72,13 +78,14 @@ def read_bundled() -> list[Photo]:
 
 def _read_photo(path: Path, report: Callable[[str], None]) -> Photo | None:
     """Read one file; None, after a message, if it is not RGB of 8 bits."""
+    name = readable(path.name)
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=READABLE) as picture:
             if picture.mode != "RGB":
-                report(f"{path.name}: left out, mode {picture.mode} instead of RGB")
+                report(f"{name}: left out, mode {picture.mode} instead of RGB")
                 return None
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            return Photo(path.name, np.array(picture), digest)
+            return Photo(name, np.array(picture), digest)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: cannot be read ({error})") from error
 

@@ -129,16 +129,21 @@ def find_program(name: str) -> str:
 
 def told_version(program: str, *options: str) -> str:
     """What a program says of its version."""
-    usage = subprocess.run([program, *options], capture_output=True, text=True, check=False)
+    usage = _run([program, *options])
     found = re.search(r"version (\S+)", usage.stdout + usage.stderr)
     return found[1] if found else "of unknown version"
 
 
 def call(name: str, *arguments: str) -> str:
     """Run a program -> what it prints; its own words become the error."""
-    command = [find_program(name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _run([find_program(name), *arguments])
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip() or "no message"
         raise AecodecError(f"{name} ended with {done.returncode}: {words}")
     return done.stdout
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )

@@ -30,6 +30,7 @@ from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
 from aecodec.bench.view import VIEWED, Views, wanted_views
 from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
+from aecodec.files import readable
 from aecodec.model.store import DEFAULT_TUNE, TUNED
 from aecodec.process import cores
 
@@ -80,7 +81,7 @@ def run_benchmark(
         for one in opened
     ]
     report = Report(
-        photos="scikit-image's photos" if folder is None else folder.resolve().name,
+        photos="scikit-image's photos" if folder is None else readable(folder.resolve().name),
         photo_names=tuple(photo.name for photo in photos),
         machine=machine(settings.jobs),
         command=settings.command,
@@ -252,7 +253,7 @@ def _bd_rate(anchor: CodecResult, test: CodecResult, metric: str) -> BdRate | No
 def machine(jobs: int) -> str:
     """System, processor, and how many cores each of the processes had."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     cpu = names[0] if names else platform.machine()
     text = f"{platform.system()} {platform.machine()}, {cpu}, {os.cpu_count()} cores"

@@ -72,7 +72,7 @@ class Results:
         """Raises OSError for a file that cannot be read."""
         self._path, self._machine = path, machine
         self._rows: dict[str, dict[str, Any]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else []:
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a line cut off by a kill
                 entry = json.loads(line)
                 self._rows[entry["key"]] = entry["row"]

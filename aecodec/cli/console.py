@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import IO, Any
 import click
 
 from aecodec.errors import AecodecError
-from aecodec.files import STANDARD, reason
+from aecodec.files import STANDARD, readable, reason
 
 INTERRUPTED = 130  # as shells tell of Ctrl-C
 TERMINATED = 143  # and of SIGTERM
@@ -24,7 +25,8 @@ class Failure(click.ClickException):
     """An input that could not be processed: one line on standard error, exit code 1."""
 
     def __init__(self, file: str, what: str) -> None:
-        super().__init__(" ".join(f"{name_of(file)}: {what}".split()))
+        super().__init__(f"{name_of(file)}: {' '.join(what.split())}")
+        self.args = (file, what)  # so that it can be pickled
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
@@ -33,6 +35,7 @@ class Failure(click.ClickException):
 
 def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
+    _print_any_name()
     warnings.filterwarnings("ignore", module="PIL")  # a photo's small faults change nothing here
     try:
         with _terminated_cleanly():
@@ -50,6 +53,12 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
             Failure(STANDARD, reason(error)).show()
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _print_any_name() -> None:
+    """Standard output, too, writes as escapes what its encoding lacks; errors do by themselves."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -78,7 +87,7 @@ def failing_for(file: str) -> Iterator[None]:
 
 def say(line: str) -> None:
     """One line to the user, on standard error."""
-    click.echo(f"aecodec: {line}", err=True)
+    click.echo(f"aecodec: {readable(line)}", err=True)
 
 
 def name_of(file: str) -> str:

@@ -9,16 +9,19 @@ import click
 
 from aecodec.cli.console import Failure, failing_for, say
 from aecodec.cli.progress import show_files, show_progress
-from aecodec.cli.summary import Stopwatch, total
+from aecodec.cli.summary import Stopwatch, counted, total
 from aecodec.cli.tasks import Compress, LateCodec, Outcome, Task
 from aecodec.coding.effort import OnProgress
-from aecodec.files import Job, keep_time, make_folder
+from aecodec.files import keep_time, make_folder
+from aecodec.plan import Job, Plan
 from aecodec.process import cores
 
 
-def run_task(task: Task, jobs: Sequence[Job]) -> int:
-    """Do the jobs and speak of them; returns the exit code. Raises Failure for a single job."""
-    return _run_one(task, jobs[0]) if len(jobs) == 1 else _run_many(task, jobs)
+def run_task(task: Task, plan: Plan) -> int:
+    """Do the jobs and speak of them; returns the exit code. Raises Failure for a single input."""
+    for note in plan.notes:
+        say(f"warning: {note}")
+    return _run_many(task, plan.jobs) if plan.many else _run_one(task, plan.jobs[0])
 
 
 def _run_one(task: Task, job: Job) -> int:
@@ -40,7 +43,7 @@ def _run_many(task: Task, jobs: Sequence[Job]) -> int:
     def work(job: Job) -> Outcome:
         outcome = _work(task, job, codec)
         with failing_for(job.target):
-            keep_time(job)
+            keep_time(job.source, job.target)
         return outcome
 
     failed, summaries = 0, []
@@ -59,7 +62,7 @@ def _run_many(task: Task, jobs: Sequence[Job]) -> int:
     if summaries and not task.as_json:
         say(total(summaries, watch.seconds))
     if failed:
-        say(f"error: {failed} of {len(jobs)} files could not be processed")
+        say(f"error: {failed} of {counted(len(jobs))} could not be processed")
     return 1 if failed else 0
 
 

@@ -33,6 +33,7 @@ from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
 from aecodec.model.store import InstalledModel
+from aecodec.plan import InputError, is_folder, plan
 from aecodec.process import cores, prepare
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def compress(**options: Any) -> int:
     if options["tune"] and options["model"]:
         raise click.UsageError("one of --tune and --model")
     target = _take_target(options)
-    return _run(Compress(**options, target=target), ".aec", PHOTO_SUFFIXES)
+    return _run(Compress(**options, target=target), ".aec", PHOTO_SUFFIXES, tells_others=True)
 
 
 @aecodec.command()
@@ -282,22 +283,24 @@ def decompress(**options: Any) -> int:
 
     if options["thumbnail"] and options["scale"] != 1:
         raise click.UsageError("one of --scale and --thumbnail")
-    return _run(Decompress(**options), ".png", (".aec",))
+    return _run(Decompress(**options), ".png", (".aec",), tells_others=False)
 
 
-def _run(task: Task, suffix: str, taken: tuple[str, ...]) -> int:
+def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) -> int:
     """Plan the jobs, which are checked before any work is done, and do them."""
     from aecodec.cli.jobs import run_task  # late: numpy and Pillow
 
-    if len(task.sources) > 1 and files.STANDARD in (*task.sources, task.output):
-        raise click.UsageError("- stands for one file only")
+    sources = [files.standard(source, 0) for source in task.sources]
+    output = None if task.output is None else files.standard(task.output, 1)
+    if files.STANDARD in (*sources, output) and (len(sources) > 1 or is_folder(sources[0])):
+        raise click.UsageError("standard input or output stands for one file only")
     try:
-        jobs = files.plan(task.sources, task.output, suffix, taken, task.recursive)
-    except files.InputError as error:
+        planned = plan(sources, output, suffix, taken, task.recursive, tells_others)
+    except InputError as error:
         raise Failure(error.source, str(error)) from error
-    if task.as_json and any(job.target == files.STANDARD for job in jobs):
+    if task.as_json and any(job.target == files.STANDARD for job in planned.jobs):
         raise click.UsageError("--json and the output file cannot both go to standard output")
-    return run_task(task, jobs)
+    return run_task(task, planned)
 
 
 @aecodec.command("info")
@@ -316,7 +319,7 @@ def info_command(sources: tuple[str, ...], as_json: bool) -> None:
             named = {"model_name": model and model.name, "tune": model and model.tune}
             click.echo(json.dumps({"file": source} | asdict(facts) | named))
         else:
-            click.echo(f"{name_of(source)}\n{describe(facts, model)}")
+            click.echo(f"{files.readable(name_of(source))}\n{describe(facts, model)}")
 
 
 def _installed(model_id: str) -> InstalledModel | None:
@@ -363,7 +366,7 @@ def bench(
     """
     photos = Path(folder) if folder else None
     codecs = codecs or benchmark.DEFAULT_CODECS
-    command = shlex.join(["aecodec", *sys.argv[1:]])
+    command = files.readable(shlex.join(["aecodec", *sys.argv[1:]]))
     with failing_for(folder or "bench"), show_progress() as (say, on_progress):
         report = benchmark.run(
             photos, codecs, Path(output), device, jobs, command, say, on_progress

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aecodec.coding.effort import OnProgress
-from aecodec.files import STANDARD, Job
+from aecodec.files import STANDARD, readable
+from aecodec.plan import Job
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,7 +25,9 @@ def show_progress() -> Iterator[tuple[Callable[[str], None], OnProgress]]:
             return
         task = bar.add_task("", total=None)
         yield (
-            lambda line: bar.console.print(f"aecodec: {line}", markup=False, highlight=False),
+            lambda line: bar.console.print(
+                f"aecodec: {readable(line)}", markup=False, highlight=False
+            ),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
 
@@ -52,7 +55,7 @@ def show_files(jobs: Sequence[Job]) -> Iterator[Callable[[Job], None]]:
 @contextmanager
 def _bar(*between: str) -> Iterator[Progress | None]:
     """A bar, how many of how many, texts `between` and the time left; None but on a terminal."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr and sys.stderr.isatty()):
         yield None
         return
     from rich import console, progress  # needed on a terminal only

@@ -89,9 +89,14 @@ def total(summaries: Sequence[Summary], seconds: float) -> str:
     target = sum(summary.target_bytes for summary in summaries)
     pixels = sum(summary.info.width * summary.info.height for summary in summaries)
     return (
-        f"{len(summaries)} files: {source:,} -> {target:,} bytes ({source / target:.2f}:1),"
+        f"{counted(len(summaries))}: {source:,} -> {target:,} bytes ({source / target:.2f}:1),"
         f" {seconds:.1f} s, {source / 1e6 / seconds:.2f} MB/s, {pixels / 1e6 / seconds:.2f} MP/s"
     )
+
+
+def counted(files: int) -> str:
+    """How many files, for people."""
+    return f"{files} file{'s' * (files != 1)}"
 
 
 def tuned_for(model: InstalledModel) -> str:

@@ -15,7 +15,6 @@ from aecodec.cli.jpeg import jpeg_warning
 from aecodec.cli.summary import Stopwatch, Summary
 from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
-from aecodec.files import Job
 from aecodec.format.box import Box
 from aecodec.format.container import Container, read_head
 from aecodec.format.header import read_header
@@ -27,6 +26,7 @@ from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture, as_stored, small, without_metadata
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import ssimulacra2
+from aecodec.plan import Job
 from aecodec.process import lasting_imports, limit_threads
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class Decompress(Task):
 
     def __call__(self, job: Job, late: LateCodec, on_progress: OnProgress | None = None) -> Outcome:
         suffix = Path(job.target).suffix
-        if job.target == files.STANDARD or self.thumbnail:
+        if self.thumbnail or (not suffix and files.is_stream(job.target)):
             suffix = ".png"
         with failing_for(job.target):
             files.check_output(job.target, job.source, self.force)

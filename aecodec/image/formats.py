@@ -11,9 +11,22 @@ FORMATS = {
     ".pgm": "PPM",
     ".bmp": "BMP",
     ".gif": "GIF",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
+    ".apng": "PNG",
+    ".pnm": "PPM",
+    ".pbm": "PPM",
+    ".dib": "DIB",
 }
 """Suffix -> Pillow's name of the format. None runs a program, as Pillow's reader of EPS would."""
-PHOTO_SUFFIXES = tuple(FORMATS)
+ALIASES = (".jif", ".jfi", ".mpo") + tuple(
+    f".{name}{mark}{size}"
+    for name in ("jpg", "jpeg", "png")
+    for mark in "_-"
+    for size in ("large", "orig")
+)
+"""More suffixes of the same formats, from browsers, sites and cameras."""
+PHOTO_SUFFIXES = (*FORMATS, *ALIASES)
 """What is taken for a photo in a folder."""
 READABLE = tuple(dict.fromkeys(FORMATS.values()))
 """By Pillow, whose reader of JPEG also opens MPO, the several frames of phones."""

@@ -105,8 +105,8 @@ class TrainConfig:
     def read(cls, path: Path) -> TrainConfig:
         """Raises AecodecError, naming the file and the keys, for an unreadable configuration."""
         try:
-            values = tomllib.loads(path.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
             raise AecodecError(f"{path}: {error}") from error
         visual = values.pop("visual", None)
         check_keys(path, cls, values, optional=frozenset({"visual"}))

@@ -199,7 +199,7 @@ class Trainer:
         facts: dict[str, Any] = {"elapsed": round(self.elapsed, 1), "share": self.share()}
         facts |= {"step": self.learner.step, "phase": self.learner.phase}
         values = facts | values
-        with (self.out / "log.jsonl").open("a") as file:
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
         report(values)
 

@@ -1,5 +1,6 @@
 """Which photos the benchmark takes, and which it leaves out aloud."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,22 @@ def test_other_modes_are_left_out_with_a_message(tmp_path: Path) -> None:
         "alpha.png: left out, mode RGBA instead of RGB",
         "gray.png: left out, mode L instead of RGB",
     ]
+
+
+def test_other_files_are_told_once(tmp_path: Path) -> None:
+    Image.new("RGB", (5, 4)).save(tmp_path / "a.jfif", "JPEG")
+    for name in ("b.heic", "c.HEIC", "d.avif", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "._a.png").write_bytes(bytes.fromhex("00051607") + bytes(50))
+    (tmp_path / "folder.png").mkdir()
+    messages: list[str] = []
+    assert [photo.name for photo in read_folder(tmp_path, messages.append)] == ["a.jfif"]
+    assert messages == ["3 files were skipped: 2 .heic, 1 .avif"]
+
+
+def test_a_name_that_is_no_utf8_can_be_written_into_a_report(tmp_path: Path) -> None:
+    Image.new("RGB", (5, 4)).save(tmp_path / os.fsdecode(b"\xff.png"))
+    assert [photo.name for photo in read_folder(tmp_path, lambda _: None)] == [r"\xff.png"]
 
 
 def test_a_folder_without_photos_is_an_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """console.py in real processes: what is imported, how long it takes, how it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -64,6 +65,53 @@ def test_a_reader_that_leaves_ends_the_command_quietly(file: str) -> None:
     with os.fdopen(write_end, "wb") as nobody:
         assert run(RUN, "info", file, stdout=nobody) == (1, "")
         assert run(RUN, "info", *[file] * 500, stdout=nobody) == (1, "")
+
+
+CAT = "\N{CAT FACE}.aec"
+NO_UTF8 = os.fsdecode(b"\xff.aec")
+ENCODINGS: list[dict[str, str]] = [
+    {"PYTHONIOENCODING": "cp1252"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "ascii:surrogateescape"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LC_ALL": "C.UTF-8"},
+]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
+def test_any_name_on_any_standard_output(file: str, encoding: dict[str, str]) -> None:
+    folder = Path(file).parent
+    for name in (CAT, NO_UTF8):
+        os.link(file, folder / name)
+    line = [sys.executable, "-c", RUN, "info", CAT, NO_UTF8, "none\n" + CAT]
+    done = subprocess.run(line, env=INHERITED | encoding, cwd=folder, capture_output=True)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert out.count("aec\n  picture  8 x 8 RGB\n") == 2
+    assert done.returncode == 1 and err.count("\n") == 1
+    assert err.startswith("aecodec: error: none ")
+    assert err.endswith(".aec: no such file or directory\n")
+
+
+def test_json_keeps_any_name(file: str, tmp_path: Path) -> None:
+    os.link(file, tmp_path / NO_UTF8)
+    env = INHERITED | {"PYTHONIOENCODING": "cp1252"}
+    done = run_python(RUN, "info", "--json", NO_UTF8, env=env, cwd=tmp_path)
+    assert os.fsencode(json.loads(done.stdout)["file"]) == b"\xff.aec"
+
+
+def test_a_name_with_control_characters_is_one_line(tmp_path: Path) -> None:
+    name = "a\x1b[2J\r\n\x07  b"
+    assert run(RUN, "info", name) == (
+        1,
+        "aecodec: error: a\\x1b[2J  \\x07  b: no such file or directory\n",
+    )
+
+
+def test_standard_error_may_be_closed(file: str) -> None:
+    line = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", RUN]
+    for arguments, code in ((["info", file], 0), (["info", "none"], 1), (["compress", "none"], 1)):
+        assert subprocess.run([*line, *arguments], stdout=subprocess.DEVNULL).returncode == code
 
 
 def test_ctrl_c_while_waiting_exits_130() -> None:

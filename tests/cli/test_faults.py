@@ -17,7 +17,7 @@ from PIL import Image
 from aecodec import files
 from aecodec.format.info import info
 from tests.photos import photo
-from tests.processes import run_python
+from tests.processes import INHERITED, run_python
 
 COMMAND = """
 import io, os, resource, signal, sys
@@ -153,6 +153,59 @@ def test_a_closed_standard_stream(arguments: tuple[str, ...], closed: str) -> No
     assert done.returncode in (0, 1) and "Traceback" not in done.stderr
 
 
+def through_shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of bash in which `run` is the command."""
+    program = COMMAND.replace("{before}", "")
+    script = f'run() {{ "$PYTHON" -c "$PROGRAM" "$@"; }}; {line}'
+    own = INHERITED | {"PYTHON": sys.executable, "PROGRAM": program}
+    return subprocess.run(["bash", "-c", script], capture_output=True, env=own, timeout=60)
+
+
+@pytest.mark.parametrize("redirection", [">", ">>"])
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_by_name(name: str, redirection: str) -> None:
+    """Behind which is a file that the shell has opened: neither replaced nor refused."""
+    Path("out").write_bytes(OLD)
+    os.link("out", "same")
+    done = through_shell(f"run compress photo.png -o {name} {redirection} out; echo end >> out")
+    assert done.returncode == 0 and b"error" not in done.stderr
+    data = Path("same").read_bytes()
+    kept = OLD if redirection == ">>" else b""
+    assert data.startswith(kept) and data.endswith(b"end\n")
+    assert info(data[len(kept) : -4]).width == 32
+
+
+def test_pipes_that_the_shell_makes() -> None:
+    done = through_shell(
+        "run compress <(cat photo.png) -o >(cat > coded); wait $!;"
+        "run compress /dev/stdin < photo.png > c2; run decompress /dev/stdin < c2 > png2;"
+        "run decompress c2 -o >(cat > png); wait $!"
+    )
+    assert done.returncode == 0 and b"error" not in done.stderr
+    assert info(Path("coded").read_bytes()).width == info(Path("c2").read_bytes()).width == 32
+    assert Path("png").read_bytes()[:4] == Path("png2").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_pipe_needs_an_output() -> None:
+    done = through_shell("run compress <(cat photo.png)")
+    assert done.returncode == 1 and done.stderr.count(b"\n") == 1
+    assert done.stderr.endswith(b": is no file to write beside: name an output file with -o\n")
+
+
+def test_an_output_that_reads_no_more_is_told() -> None:
+    """A pipe by name is a file; only of standard output its end is the reader's wish."""
+    os.mkfifo("pipe.png")
+    before = (
+        "import threading\nwrite = files._write_on\n"
+        "def left(target, parts):\n"
+        "    threading.Thread(target=lambda: open(target, 'rb').close()).start()\n"
+        "    write(target, [b'x' * 2**20])\n"
+        "files._write_on = left"
+    )
+    done = command("compress", "photo.png", "-o", "pipe.png", before=before)
+    assert_one_line(done, "pipe.png: broken pipe")
+
+
 def test_an_input_that_cannot_be_read() -> None:
     """Not even by root: the first page of a process is mapped to nothing."""
     done = command("compress", "/proc/self/mem", "-o", "photo.aec")
@@ -168,6 +221,16 @@ def test_permissions() -> None:
     Path("secret.png").touch(mode=0)
     done = command("compress", "secret.png")
     assert_one_line(done, "secret.png: permission denied")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_an_old_output_keeps_its_permissions(mode: int) -> None:
+    Path("photo.aec").touch()
+    Path("photo.aec").chmod(mode)
+    os.link("photo.aec", "same.aec")
+    assert command(*COMPRESS).returncode == 0
+    assert os.stat("photo.aec").st_mode & 0o777 == mode
+    assert info(Path("same.aec").read_bytes()).width == 32
 
 
 WRITE = """

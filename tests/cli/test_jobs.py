@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from aecodec.cli.main import main
 from aecodec.image.photo_file import read_picture
@@ -53,6 +54,74 @@ def test_json_of_many_is_one_line_each(tree: Path, capsys: Any) -> None:
         "in/deep/b.bmp",
         "photo.png",
     ]
+
+
+def test_a_folder_of_one_photo_is_as_one_of_many(tree: Path, capsys: Any) -> None:
+    """Its time is kept and a total told. That of a file given by name is not."""
+    assert main(["compress", "-r", "in/deep", "-o", "out", "--effort", "0"]) == 0
+    assert "aecodec: 1 file: 2,3" in capsys.readouterr().err
+    assert os.stat("out/b.aec").st_mtime == 1_000_000
+    assert main(["decompress", "-r", "out", "-o", "back"]) == 0
+    assert os.stat("back/b.png").st_mtime == 1_000_000
+    Path("in/deep/b.bmp").write_bytes(b"no picture")
+    assert main(["compress", "-r", "in/deep", "-o", "new"]) == 1
+    assert "error: 1 of 1 file could not be processed\n" in capsys.readouterr().err
+    for arguments in (["in/a.png", "-o", "out/a.aec"], ["in/a.png", "-o", "new/"]):
+        assert main(["compress", *arguments]) == 0
+    assert os.stat("out/a.aec").st_mtime > 1_000_000 < os.stat("new/a.aec").st_mtime
+
+
+def test_what_a_folder_has_besides_is_told_once(tree: Path, capsys: Any) -> None:
+    for name in ("x.heic", "deep/y.HEIC", "z.avif"):
+        Path("in", name).touch()
+    Path("in/._a.png").write_bytes(bytes.fromhex("00051607") + bytes(50))
+    warning = "aecodec: warning: in: 4 files were skipped: 2 .heic, 1 .avif, 1 .txt\n"
+    assert main(["compress", "-r", "in", "--effort", "0"]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith(warning) and err.count("skipped") == 1
+    assert not Path("in/._a.aec").exists()
+    Path("in/._a.aec").write_bytes(bytes.fromhex("00051607") + bytes(50))
+    assert main(["decompress", "-r", "in", "-o", "back"]) == 0
+    assert "skipped" not in capsys.readouterr().err
+    assert main(["compress", "-f", "-r", "in", "--effort", "0"]) == 0
+    assert capsys.readouterr().err.startswith(warning)
+
+
+def test_photos_by_other_suffixes_are_taken(photo: Path) -> None:
+    Path("in").mkdir()
+    image = Image.open(photo)
+    for suffix in (".jfif", ".jpe", ".JPG_Large", ".mpo"):
+        image.save(f"in/jpeg{suffix}", "JPEG")
+    image.save("in/a.pnm", "PPM")
+    image.convert("1").save("in/b.pbm", "PPM")
+    image.save("in/c.dib", "DIB")
+    image.save("in/d.dib", "BMP")
+    image.save("in/e.apng", "PNG")
+    count = len(os.listdir("in"))
+    assert main(["compress", "-r", "in", "-o", "out", "--effort", "0"]) == 0
+    assert len(os.listdir("out")) == count == 9
+
+
+def test_two_files_of_one_stem(photo: Path, capsys: Any) -> None:
+    Image.open(photo).save("photo.jpg")
+    assert main(["compress", "photo.png", "photo.jpg", "--effort", "0"]) == 0
+    warning = "photo.jpg: written as photo.jpg.aec, for photo.png is written as photo.aec"
+    assert f"aecodec: warning: {warning}\n" in capsys.readouterr().err
+    assert Path("photo.aec").exists() and Path("photo.jpg.aec").exists()
+    os.unlink("photo.aec")
+    assert main(["compress", "photo.png", "photo.jpg", "-j", "1", "--keep-going"]) == 1
+    assert "error: photo.jpg.aec: exists already; -f over" in capsys.readouterr().err
+    Path("photo.AEC").write_bytes(Path("photo.aec").read_bytes())
+    assert main(["decompress", "photo.aec", "photo.AEC", "-o", "back"]) == 0
+    assert sorted(os.listdir("back")) == ["photo.AEC.png", "photo.png"]
+
+
+def test_a_file_given_twice(photo: Path, capsys: Any) -> None:
+    os.utime(photo, (1_000_000, 1_000_000))
+    assert main(["compress", "photo.png", "./photo.png", "--effort", "0"]) == 0
+    err = capsys.readouterr().err
+    assert "aecodec: warning: ./photo.png: given more than once, done once\n" in err
+    assert "aecodec: 1 file: " in err and os.stat("photo.aec").st_mtime == 1_000_000
 
 
 @pytest.mark.parametrize(("workers", "share"), [("1", 8), ("2", 4), ("3", 2), ("9", 2)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from aecodec.cli.main import main
+from aecodec.files import readable
 from aecodec.format.info import info
 from aecodec.image.photo_file import read_picture
 from aecodec.image.picture import Picture, without_metadata
@@ -190,3 +192,37 @@ def test_all_that_reading_changed_is_one_line(photo: Path, capsys: Any) -> None:
 def test_strip(photo: Path) -> None:
     assert main(["compress", "photo.png", "--strip"]) == 0
     assert info(Path("photo.aec").read_bytes()).icc == 0
+
+
+@pytest.mark.parametrize("name", ["\N{CAT FACE}", os.fsdecode(b"\xff"), "a\nb", "\x1b[1m"])
+def test_a_file_of_any_name_there_and_back(photo: Path, name: str, capsys: Any) -> None:
+    """And what is said of it is one line."""
+    photo.rename(f"{name}.png")
+    assert main(["compress", "-v", f"{name}.png"]) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and f" -> {readable(name)}.aec: " in err
+    assert main(["compress", "--json", "-f", f"{name}.png"]) == 0
+    assert json.loads(capsys.readouterr().out)["output"] == f"{name}.aec"
+    assert main(["compress", f"{name}.png"]) == 1
+    assert only_error(
+        capsys
+    ) == f"aecodec: error: {readable(name)}.aec: exists already; -f over" + ("writes it")
+    assert main(["decompress", "-v", f"{name}.aec", "-o", "back.png"]) == 0
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.webp"])
+def test_a_pipe_without_a_suffix_is_a_png(aec: Path, name: str) -> None:
+    """As standard output is."""
+    os.mkfifo(name)
+    found: list[bytes] = []
+    thread = threading.Thread(target=lambda: found.append(Path(name).read_bytes()))
+    thread.start()
+    assert main(["decompress", "photo.aec", "-o", name]) == 0
+    thread.join()
+    assert found[0].startswith(b"RIFF" if name.endswith("webp") else b"\x89PNG")
+
+
+def test_a_file_needs_a_suffix(aec: Path, capsys: Any) -> None:
+    assert main(["decompress", "photo.aec", "-o", "back"]) == 1
+    assert "back: cannot write a picture as ''" in only_error(capsys)

@@ -91,8 +91,8 @@ def opened(data: bytes) -> ImageFile.ImageFile:
         if form not in Image.OPEN:
             Image.init()
         factory, accept = Image.OPEN[form]
-        if accept is None or accept(data[:16]) is True:
-            with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+        with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+            if accept is None or accept(data[:16]) is True:
                 return factory(io.BytesIO(data), "")
     raise UnidentifiedImageError
 

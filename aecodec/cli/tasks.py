@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from aecodec.cli.summary import Stopwatch, Summary
 from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
 from aecodec.format.box import Box
-from aecodec.format.container import Container, read_head
+from aecodec.format.container import read_head
 from aecodec.format.header import read_header
 from aecodec.format.info import Info, info
 from aecodec.image.hidden import without_hidden_colours
@@ -24,6 +25,7 @@ from aecodec.image.metadata import orientation
 from aecodec.image.modes import Pixels
 from aecodec.image.photo_file import output_format, picture_file, read_picture
 from aecodec.image.picture import Picture, as_stored, small, without_metadata
+from aecodec.image.previews import metadata_of_a_part
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import ssimulacra2
 from aecodec.plan import Job
@@ -121,12 +123,6 @@ def _jpeg_warning(target: str, facts: Info, seen: _Seen) -> list[str]:
     """Metadata and alpha, which a JPEG does without or has beside it, count for neither."""
     size = facts.bytes - facts.icc - facts.exif - facts.xmp - facts.alpha
     return jpeg_warning(name_of(target), seen.photo, size, facts.quality, lambda: seen.psnr)
-
-
-def _dropped(head: Container, picture: Picture) -> str:
-    """Which metadata a part of a picture has lost, as they may hold previews of the whole."""
-    names = (name for name in ("exif", "xmp") if getattr(head, name) and not getattr(picture, name))
-    return " and ".join(name.upper() for name in names)
 
 
 def _noted(source: str, picture: Picture) -> list[str]:
@@ -231,8 +227,7 @@ class Decompress(Task):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",) * bool(left_out)
-        if region and (dropped := _dropped(read_head(data), picture)):
-            warnings += (f"{name_of(job.source)}: {dropped} may show the whole and was left out",)
+        warnings += tuple(self._dropped(job.source, data)) if region else ()
         if notes:  # of damage, or of what has not arrived
             errors, notes = (notes, ()) if self.keep_going else ((), notes)
             return Outcome(None, warnings + notes, errors)
@@ -252,6 +247,12 @@ class Decompress(Task):
         shown = (height, width) if tag > 4 else (width, height)
         replace(head.header, width=shown[0], height=shown[1]).region(self.region)
         return as_stored(self.region, tag, width, height)
+
+    def _dropped(self, source: str, data: bytes) -> Iterator[str]:
+        """Warnings of metadata that a part of a picture has lost: thumbnails have none anyway."""
+        head = read_head(data)
+        for name in () if self.thumbnail else metadata_of_a_part(head.exif, head.xmp).left_out:
+            yield f"{name_of(source)}: {name} may show the whole and was left out"
 
     def _scale(self, box: Box) -> int:
         """For a thumbnail of a box, the scale that leaves twice its pixels each way, or more."""

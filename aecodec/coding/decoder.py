@@ -15,7 +15,7 @@ from aecodec.format.container import Container, Payload
 from aecodec.format.filter import read_filter
 from aecodec.format.payload import ArrivedSymbolDecoder, SymbolDecoder
 from aecodec.image.picture import Picture
-from aecodec.image.previews import exif_of_a_part, xmp_of_a_part
+from aecodec.image.previews import metadata_of_a_part
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
 from aecodec.model.quantize import as_indexes, from_symbols
@@ -41,7 +41,7 @@ class Decoder:
         file, header = self.container, self.header
         exif, xmp, alpha = file.exif, file.xmp, None
         if region != header.whole():
-            exif, xmp = exif_of_a_part(exif), xmp_of_a_part(xmp)
+            exif, xmp, _ = metadata_of_a_part(exif, xmp)
         if file.alpha is not None:
             alpha = read_alpha(file.alpha, header.width, header.height)
         pixels = self.pixels(region, reduction, alpha)

@@ -10,9 +10,10 @@ from aecodec.image.colour import numbers
 from aecodec.image.jpeg import segments_left_out
 from aecodec.image.metadata import (
     KEPT_PROFILES,
-    RAW_PROFILE,
     XMP_IN_PNG,
     has_resolution,
+    raw_profile_kind,
+    read_raw_profile,
 )
 from aecodec.image.tiff import tags_left_out
 
@@ -41,7 +42,7 @@ def notes_beside(image: Image.Image, exif: bytes | None) -> Iterator[str]:
 
 def text_notes(names: Iterable[str]) -> Iterator[str]:
     """A note that names the texts of a PNG file."""
-    named = [n for n in names if n != XMP_IN_PNG and not n.startswith(RAW_PROFILE)]
+    named = [n for n in names if n != XMP_IN_PNG and not raw_profile_kind(n)]
     shown = [name[:_CHARACTERS_SHOWN] for name in dict.fromkeys(named)]
     if more := len(shown[_NAMES_SHOWN:]):
         shown[_NAMES_SHOWN:] = [f"{more} more"]
@@ -50,12 +51,11 @@ def text_notes(names: Iterable[str]) -> Iterator[str]:
 
 
 def _profile_notes(info: dict[str | tuple[int, int], object]) -> Iterator[str]:
-    """On ImageMagick's texts of other kinds: IPTC, Photoshop's resources."""
-    for key in info:
-        if isinstance(key, str) and key.startswith(RAW_PROFILE):
-            kind = key.removeprefix(RAW_PROFILE).lower()
-            if kind not in KEPT_PROFILES:
-                yield f"{kind.upper()} was left out"
+    """On profiles in texts of PNG that are damaged, or of kinds that nobody keeps, as IPTC."""
+    for key, value in info.items():
+        kind = raw_profile_kind(key) if isinstance(key, str) else None
+        if kind and (kind not in KEPT_PROFILES or read_raw_profile(str(value)) is None):
+            yield f"{kind.upper()} was left out"
 
 
 def _density_notes(image: Image.Image) -> Iterator[str]:

@@ -84,7 +84,7 @@ def described_colours(info: Mapping[Any, Any], gray: bool) -> Found | None:
         return Found()
     curve = SRGB_CURVE if gamma is None else (1 / max(gamma[0], 1e-5),)
     icc = profile_of(xy or SRGB, curve, gray)
-    return Found(icc) if icc else Found(note="its gAMA or cHRM make no sense: read as sRGB")
+    return Found(icc) if icc else Found(note="its colours make no sense and were read as sRGB")
 
 
 def _by_code_points(points: tuple[int, int, int, int], gray: bool) -> Found:

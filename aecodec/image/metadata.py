@@ -8,6 +8,7 @@ other format the pixels come as they are stored, and the orientation tag with th
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
@@ -35,6 +36,7 @@ XMP_IN_PNG = "XML:com.adobe.xmp"
 _ORIENTATION, _RESOLUTION = 274, 282
 _INTEROPERABILITY, _INTEROPERABILITY_INDEX, _ADOBE_RGB = 40965, 1, "R03"  # DCF 2.0
 RAW_PROFILE = "Raw profile type "  # ImageMagick's, of PNG files before PNG had eXIf
+_RAW_LAYOUT = re.compile(r"\s*[^\n]*\n\s*(\d{1,10})\n([0-9A-Fa-f\s]*)")
 KEPT_PROFILES = ("icc", "icm", "exif", "app1", "xmp")
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"  # as JPEG has it, and a raw profile "APP1"
 _SEGMENT = 65_533  # bytes of a segment of JPEG, but for its length
@@ -93,6 +95,13 @@ def orientation(exif: bytes | None) -> int:
     """EXIF 2.32 tag 274: 1 to 8, where 1 is upright; missing or damaged is 1."""
     value = _tag(exif, _ORIENTATION)
     return int(value) if value in range(1, 9) else 1
+
+
+def bare_exif(turn: int) -> bytes | None:
+    """EXIF that holds an orientation and nothing else; None where that is upright."""
+    tags = Image.Exif()
+    tags[_ORIENTATION] = turn
+    return None if turn == 1 else tags.tobytes().removeprefix(EXIF_PREFIX)
 
 
 def has_resolution(exif: bytes | None) -> bool:
@@ -160,6 +169,11 @@ def _unfit(form: str, metadata: Metadata, gray: bool) -> set[str]:
     return unfit
 
 
+def holds_exif(form: str, exif: bytes | None) -> bool:
+    """Whether a file of this format holds this EXIF."""
+    return "exif" not in _unfit(form, {"icc": None, "exif": exif, "xmp": None}, gray=False)
+
+
 def _is_readable(exif: bytes) -> bool:
     """Whether Pillow can take EXIF apart and put it together, as TIFF needs it."""
     try:
@@ -199,13 +213,11 @@ def _raw_profiles(info: Mapping[Any, Any]) -> Metadata:
     """What ImageMagick keeps in texts of PNG: a name, a length, and hexadecimal digits."""
     found: Metadata = {"icc": None, "exif": None, "xmp": None}
     for key, value in info.items():
-        if not (isinstance(key, str) and key.startswith(RAW_PROFILE) and isinstance(value, str)):
+        if not (isinstance(key, str) and isinstance(value, str) and raw_profile_kind(key)):
             continue
-        try:
-            data = bytes.fromhex("".join(value.split()[2:]))
-        except ValueError:
+        data, kind = read_raw_profile(value), raw_profile_kind(key)
+        if data is None:
             continue
-        kind = key.removeprefix(RAW_PROFILE).lower()
         if kind in ("icc", "icm"):
             found["icc"] = data
         elif kind == "xmp" or data.startswith(_XMP_PREFIX):
@@ -213,6 +225,23 @@ def _raw_profiles(info: Mapping[Any, Any]) -> Metadata:
         elif kind in ("exif", "app1"):
             found["exif"] = data.removeprefix(EXIF_PREFIX) or None
     return found
+
+
+def raw_profile_kind(key: str) -> str | None:
+    """Of a text that holds a profile, by its name: icc, exif, iptc; None for other texts."""
+    if not key.startswith(RAW_PROFILE):
+        return None
+    return key.removeprefix(RAW_PROFILE).lower().removesuffix(" profile").replace("generic", "app1")
+
+
+def read_raw_profile(value: str) -> bytes | None:
+    """The bytes of such a text; None where it is damaged."""
+    found = _RAW_LAYOUT.fullmatch(value)
+    try:
+        data = bytes.fromhex(found[2]) if found else b""
+    except ValueError:
+        return None
+    return data if found and len(data) == int(found[1]) else None
 
 
 def _exif(image: Image.Image) -> bytes | None:

@@ -15,14 +15,17 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from aecodec import files
 from aecodec.errors import AecodecError, ImageError
 from aecodec.format.constants import MAX_PIXELS
+from aecodec.format.header import size_error
 from aecodec.image.beside import text_notes
 from aecodec.image.bmp import SIGNATURE as BMP
 from aecodec.image.bmp import bmp_colours
 from aecodec.image.formats import FORMATS, READABLE, WRITABLE
-from aecodec.image.jpeg import SOI, behind, outline, with_end
-from aecodec.image.metadata import Metadata, save_options
+from aecodec.image.gif import SIGNATURE as GIF
+from aecodec.image.gif import read_gif
+from aecodec.image.jpeg import SOI, behind, bytes_behind, outline, with_end
+from aecodec.image.metadata import Metadata, holds_exif, save_options
 from aecodec.image.modes import joined
-from aecodec.image.picture import Picture, from_pil, pillow_errors
+from aecodec.image.picture import Picture, from_pil, pillow_errors, upright
 from aecodec.image.png import SIGNATURE as PNG
 from aecodec.image.png import reduced_png
 
@@ -31,6 +34,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 survive
     "TIFF": {"compression": "raw"},  # with compression, Pillow leaves the EXIF sub-folders out
 }
+RIFF = b"RIFF"  # WebP's container
 _WITHOUT_ALPHA = ("JPEG", "PPM", "BMP")
 _WITHOUT_GRAY = (".ppm", ".webp")
 _WITHOUT_RGB = (".pgm",)
@@ -44,7 +48,7 @@ def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PI
     """
     data = _read(source)
     with pillow_errors("read this picture"):
-        file = _prepared(data)
+        file = _prepared(data, max_pixels)
         with opened(file.data) as image:
             image.info.update(file.info)
             picture = from_pil(image, max_pixels)
@@ -59,22 +63,33 @@ class _Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _prepared(data: bytes) -> _Prepared:
+def _prepared(data: bytes, max_pixels: int) -> _Prepared:
     """A file without what Pillow would refuse, and with what it would overlook."""
     if data.startswith(PNG):
         file = reduced_png(data)
         return _Prepared(file.data, file.info, (*text_notes(file.texts), *file.notes))
     if data.startswith(SOI):
-        return _prepared_jpeg(data)
+        return _prepared_jpeg(data, max_pixels)
+    if data.startswith(GIF):
+        info, end = read_gif(data)
+        return _Prepared(data, info, _behind(data, end))
+    if data.startswith(RIFF):
+        return _Prepared(data, {}, _behind(data, 8 + int.from_bytes(data[4:8], "little")))
     if data.startswith(BMP):
         return _Prepared(data, *bmp_colours(data))
     return _Prepared(data, {}, ())
 
 
-def _prepared_jpeg(data: bytes) -> _Prepared:
+def _behind(data: bytes, end: int | None) -> tuple[str, ...]:
+    note = None if end is None else bytes_behind(data, end)
+    return (note,) if note else ()
+
+
+def _prepared_jpeg(data: bytes, max_pixels: int) -> _Prepared:
     found = outline(data)
     if found.end is None:
-        ended = with_end(data) if found.complete else None
+        may_be_read = found.complete and not size_error(*found.size, max_pixels)
+        ended = with_end(data, found.restart) if may_be_read else None
         return _Prepared(ended or data, {}, ("the end of the file was missing",) if ended else ())
     note = behind(data, found.end)
     return _Prepared(data, {}, (note,) if note else ())
@@ -112,10 +127,12 @@ def picture_file(picture: Picture, suffix: str) -> tuple[files.Parts, tuple[str,
     """The photo file of a picture in the format that `suffix` names, such as ".png".
 
     Returns the file's bytes, part after part, and the names of what this format cannot hold and
-    was left out: alpha, icc, exif, xmp. Raises ImageError for an unknown suffix, colours where the
-    format has only gray, and what Pillow refuses to write.
+    was left out: alpha, icc, exif, xmp. Without EXIF, pixels are turned upright. Raises ImageError
+    for an unknown suffix, colours where the format has only gray, and what Pillow refuses to write.
     """
     form = output_format(suffix)
+    if not holds_exif(form, picture.exif):
+        picture = upright(picture)
     if form == "PPM" and picture.gray == (suffix.lower() in _WITHOUT_RGB):
         return _netpbm(picture)
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,7 +45,7 @@ from aecodec.image.modes import (
     split,
     with_lower_bytes,
 )
-from aecodec.image.tiff import check_is_the_picture
+from aecodec.image.tiff import check_is_read_right
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:
     if error := size_error(*image.size, max_pixels):
         raise ImageError(error)
     with pillow_errors("read this picture"):
-        check_is_the_picture(image)
+        check_is_read_right(image)
         bits, mode = bits_of(image), mode_of(image)
         notes = list(lost_in_loading(image, bits))
         lower = lower_bytes(image)
@@ -188,16 +188,24 @@ def as_stored(shown: Box, tag: int, width: int, height: int) -> Box:
 
 def without_metadata(picture: Picture) -> Picture:
     """The picture alone, upright, because the tag that told to turn it goes with the rest."""
-    turn = _UPRIGHT[orientation(picture.exif)]
     notes = picture.notes
     if picture.icc is not None and not is_srgb(picture.icc):
         notes += ("the colour profile was dropped: colours will be read as sRGB",)
     elif picture.icc is None and is_adobe_rgb(picture.exif):
         notes += ("EXIF said that its colours are Adobe RGB: they will be read as sRGB",)
-    return Picture(
-        np.ascontiguousarray(turn(picture.pixels)),
-        None if picture.alpha is None else np.ascontiguousarray(turn(picture.alpha)),
-        notes=notes,
+    return replace(upright(picture), icc=None, exif=None, xmp=None, notes=notes)
+
+
+def upright(picture: Picture) -> Picture:
+    """Pixels and alpha as EXIF says that they are to be shown; EXIF still says so."""
+    tag = orientation(picture.exif)
+    if tag == 1:
+        return picture
+    turn, alpha = _UPRIGHT[tag], picture.alpha
+    return replace(
+        picture,
+        pixels=np.ascontiguousarray(turn(picture.pixels)),
+        alpha=None if alpha is None else np.ascontiguousarray(turn(alpha)),
     )
 
 
@@ -216,7 +224,7 @@ _UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 
 def small(picture: Picture, size: int) -> Picture:
     """A thumbnail that fits into size by size pixels, upright, in its own colour profile."""
-    upright = without_metadata(picture)
-    image = joined(upright.pixels, upright.alpha)
+    shown = upright(picture)
+    image = joined(shown.pixels, shown.alpha)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     return Picture(*split(np.array(image)), icc=picture.icc)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aecodec.format.constants import MAX_ANCILLARY_BYTES
+from aecodec.image.jpeg import bytes_behind
+from aecodec.image.metadata import KEPT_PROFILES, RAW_PROFILE, XMP_IN_PNG, raw_profile_kind
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IEND = bytes(4) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 _FOR_PILLOW = (b"tRNS", b"acTL", b"fcTL", b"fdAT")
 """Ancillary chunks that say what the pixels are, and how many pictures there are."""
-_SAYS_NOTHING = (b"bKGD", b"hIST", b"oFFs", b"sBIT", b"sPLT", b"tIME", b"vpAg")
+_SAYS_NOTHING = {*b"bKGD cLLI hIST iDOT mDCV oFFs sBIT sPLT tIME vpAg".split()}
 """Hints for those who show or made the file, which are left out without a word."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_XMP = "XML:com.adobe.xmp"
 _INCH = 0.0254  # metres
+_MOST_NOTES = 8
+_UNFIT = "damaged or over 16 MiB and was left out"
 
 
 class Chunk(NamedTuple):
@@ -52,42 +56,56 @@ class Reduced(NamedTuple):
 def reduced_png(data: bytes) -> Reduced:
     """Take a PNG file apart. Damage in what makes the pixels is left for Pillow to refuse."""
     kept: list[bytes | memoryview] = [SIGNATURE]
-    info: dict[str, Any] = {}
-    texts: list[str] = []
-    notes: list[str] = []
+    beside = _Beside({}, [], [])
     for chunk in chunks(data):
-        name = chunk.kind.decode("latin-1")
         if chunk.kind == b"IEND":
-            notes += [behind] if (behind := _behind(data, chunk)) else []
+            beside.notes += [note] if (note := bytes_behind(data, chunk.end)) else []
             break
         if not chunk.kind[:1].islower() or chunk.kind in _FOR_PILLOW:
             kept.append(chunk.whole)
-        elif chunk.damaged:
-            notes.append(f"a damaged chunk {name} was left out")
+        else:
+            beside.add(chunk)
+    notes = [note for note, _ in zip(dict.fromkeys(beside.notes), range(_MOST_NOTES), strict=False)]
+    return Reduced(b"".join([*kept, IEND]), beside.info, tuple(beside.texts), tuple(notes))
+
+
+@dataclass
+class _Beside:
+    """What is found beside the pixels."""
+
+    info: dict[str, Any]
+    texts: list[str]
+    notes: list[str]
+    seen: set[bytes] = field(default_factory=set)
+
+    def add(self, chunk: Chunk) -> None:
+        """Of chunks and texts of one kind, the first one counts."""
+        name = chunk.kind.decode("latin-1")
+        if chunk.damaged:
+            self.notes.append(f"a damaged chunk {name} was left out")
         elif chunk.kind in _TEXTS:
-            key, value = read_text(chunk)
-            if value is None:
-                notes.append(f"the text {key!r} is damaged or over 16 MiB and was left out")
-            elif key == _XMP:
-                info["xmp"] = value
-            elif key.startswith("Raw profile type "):
-                info[key] = value.decode("latin-1")
-            else:
-                texts.append(key)
+            self.add_text(chunk)
         elif chunk.kind in _READERS:
-            found = _read(chunk)
-            if found is None:
-                notes.append(f"the chunk {name} is damaged or over 16 MiB and was left out")
-            info |= found or {}
+            if chunk.kind not in self.seen:
+                self.seen.add(chunk.kind)
+                found = _read(chunk)
+                self.info |= found or {}
+                self.notes += [f"the chunk {name} is {_UNFIT}"] if found is None else []
         elif chunk.kind not in _SAYS_NOTHING:
-            notes.append(f"a chunk {name} was left out")
-    return Reduced(b"".join([*kept, IEND]), info, tuple(texts), tuple(dict.fromkeys(notes)))
+            self.notes.append(f"a chunk {name} was left out")
 
-
-def _behind(data: bytes, end: Chunk) -> str | None:
-    """A note on what follows the last chunk, or None where that is nothing."""
-    count = len(data[end.end :].strip(b"\0"))
-    return f"{count:,} bytes behind the picture were left out" if count else None
+    def add_text(self, chunk: Chunk) -> None:
+        """Only texts that are kept are inflated."""
+        name = bytes(chunk.body[:80]).partition(b"\0")[0].decode("latin-1")
+        kind = raw_profile_kind(name)
+        key = "xmp" if name == XMP_IN_PNG else RAW_PROFILE + (kind or "")
+        if key != "xmp" and kind not in KEPT_PROFILES:
+            self.texts.append(name)
+            self.info |= {key: ""} if kind else {}  # so that its kind is told
+        elif key not in self.info and (value := read_text(chunk)) is not None:
+            self.info[key] = value if key == "xmp" else value.decode("latin-1")
+        elif key not in self.info:
+            self.notes.append(f"the text {name!r} is {_UNFIT}")
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
@@ -105,16 +123,15 @@ def chunks(data: bytes) -> Iterator[Chunk]:
         start = end
 
 
-def read_text(chunk: Chunk) -> tuple[str, bytes | None]:
-    """A text's name and its bytes: latin-1, or UTF-8 in iTXt. None: they cannot be had."""
-    key, _, rest = bytes(chunk.body).partition(b"\0")
-    name = key.decode("latin-1")
+def read_text(chunk: Chunk) -> bytes | None:
+    """The bytes of a text: latin-1, or UTF-8 in iTXt. None: they cannot be had."""
+    rest = bytes(chunk.body).partition(b"\0")[2]
     if chunk.kind == b"tEXt":
-        return name, rest
+        return rest
     if chunk.kind == b"zTXt":
-        return name, inflated(rest[1:])
+        return inflated(rest[1:])
     compressed, rest = rest[:1] == b"\1", rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return name, inflated(rest) if compressed else rest
+    return inflated(rest) if compressed else rest
 
 
 def inflated(data: bytes) -> bytes | None:
@@ -141,19 +158,19 @@ def _icc(body: bytes) -> dict[str, Any] | None:
 
 def _density(body: bytes) -> dict[str, Any]:
     across, down, unit = struct.unpack(">IIB", body)
-    if unit == 1:
-        return {"dpi": (across * _INCH, down * _INCH)}
-    return {"aspect": (across, down)}
+    return {"dpi": (across * _INCH, down * _INCH)} if unit == 1 else {"aspect": (across, down)}
 
 
-_READERS: dict[bytes, Any] = {
+def _chromaticity(body: bytes) -> dict[str, Any]:
+    return {"chromaticity": tuple(value / 1e5 for value in struct.unpack(">8I", body))}
+
+
+_READERS: dict[bytes, Callable[[bytes], dict[str, Any] | None]] = {
     b"iCCP": _icc,
     b"eXIf": lambda body: {"exif": body},
-    b"pHYs": _density,
     b"sRGB": lambda body: {"srgb": body[0]},
     b"gAMA": lambda body: {"gamma": struct.unpack(">I", body)[0] / 1e5},
-    b"cHRM": lambda body: {"chromaticity": tuple(v / 1e5 for v in struct.unpack(">8I", body))},
+    b"cHRM": _chromaticity,
     b"cICP": lambda body: {"cicp": struct.unpack(">4B", body)},
-    b"mDCV": lambda body: {},  # of how bright a display is: cICP says that it is HDR
-    b"cLLI": lambda body: {},
+    b"pHYs": _density,
 }

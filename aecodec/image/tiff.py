@@ -21,7 +21,8 @@ OF_THE_PHOTO = frozenset(
 )
 _OF_THE_FILE = frozenset(
     (*range(254, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 317, 320)
-    + (*range(322, 326), 330, 332, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533))
+    + (*range(322, 329), 330, 332, *range(338, 342), 347, *range(512, 522), *range(529, 533))
+    + (32995, 32996, 32997)
 )
 _GROUPS = {
     **dict.fromkeys((33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113), "GeoTIFF"),
@@ -30,17 +31,26 @@ _GROUPS = {
     37724: "Photoshop",
 }
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _SUB_FOLDERS, _DNG_VERSION = 254, 255, 330, 50706
-_WIDTH, _LENGTH = 256, 257
+_WIDTH, _LENGTH, _BITS_PER_SAMPLE, _PLANAR = 256, 257, 258, 284
+_ONE_BY_ONE = 2  # planes of channels, not pixels
 _REDUCED, _OLD_REDUCED = 1, 2
 _CANON = (8, b"CR")  # where and what tells a CR2 file
 _MOST_FOLDERS = 16
 
 
-def check_is_the_picture(image: Image.Image) -> None:
-    """Refuse a TIFF whose first image is a preview, as in raw files. Raises ImageError."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tell():
+def check_is_read_right(image: Image.Image) -> None:
+    """Refuse a TIFF whose first image is a preview, as in raw files, or that Pillow garbles.
+
+    Raises ImageError.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     tags = image.tag_v2
+    deep = max(tags.get(_BITS_PER_SAMPLE, (1,))) > 8
+    if tags.get(_PLANAR) == _ONE_BY_ONE and deep and any(t[0] == "raw" for t in image.tile):
+        raise ImageError("deep samples in planes of their own, which is not known: export it anew")
+    if image.tell():
+        return
     reduced = tags.get(_NEW_SUBFILE_TYPE, 0) == _REDUCED or tags.get(_SUBFILE_TYPE) == _OLD_REDUCED
     if reduced or _DNG_VERSION in tags or _is_canon(image) or _has_larger(image):
         raise ImageError(

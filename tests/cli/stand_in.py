@@ -13,7 +13,7 @@ from aecodec.format.container import Container, Payload, read_container, write_c
 from aecodec.format.header import Header
 from aecodec.format.quality import quality_to_q
 from aecodec.image.picture import Picture, as_picture
-from aecodec.image.previews import exif_of_a_part
+from aecodec.image.previews import metadata_of_a_part
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
@@ -66,7 +66,7 @@ class StandIn:
             pixels = pixels[region.top : region.bottom, region.left : region.right]
         damaged = [n for n, p in enumerate(container.payloads) if p.state == "damaged"]
         lost = tuple(f"tile {n} is damaged" for n in damaged)
-        exif = container.exif if region is None else exif_of_a_part(container.exif)
+        exif = container.exif if region is None else metadata_of_a_part(container.exif, None).exif
         return Picture(pixels, icc=container.icc, exif=exif, xmp=container.xmp, notes=lost)
 
 

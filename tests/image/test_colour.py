@@ -98,11 +98,17 @@ TAKEN_FOR_SRGB = {
     "HLG": ([cicp(9, 18, 0, 1)], "it is HDR, HLG (cICP 9/18/0/1), and was read as sRGB"),
     "unknown": ([cicp(1, 77, 0, 1)], "its colours, cICP 1/77/0/1, were read as sRGB"),
     "narrow range": ([cicp(1, 13, 0, 0)], "its colours, cICP 1/13/0/0, were read as sRGB"),
-    "no gamma": ([(b"gAMA", bytes(4))], "its gAMA or cHRM make no sense: read as sRGB"),
-    "no white": ([(b"cHRM", bytes(32))], "its gAMA or cHRM make no sense: read as sRGB"),
+    "no gamma": (
+        [(b"gAMA", bytes(4))],
+        "its colours make no sense and were read as sRGB",
+    ),
+    "no white": (
+        [(b"cHRM", bytes(32))],
+        "its colours make no sense and were read as sRGB",
+    ),
     "one line of primaries": (
         [(b"cHRM", struct.pack(">8I", *(31_270, 32_900) * 4))],
-        "its gAMA or cHRM make no sense: read as sRGB",
+        "its colours make no sense and were read as sRGB",
     ),
 }
 
@@ -137,10 +143,31 @@ def test_a_profile_in_a_bmp_is_kept() -> None:
     assert (picture.icc, picture.notes) == (SRGB_PROFILE, ())
 
 
+def ends(*points: float, gamma: float = 0) -> bytes:
+    """End points of a BMP, and one gamma for all channels."""
+    return struct.pack("<9i3I", *(round(v * 2**30) for v in points), *(round(gamma * 65_536),) * 3)
+
+
+AS_XYZ = (0.4124, 0.2126, 0.0193, 0.3576, 0.7152, 0.1192, 0.1805, 0.0722, 0.9505)
+AS_XY = (0.64, 0.33, 0.03, 0.30, 0.60, 0.10, 0.15, 0.06, 0.79)
+
+
+@pytest.mark.parametrize("points", [AS_XYZ, AS_XY])
+def test_a_calibrated_bmp(points: tuple[float, ...]) -> None:
+    for gamma in (0, 2.2):
+        picture = read_picture(bmp(bytes(4), ends(*points, gamma=gamma)))
+        assert (picture.icc, picture.notes) == (None, ())
+    linear = read_picture(bmp(bytes(4), ends(*points, gamma=1)))
+    assert (
+        np.abs(in_srgb(linear).astype(int) - in_srgb(read_picture(with_chunks(LINEAR)))).max() < 3
+    )
+
+
 def test_colours_of_a_bmp_that_are_not_kept_are_told() -> None:
     note = ("colours that its header describes were read as sRGB",)
-    assert read_picture(bmp(bytes(4), ends=b"\1")).notes == note
     assert read_picture(bmp(b"KNIL")).notes == note
+    senseless = read_picture(bmp(bytes(4), ends=b"\1"))
+    assert senseless.notes == ("its colours make no sense and were read as sRGB",)
     assert read_picture(bmp(b"BGRs")).notes == read_picture(bmp(bytes(4))).notes == ()
 
 

@@ -1,5 +1,8 @@
 """JPEG files that lack their end, and what lies in their segments and behind them."""
 
+import re
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,6 +38,41 @@ def test_only_the_end_is_missing(whole: bytes, end: bytes) -> None:
 def test_pixels_are_missing(whole: bytes, missing: int) -> None:
     with pytest.raises(ImageError, match="truncated"):
         read_picture(whole[:-missing])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("options", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 2}])
+def test_a_file_cut_before_a_restart_marker_is_not_whole(
+    progressive: bool, options: dict[str, int]
+) -> None:
+    """Decoders go on behind it as if nothing were missing."""
+    whole = saved(
+        Image.fromarray(photo(96, 64)), "JPEG", progressive=progressive, quality=90, **options
+    )
+    marks = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", whole)]
+    assert len(marks) > 2
+    for mark in marks:
+        for end in (mark, mark + 1, mark + 2):
+            with pytest.raises(ImageError):
+                read_picture(whole[:end])
+    assert read_picture(whole[:-2]).notes == ENDLESS
+
+
+def test_the_limit_of_pixels_comes_before_any_pixel() -> None:
+    whole = KINDS["sequential"]
+    size = whole.index(b"\xff\xc0") + 5
+    large = whole[:size] + b"\x4e\x20\x4e\x20" + whole[size + 4 : -2]
+    start = time.perf_counter()
+    with pytest.raises(ImageError, match="20000x20000 is over the limit of 1000000 pixels"):
+        read_picture(large, max_pixels=10**6)
+    assert time.perf_counter() - start < 0.2
+
+
+def test_a_walk_over_nonsense_ends_soon() -> None:
+    scan = b"\xff\xda\x01\x04\xff" + bytes(range(256)) + bytes(3)
+    start = time.perf_counter()
+    assert outline(b"\xff\xd8" + scan * 2000).end is None
+    assert time.perf_counter() - start < 0.2
 
 
 def test_scans_of_a_progressive_file_are_missing() -> None:
@@ -81,7 +119,8 @@ def test_what_is_left_out_is_told(data: bytes, note: str) -> None:
 
 @pytest.mark.parametrize("dpi", [(72, 72), (96, 96), (1, 1)])
 def test_what_says_nothing_has_no_note(dpi: tuple[int, int]) -> None:
-    assert read_picture(saved(RGB, "JPEG", dpi=dpi) + bytes(9)).notes == ()
+    for behind in (bytes(9), b"\n", b"\xff\xd9", b"\xff\xff\r\n"):
+        assert read_picture(saved(RGB, "JPEG", dpi=dpi) + behind).notes == ()
 
 
 def test_a_resolution_that_exif_keeps_has_no_note() -> None:

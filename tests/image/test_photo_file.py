@@ -13,7 +13,7 @@ from aecodec.errors import ImageError
 from aecodec.format.constants import MAX_SIDE
 from aecodec.image.formats import FORMATS
 from aecodec.image.photo_file import output_format, picture_file, read_picture
-from aecodec.image.picture import Picture
+from aecodec.image.picture import Picture, without_metadata
 from aecodec.image.psnr import psnr
 from tests.image.samples import EXACT, GRAY, KINDS, NOTED, PIXELS, RGB, exif, same, written
 from tests.photos import saved
@@ -48,6 +48,15 @@ def test_alpha_left_out_is_told(mode: str, suffix: str) -> None:
     after = read_picture(b"".join(parts))
     assert after.alpha is None
     assert after.gray == (mode == "LA" and suffix != ".ppm")
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".bmp", ".jpg"])
+def test_a_file_without_exif_is_upright(suffix: str) -> None:
+    before = Picture(PIXELS, exif=exif(6) + bytes(70_000 if suffix == ".jpg" else 0))
+    parts, left_out = picture_file(before, suffix)
+    after = read_picture(b"".join(parts)).pixels
+    assert left_out == ("exif",) and after.shape == (17, 13, 3)
+    assert psnr(after, without_metadata(before).pixels) > (20 if suffix == ".jpg" else 99)
 
 
 def test_pgm_is_gray_and_ppm_is_rgb() -> None:

@@ -1,6 +1,7 @@
 """PNG files whose pixels are all there, whatever lies beside them."""
 
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -42,6 +43,31 @@ def test_metadata_of_every_kind_are_kept(
     assert getattr(read_picture(written(picture, ".png")), name) == value
 
 
+def test_profiles_by_other_programs() -> None:
+    """exiftool's layout, and its names."""
+    data = b"Exif\0\0" + exif(6)
+    value = f"\ngeneric profile\n{len(data):8}\n{data.hex()}\n".encode()
+    for kind in ("APP1", "exif", "EXIF profile"):
+        assert read_picture(with_chunks(text(f"Raw profile type {kind}", value))).exif == exif(6)
+
+
+@pytest.mark.parametrize("value", [b"\nexif\n 9\n00", b"\nexif\n 1\n0", b"exif", b""])
+def test_a_damaged_profile_is_told(value: bytes) -> None:
+    picture = read_picture(with_chunks(text("Raw profile type exif", value)))
+    assert (picture.exif, picture.notes) == (None, ("EXIF was left out",))
+
+
+def test_bombs_take_no_time() -> None:
+    large = zlib.compress(bytes(2**24 - 1))
+    bombs = [(b"zTXt", b"%d\0\0" % number + large) for number in range(50)]
+    bombs += [(b"zTXt", b"Raw profile type %d\0\0" % number + large) for number in range(50)]
+    bombs += [(b"iCCP", b"name\0\0" + large)] * 50
+    start = time.perf_counter()
+    picture = read_picture(with_chunks(*bombs, *[(b"a%03d" % n, b"") for n in range(999)]))
+    assert time.perf_counter() - start < 2
+    assert len(picture.notes) < 70 and sum(map(len, picture.notes)) < 3000
+
+
 def test_exif_of_its_own_chunk_comes_first() -> None:
     assert read_picture(with_chunks(raw("exif", exif(6)), (b"eXIf", exif(3)))).exif == exif(3)
 
@@ -49,12 +75,12 @@ def test_exif_of_its_own_chunk_comes_first() -> None:
 BESIDE = {
     "a long text": (text("Comment", bytes(2_000_000)), "text was left out: Comment"),
     "a text that is a bomb": (
-        text("Comment", bytes(2**25)),
-        "the text 'Comment' is damaged or over 16 MiB and was left out",
+        text("XML:com.adobe.xmp", bytes(2**25)),
+        "the text 'XML:com.adobe.xmp' is damaged or over 16 MiB and was left out",
     ),
     "a damaged text": (
-        (b"zTXt", b"Comment\0\0noise"),
-        "the text 'Comment' is damaged or over 16 MiB and was left out",
+        (b"zTXt", b"XML:com.adobe.xmp\0\0noise"),
+        "the text 'XML:com.adobe.xmp' is damaged or over 16 MiB and was left out",
     ),
     "a profile that is a bomb": (
         icc(bytes(2**25)),

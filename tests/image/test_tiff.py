@@ -63,6 +63,13 @@ def test_tags_that_are_not_kept_are_told() -> None:
     assert read_picture(saved(RGB, "TIFF", dpi=(300, 300))).notes == ()  # which EXIF keeps
 
 
+def test_deep_planes_are_refused() -> None:
+    """Pillow takes them for planes of 8 bits."""
+    data = tiff(2, bytes(12), {258: (16,) * 3, 262: (2,), 277: (3,), 284: (2,)})
+    with pytest.raises(ImageError, match="^deep samples in planes of their own"):
+        read_picture(data)
+
+
 STRUCTURE = {254: 1, 256: 5, 257: 5, 258: 1, 259: 6, 262: 0, 266: 2, 273: 9, 277: 4, 278: 1, 279: 9}
 STRUCTURE |= {284: 2, 317: 2, 320: 3, 322: 16, 323: 16, 324: 1, 325: 1, 330: 8, 338: 1, 339: 3}
 

@@ -94,6 +94,8 @@ def read_bytes(source: str | Path) -> bytes:
             return read_stream(stream)
     except OSError as error:
         raise AecodecError(reason(error)) from error
+    except ValueError as error:  # a name with a zero byte in it
+        raise AecodecError(str(error)) from error
 
 
 def read_stream(stream: BinaryIO) -> bytes:

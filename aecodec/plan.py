@@ -9,7 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from unicodedata import normalize
 
@@ -77,20 +76,26 @@ def plan(
         raise InputError(output, "is no folder, which several files need")
     found: list[tuple[str, Path]] = []
     notes: list[str] = []
+    empty: list[InputError] = []
     for source in sources:
         if is_folder(source):
             if not recursive:
                 raise InputError(source, "is a folder; -r takes the files in it")
             paths, others = _files_in(source, taken, notes)
             found += [(str(path), path.relative_to(source)) for path in paths]
+            if not paths:
+                empty.append(InputError(source, _nothing(taken, others)))
             del others[suffix]
-            if tells_others and others:
+            if tells_others and others and paths:
                 notes.append(f"{source}: {skipped(others)}")
         else:
             _check_name(source, output, into)
             found.append((source, Path(Path(source).name)))
     if output is not None and not into:
         return Plan((Job(sources[0], output),), many, ())
+    if not found:
+        raise empty[0]
+    notes += [f"{error.source}: {error}" for error in empty]
     pairs = [
         (source, output_for(source if output is None else str(Path(output) / inside), suffix))
         for source, inside in found
@@ -124,7 +129,8 @@ def _files_in(
 ) -> tuple[list[Path], Counter[str]]:
     """The files of a folder that are taken, by name, and how many of each kind are not.
 
-    Hidden ones are not counted. What cannot be looked into gets a note. Raises InputError.
+    Hidden ones are not counted. What cannot be looked into gets a note. Raises InputError for a
+    folder that is such.
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
@@ -142,10 +148,12 @@ def _files_in(
                 found.append(path)
             elif not _is_hidden(path.relative_to(folder)):
                 others[kind] += 1
-    if not found:
-        also = f"; {skipped(others)}" if others else ""
-        raise InputError(folder, f"no files in it ({' '.join(taken)}){also}")
     return sorted(found), others
+
+
+def _nothing(taken: Sequence[str], others: Counter[str]) -> str:
+    also = f"; {skipped(others)}" if others else ""
+    return f"no files in it ({' '.join(taken)}){also}"
 
 
 def skipped(others: Counter[str]) -> str:
@@ -162,11 +170,13 @@ def _is_link(place: str, name: str) -> bool:
 
 def _kind(path: Path) -> str:
     """What is counted of files that are not taken: the suffix, or why it is no file to look at."""
-    if path.is_file():
+    if os.path.isfile(path):  # Path.is_file raises where the folder may not be searched
         return path.suffix.lower() or "without suffix"
-    if path.is_dir():
+    if os.path.isdir(path):
         return "link to a folder"
-    return "broken link" if path.is_symlink() else "no regular file"
+    if os.path.islink(path):
+        return "broken link"
+    return "no regular file" if os.path.lexists(path) else "out of reach"
 
 
 def _is_hidden(inside: Path) -> bool:
@@ -196,13 +206,17 @@ def _apart(
     jobs: dict[str, Job] = {}
     notes: list[str] = []
     again: list[str] = []
+    numbers: Counter[str] = Counter()
+    done: set[tuple[str, str]] = set()
     for own, (source, usual) in zip(inputs, pairs, strict=True):
-        for target in _names(usual, Path(source).name, suffix):
+        once = os.path.realpath(source), usual
+        if once in done:
+            again.append(source)
+            continue
+        done.add(once)
+        for target in _names(usual, Path(source).name, suffix, numbers):
             key = _key(target)
             other = jobs.get(key)
-            if other and os.path.realpath(other.source) == os.path.realpath(source):
-                again.append(source)
-                break
             if not other and (key == own or key not in taken):
                 jobs[key] = Job(source, target, into)
                 if target != usual:
@@ -226,10 +240,13 @@ def _key(name: str) -> str:
     return normalize("NFC", os.path.realpath(name)).casefold()
 
 
-def _names(usual: str, source: str, suffix: str) -> Iterator[str]:
-    """The usual output of an input of that name, and what it is called where that is taken."""
-    whole = Path(usual).with_name(source)
+def _names(usual: str, source: str, suffix: str, numbers: Counter[str]) -> Iterator[str]:
+    """The usual output of an input of that name, and what it is called where that is taken.
+
+    numbers: how many names have been asked for by now.
+    """
+    whole = str(Path(usual).with_name(source))
     yield usual
-    yield f"{whole}{suffix}"
-    for number in count(2):
-        yield f"{whole}.{number}{suffix}"
+    while True:
+        numbers[whole] += 1
+        yield f"{whole}{suffix}" if numbers[whole] == 1 else f"{whole}.{numbers[whole]}{suffix}"

@@ -3,6 +3,7 @@
 import os
 import pickle
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,31 @@ def test_names_that_are_none() -> None:
     with pytest.raises(InputError, match="empty name"):
         planned("a.png", output="")
     assert isinstance(InputError("", ""), AecodecError)
+
+
+def test_many_files_of_one_name_take_no_time(tmp_path: Path) -> None:
+    sources = []
+    for number in range(400):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        (folder / "IMG.png").touch()
+        sources.append(str(folder / "IMG.png"))
+    start = time.perf_counter()
+    found = plan([*sources, sources[7]], str(tmp_path / "out"), ".aec", (".png",), False)
+    assert time.perf_counter() - start < 1
+    names = [Path(job.target).name for job in found.jobs]
+    assert names[:3] == ["IMG.aec", "IMG.png.aec", "IMG.png.2.aec"]
+    assert len(set(names)) == len(names) == 400
+    assert found.notes[-1] == f"{sources[7]}: given more than once, done once"
+
+
+def test_one_of_several_folders_may_be_empty(tmp_path: Path) -> None:
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full/a.png").touch()
+    folders = [str(tmp_path / name) for name in ("empty", "full")]
+    found = plan(folders, None, ".aec", (".png",), True)
+    assert len(found.jobs) == 1
+    assert found.notes == (f"{folders[0]}: no files in it (.png)",)
+    with pytest.raises(InputError, match="no files in it"):
+        plan(folders[:1], None, ".aec", (".png",), True)

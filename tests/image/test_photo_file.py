@@ -125,6 +125,8 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
         read_picture(tmp_path / "none.png")
     with pytest.raises(ImageError, match="^is a directory$"):
         read_picture(tmp_path)
+    with pytest.raises(ImageError, match="null byte"):
+        read_picture("a\0b")
 
 
 def test_the_table_of_formats_is_pillow_s() -> None:

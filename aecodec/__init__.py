@@ -21,10 +21,12 @@ from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.format.quality import DEFAULT_QUALITY
+from aecodec.process import importing
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+    from typing_extensions import Buffer
 
     from aecodec.codec import Codec
     from aecodec.format.info import Info, info
@@ -62,16 +64,19 @@ def encode(
     tune: str | None = None,
 ) -> bytes:
     """Code an image on the CPU: see `Codec.encode`."""
-    from aecodec.codec import default_codec
-
-    return default_codec().encode(image, quality, effort=effort, tune=tune)
+    return _default_codec().encode(image, quality, effort=effort, tune=tune)
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: Buffer) -> Image.Image:
     """Decode a file on the CPU: see `Codec.decode`."""
-    from aecodec.codec import default_codec
+    return _default_codec().decode(data)
 
-    return default_codec().decode(data)
+
+def _default_codec() -> Codec:
+    with importing:
+        from aecodec.codec import default_codec
+
+    return default_codec()
 
 
 if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
@@ -79,4 +84,5 @@ if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
     def __getattr__(name: str) -> Any:
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        with importing:
+            return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

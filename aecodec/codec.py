@@ -9,10 +9,12 @@ coding/encoder.py and coding/decoder.py, the bytes around the payload in format/
 
 from __future__ import annotations
 
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -20,18 +22,23 @@ from aecodec.coding.decoder import Decoder
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress
 from aecodec.coding.encoder import Encoder, Settings
 from aecodec.coding.target import Target, search
-from aecodec.errors import AecodecError, ImageError, memory_errors
+from aecodec.errors import AecodecError, ImageError, memory_errors, shown
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
-from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
+from aecodec.format.quality import DEFAULT_QUALITY, integer, quality_to_q
 from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
+from aecodec.model.ambient import own_state
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
+from aecodec.process import loading
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Codec:
@@ -53,17 +60,23 @@ class Codec:
         Raises ModelError when the model is not installed, AecodecError for a device that is not
         there.
         """
+        self._arguments = model, device, max_pixels, exact_pixels
         self._device = choose_device(device)
-        self._max_pixels, self._exact_pixels = max_pixels, exact_pixels
+        self._max_pixels = integer("max_pixels", max_pixels, 1, sys.maxsize)
+        self._exact_pixels = exact_pixels
         self._loaded: dict[str, LoadedModel] = {}
-        self._lock = threading.Lock()
-        self._named = find_model(model) if model else None
+        self._named = None if model is None else find_model(model)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles load their models themselves, where they are needed."""
+        return type(self), self._arguments
 
     @property
     def model_id(self) -> str:
         """Id of the model that encodes where no tune is asked for, 16 hexadecimal digits."""
         return (self._named or find_model()).model_id
 
+    @own_state()
     def encode(
         self,
         image: ImageLike,
@@ -88,12 +101,15 @@ class Codec:
         quality, tile, effort or tune that is none, too little memory, or symbols that do not come
         back.
         """
+        if on_progress is not None and not callable(on_progress):
+            raise AecodecError(f"on_progress is a function, not {shown(on_progress)}")
         picture, q = without_hidden_colours(as_picture(image)), quality_to_q(quality)
         settings = Settings(tile, verify, effort)
         model = self._encoding_model(tune)
         with self._coding(picture):
             return Encoder(model, picture, settings, on_progress).encode(q)
 
+    @own_state()
     def encode_to(
         self,
         image: ImageLike,
@@ -109,6 +125,8 @@ class Codec:
         model is named. Raises AecodecError also where the target is out of reach or, for
         SSIMULACRA2, its package is missing.
         """
+        if not isinstance(target, Target):
+            raise AecodecError(f"a target is a Target, not {shown(target)}")
         picture = without_hidden_colours(as_picture(image))
         settings = Settings(tile, verify, effort)
         model = self._encoding_model(tune, target)
@@ -124,7 +142,7 @@ class Codec:
             return search(encoder.encode, measure, target, encoder.head.header.pixel_count)
 
     def decode(
-        self, data: bytes, region: Box | None = None, scale: int = 1, partial: bool = False
+        self, data: Buffer, region: Box | None = None, scale: int = 1, partial: bool = False
     ) -> Image.Image:
         """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
 
@@ -138,9 +156,10 @@ class Codec:
         """
         return to_pil(self.decode_picture(data, region, scale, partial=partial))
 
+    @own_state()
     def decode_picture(
         self,
-        data: bytes,
+        data: Buffer,
         region: Box | None = None,
         scale: int = 1,
         keep_going: bool = False,
@@ -150,8 +169,8 @@ class Codec:
 
         Its notes name those, and what has not arrived.
         """
-        if scale not in REDUCTIONS:
-            raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{scale}")
+        if not isinstance(scale, Integral) or scale not in REDUCTIONS:
+            raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{shown(scale)}")
         container = read_container(data, keep_going, partial)
         header = container.header
         if error := size_error(header.width, header.height, self._max_pixels):
@@ -159,7 +178,7 @@ class Codec:
         region = header.region(region)
         model = self._load(find_model(header.model_id.hex()))
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
-            return Decoder(model, container, keep_going).decode(region, scale)
+            return Decoder(model, container, keep_going).decode(region, int(scale))
 
     @contextmanager
     def _coding(self, picture: Picture) -> Iterator[None]:
@@ -178,7 +197,7 @@ class Codec:
         return self._load(find_model(tune=suited if tune is None else tune))
 
     def _load(self, installed: InstalledModel) -> LoadedModel:
-        with self._lock:
+        with loading:
             if installed.model_id not in self._loaded:
                 with memory_errors(f"load the model {installed.name}"):
                     self._loaded[installed.model_id] = load_installed(

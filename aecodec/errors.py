@@ -26,6 +26,11 @@ class ModelError(AecodecError):
     """A model is not installed, or its weights file is not what it says."""
 
 
+def shown(value: object) -> str:
+    """A wrong value as a message tells of it, in one line."""
+    return repr(value) if isinstance(value, str | int | float) else type(value).__name__
+
+
 @contextmanager
 def memory_errors(doing: str) -> Iterator[None]:
     """PyTorch tells of too little memory by RuntimeError: make it an AecodecError."""

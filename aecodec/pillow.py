@@ -19,9 +19,11 @@ from aecodec.coding.effort import DEFAULT_EFFORT, reduction_for
 from aecodec.errors import AecodecError
 from aecodec.format.container import read_head
 from aecodec.format.header import MODES, SIGNATURE
+from aecodec.format.info import info
 from aecodec.format.quality import DEFAULT_QUALITY
 from aecodec.image.metadata import EXIF_PREFIX
 from aecodec.image.picture import from_pil, metadata_info, to_pil
+from aecodec.process import importing
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -37,18 +39,35 @@ class AecImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "aecodec learned image"
 
+    _data: bytes | None = None
+    """of the file, until its pixels are decoded"""
+    _scale = 1
+
     def _open(self) -> None:
         assert self.fp is not None  # Pillow has opened it
-        self._data: bytes | None = self.fp.read()
+        data = self.fp.read()
         try:
-            head = read_head(self._data)
+            head = read_head(data)
         except AecodecError as error:
             raise OSError(str(error)) from error
         self._size = head.header.width, head.header.height
         self._mode = _MODES[MODES[head.header.mode], head.alpha is not None]
         self.info.update(metadata_info(head.icc, head.exif, head.xmp))
-        self.tile = []
-        self._scale = 1
+        self._data = data
+
+    def verify(self) -> None:
+        """Check all of the file, but for what only decoding tells. Raises OSError."""
+        super().verify()
+        try:
+            if self._data is not None:
+                info(self._data)
+        except AecodecError as error:
+            raise OSError(str(error)) from error
+
+    def close(self) -> None:
+        """As of every image: what is not loaded cannot be any more."""
+        self._data = None
+        super().close()
 
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
@@ -63,16 +82,19 @@ class AecImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         """Decode, once. Raises OSError."""
-        if self._data is not None:
+        data = self._data  # another thread may be about to drop it
+        if data is not None:
             try:
                 lenient = ImageFile.LOAD_TRUNCATED_IMAGES
                 picture = _codec().decode_picture(
-                    self._data, scale=self._scale, keep_going=lenient, partial=lenient
+                    data, scale=self._scale, keep_going=lenient, partial=lenient
                 )
             except AecodecError as error:
                 raise OSError(str(error)) from error
             self.im = to_pil(picture).im
             self._data = None
+            if self._exclusive_fp and self.fp is not None:
+                self.fp.close()
         return super().load()
 
 
@@ -110,7 +132,8 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
 
 
 def _codec() -> Codec:
-    from aecodec.codec import default_codec  # torch, which opening a file does without
+    with importing:
+        from aecodec.codec import default_codec  # torch, which opening a file does without
 
     return default_codec()
 

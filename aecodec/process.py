@@ -1,7 +1,8 @@
 """What a process of ours asks of the machine it runs on. Without torch, which reads some of it.
 
 The programs here call `prepare` before they do anything. The library never does: a process that
-imports it belongs to somebody else, and so do its environment and its memory.
+imports it belongs to somebody else, and so do its environment and its memory. Of here it has the
+locks alone.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
@@ -66,6 +68,21 @@ def lasting_imports() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def fork_safe_lock() -> AbstractContextManager[bool]:
+    """A lock that is free in a forked child: forking waits for who holds it."""
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        release = lock.release
+        os.register_at_fork(before=lock.acquire, after_in_parent=release, after_in_child=release)
+    return lock
+
+
+importing = fork_safe_lock()
+"""Held while torch is imported late: a child would wait for an import that its parent had begun."""
+loading = fork_safe_lock()
+"""Held while a model is loaded, so that each is loaded once."""
 
 
 def limit_threads(most: int) -> None:

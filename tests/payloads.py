@@ -12,11 +12,12 @@ from aecodec.codec import Codec
 from aecodec.coding.decoder import decode_latents
 from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import Pixels, from_planes
-from aecodec.coding.transform import analyze, latents_in, one_arithmetic, synthesize
+from aecodec.coding.transform import analyze, latents_in, synthesize
 from aecodec.format.box import Box
 from aecodec.format.container import Payload
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.model import Model
+from aecodec.model.products import one_arithmetic
 
 
 @cache
@@ -47,7 +48,7 @@ def decode_pixels(model: LoadedModel, payload: bytes, width: int, height: int, q
 def pixels_of(model: Model, y_hat: Tensor, width: int, height: int, q: int) -> Pixels:
     """y_hat of a whole picture in steps -> uint8 [H, W, 3]."""
     whole, pixels = Box(0, 0, height, width), np.empty((height, width, 3), np.uint8)
-    with one_arithmetic(model.device):
+    with one_arithmetic(model.device.type):
         latents_of = latents_in(y_hat, whole.aligned())
         for box, x_hat in synthesize(model, latents_of, q, whole, (width, height)):
             pixels[box.pixel_slices()] = from_planes(x_hat)

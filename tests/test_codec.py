@@ -179,10 +179,3 @@ def test_verify_compares_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "decode_latents", lambda *a: decode_latents(*a) + 1)
     with pytest.raises(aecodec.AecodecError, match="please report this"):
         codec().encode(pixels, verify=True)
-
-
-def test_a_caller_in_inference_mode_gets_the_same() -> None:
-    pixels = photo(64, 48)
-    with torch.inference_mode():
-        inside = Codec().encode(pixels, effort=1)
-    assert inside == codec().encode(pixels, effort=1)

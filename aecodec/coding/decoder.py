@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from aecodec.coding.planes import Pixels, from_planes
-from aecodec.coding.transform import LatentsByPart, one_arithmetic, synthesize
+from aecodec.coding.transform import LatentsByPart, synthesize
 from aecodec.errors import FormatError
 from aecodec.format.alpha import read_alpha, reduced_alpha
 from aecodec.format.box import Box
@@ -18,6 +18,7 @@ from aecodec.image.picture import Picture
 from aecodec.image.previews import metadata_of_a_part
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
+from aecodec.model.products import one_arithmetic
 from aecodec.model.quantize import as_indexes, from_symbols
 
 
@@ -58,7 +59,7 @@ class Decoder:
         pixels = np.empty(shape if gray else (*shape, 3), dtype=np.uint8)
         model, q, size = self.loaded.model, self.header.q, (self.header.width, self.header.height)
         latents = LatentsByPart(*size, self.header.tile_side, self.decode_tile)
-        with one_arithmetic(model.device):
+        with one_arithmetic(model.device.type):
             walk = synthesize(model, latents, q, region, size, reduction, self.filter, alpha)
             for box, x_hat in walk:
                 part = box.shrunk(reduction)
@@ -86,7 +87,9 @@ class Decoder:
 
     def no_latents(self, tile: Box) -> Tensor:
         """Latents of a tile of which nothing is known."""
-        return torch.zeros(1, self.loaded.model.config.latent, *tile.latent_size())
+        return torch.zeros(
+            1, self.loaded.model.config.latent, *tile.latent_size(), dtype=torch.float32
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What is wrong with the tiles that were asked for."""

@@ -81,7 +81,7 @@ def measured_curvature(
     """
     numbers = torch.arange(y_hat.numel(), device=y_hat.device) * 0x9E3779B1 % 2**32
     odd = (numbers ^ (numbers >> 15)) * 0x85EBCA6B % 2**32 >> 20 & 1  # as random as need be
-    beside = (BESIDE * (2 * odd - 1)).to(y_hat.dtype).view(y_hat.shape)
+    beside = BESIDE * (2 * odd - 1).to(y_hat.dtype).view(y_hat.shape)
     change = (distortion_slope(y_hat + beside) - slope) * beside / BESIDE**2
     of_place = change.sum(dim=1, keepdim=True) / linear.sum(dim=1, keepdim=True)
     of_place = avg_pool2d(of_place, 3, 1, 1, count_include_pad=False)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from aecodec.format.constants import REDUCTIONS
-from aecodec.format.quality import check_integer
+from aecodec.format.quality import integer
 
 ROUNDS = (0, 1, 2, 3, 4, 6, 8)
 """Rounds of refinement (refine.py), by effort: their gain falls with each (benchmarks/effort). From
@@ -18,8 +18,7 @@ OnProgress = Callable[[int, int], None]
 
 def effort_to_rounds(effort: int) -> int:
     """Rounds of refinement for an effort 0..6. Raises AecodecError out of range."""
-    check_integer("effort", effort, 0, MAX_EFFORT)
-    return ROUNDS[effort]
+    return ROUNDS[integer("effort", effort, 0, MAX_EFFORT)]
 
 
 def reduction_for(size: tuple[int, int], wanted: tuple[int, int]) -> int:

@@ -22,21 +22,22 @@ from aecodec.coding.transform import (
     AnalyzedPicture,
     analyze,
     latents_in,
-    one_arithmetic,
     reach,
     synthesize,
 )
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
 from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE
+from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_TILE
 from aecodec.format.container import Container, Payload, write_container
 from aecodec.format.header import GRAY, RGB, Header
 from aecodec.format.payload import SymbolEncoder
+from aecodec.format.quality import integer
 from aecodec.image.picture import Picture
 from aecodec.model.entropy_model import scale_of_index, take_batch
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
+from aecodec.model.products import one_arithmetic
 from aecodec.model.quantize import as_indexes, as_symbols, quantize
 
 TileLatents = tuple[Tensor, Tensor]
@@ -48,7 +49,7 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class Settings:
-    """How a picture is coded, but for q. Raises AecodecError for an effort out of range."""
+    """How a picture is coded, but for q. Raises AecodecError for what is out of range."""
 
     tile_side: int = DEFAULT_TILE
     """pixels, the side of a tile"""
@@ -59,6 +60,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         effort_to_rounds(self.effort)
+        integer("tile", self.tile_side, HYPER_STRIDE, MAX_TILE)
 
     @property
     def rounds(self) -> int:
@@ -203,6 +205,6 @@ def accumulate_filter_statistics(
     height, width = pixels.shape[:2]
     inside = tile.inner(reach(loaded.model.config.synthesis_blocks), width, height)
     latents_of = latents_in(y_r, tile.aligned())
-    with one_arithmetic(loaded.model.device):
+    with one_arithmetic(loaded.model.device.type):
         for box, x_hat in synthesize(loaded.model, latents_of, q, inside, (width, height)):
             fit.add(x_hat, pixels[box.pixel_slices()])

@@ -19,15 +19,14 @@ from aecodec.coding.transform import (
     AnalyzedPicture,
     LatentsOf,
     latents_in,
-    one_arithmetic,
     reach,
     synthesize,
 )
 from aecodec.format.box import Box
 from aecodec.model.model import Model
+from aecodec.model.products import one_arithmetic
 
 
-@torch.inference_mode(False)
 def refine(
     model: Model,
     pixels: Pixels,
@@ -49,7 +48,7 @@ def refine(
     around = tile.grown(reach(model.config.synthesis_blocks), width, height)
     qs = model.qs(q)
     context_dtype = torch.bfloat16 if model.fast else None
-    with one_arithmetic(model.device):
+    with one_arithmetic(model.device.type):
         y_around = (y_of or AnalyzedPicture(model, pixels, q))(around).to(model.device, copy=True)
         surroundings = Surroundings(model, pixels, q, tune, around, y_around)
         y = y_around[tile.aligned().latent_slices(around)].clone()

@@ -11,8 +11,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 
-from aecodec.errors import AecodecError
+from aecodec.errors import AecodecError, shown
 from aecodec.format.constants import MAX_Q, Q_COUNT
 
 BIASES = tuple(1 + step / 16 for step in range(25))
@@ -39,6 +40,8 @@ class Target:
             raise AecodecError(
                 "one target at a time: a size, bits per pixel, a PSNR or a SSIMULACRA2"
             )
+        if not isinstance(given[0], Real) or isinstance(given[0], bool):
+            raise AecodecError(f"a target is a number, not {shown(given[0])}")
         if self.ssimulacra2 is not None and not -100 < self.ssimulacra2 < 100:
             raise AecodecError(
                 f"a target of SSIMULACRA2 is above -100 and below 100, not {self.ssimulacra2}"

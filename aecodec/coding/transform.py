@@ -7,7 +7,6 @@ so pieces fit together as if the picture had been transformed at once (SPEC 5.3)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from aecodec.format.box import Box
 from aecodec.format.constants import HYPER_STRIDE, LATENT_STRIDE
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
-from aecodec.model.products import with_onednn
+from aecodec.model.products import one_arithmetic
 from aecodec.model.transforms import NETWORK_STRIDE, SMALL_BLOCKS, SMALL_REDUCTIONS
 
 PIECE = 1024
@@ -27,17 +26,6 @@ PIECE = 1024
 
 LatentsOf = Callable[[Box], Tensor]
 """An aligned box of pixels -> its y_r in steps, [1, M, height/16, width/16]."""
-
-
-def one_arithmetic(device: torch.device) -> AbstractContextManager[None]:
-    """The same kernels whatever was set outside, as SPEC 5.1 and 5.4 ask for.
-
-    On CUDA no TF32, which convolutions use by default; on the CPU oneDNN, whose depthwise
-    convolution sums in another order than PyTorch's own.
-    """
-    if device.type == "cuda":
-        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return with_onednn
 
 
 def reach(blocks: int, pixels: int = 0, whole: int = HYPER_STRIDE) -> int:
@@ -96,7 +84,7 @@ class AnalyzedPicture(LatentsByPart):
         @torch.inference_mode()
         def compute(_: int, piece: Box) -> Tensor:
             around = piece.grown(far, width, height)
-            with one_arithmetic(model.device):
+            with one_arithmetic(model.device.type):
                 x = to_planes(pixels[around.pixel_slices()]).to(model.device)
                 y = model.g_a(x, model.qs(q))[piece.aligned().latent_slices(around)]
             return y.contiguous(memory_format=torch.channels_last).cpu()
@@ -115,7 +103,7 @@ def analyze(
     """
     tile = tile or Box(0, 0, *pixels.shape[:2])
     y = (y_of or AnalyzedPicture(model, pixels, q))(tile.aligned())
-    with one_arithmetic(model.device):
+    with one_arithmetic(model.device.type):
         return y, model.h_a(y.to(model.device), model.qs(q)).cpu()
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from numbers import Integral
 
-from aecodec.errors import FormatError, ImageError
+from aecodec.errors import FormatError, ImageError, shown
 from aecodec.format.box import Box
 from aecodec.format.constants import (
     DEFAULT_TILE,
@@ -99,6 +100,11 @@ class Header:
         """The region to decode, by default everything. Raises ImageError where it sticks out."""
         if region is None:
             return self.whole()
+        if not isinstance(region, Box):
+            raise ImageError(f"a region is a Box, not {shown(region)}")
+        if not all(isinstance(end, Integral) for end in astuple(region)):
+            raise ImageError("the ends of a region are integers")
+        region = Box(*map(int, astuple(region)))
         inside = 0 <= region.top < region.bottom <= self.height
         if not (inside and 0 <= region.left < region.right <= self.width):
             raise ImageError(

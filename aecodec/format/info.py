@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aecodec.format.chunks import TILE, TYPES
 from aecodec.format.constants import FORMAT_VERSION
-from aecodec.format.container import read_chunks, read_payloads
+from aecodec.format.container import file_bytes, read_chunks, read_payloads
 from aecodec.format.header import MODES
 from aecodec.format.quality import q_to_quality
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Info:
     alpha: int
 
 
-def info(data: bytes) -> Info:
-    """Check a whole file, CRCs included, and say what it holds. Raises FormatError."""
+def info(data: Buffer) -> Info:
+    """Check a whole file, CRCs included, and say what it holds. Raises FormatError, AecodecError
+    for what is no bytes."""
+    data = file_bytes(data)
     header, chunks, start = read_chunks(data)
     payloads = [ChunkInfo(TILE, len(p.data)) for p in read_payloads(data, header, chunks, start)]
     others = [ChunkInfo(chunk.type, len(chunk.data)) for chunk in chunks]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from aecodec.errors import AecodecError, ImageError
+from aecodec.errors import AecodecError, ImageError, shown
 from aecodec.format.box import Box
 from aecodec.format.constants import MAX_PIXELS
 from aecodec.format.header import size_error
@@ -60,6 +60,19 @@ class Picture:
     notes: tuple[str, ...] = ()  # what reading changed or lost, a short phrase each
 
     def __post_init__(self) -> None:
+        for name in ("pixels", "alpha"):
+            array = getattr(self, name)
+            if isinstance(array, np.ndarray):
+                object.__setattr__(self, name, np.asarray(array))  # not of a class of its own
+            elif array is not None or name == "pixels":
+                raise ImageError(f"{name}: a numpy array, not {shown(array)}")
+        for name in ("icc", "exif", "xmp"):
+            data = getattr(self, name)
+            if not isinstance(data, bytes | bytearray | memoryview | None):
+                raise ImageError(f"{name}: bytes, not {shown(data)}")
+            object.__setattr__(self, name, data if data is None else bytes(data))
+        if not isinstance(self.notes, tuple) or not all(isinstance(n, str) for n in self.notes):
+            raise ImageError(f"notes: a tuple of texts, not {shown(self.notes)}")
         shape = self.pixels.shape
         fits = len(shape) >= 2 and shape[2:] in ((), (3,)) and 0 not in shape
         if self.pixels.dtype != np.uint8 or not fits:

@@ -51,7 +51,7 @@ class Whiten(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("table", torch.ones(Q_COUNT, channels))
+        self.register_buffer("table", torch.ones(Q_COUNT, channels, dtype=torch.float32))
         self.table: Tensor
 
     def forward(self, y_hat: Tensor, q: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class PhaseBias(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.cell = nn.Parameter(torch.zeros(channels, 2, 2))
+        self.cell = nn.Parameter(torch.zeros(channels, 2, 2, dtype=torch.float32))
 
     def forward(self, h: Tensor) -> Tensor:
         return h + repeat_cell(self.cell, h).to(h.dtype)

@@ -27,7 +27,6 @@ from aecodec.model.fixed_point import (
     FixedAffine,
     FixedBlock,
     FixedPointwise,
-    exact_products,
     working_dtype,
 )
 from aecodec.model.fixed_tables import (
@@ -41,7 +40,7 @@ from aecodec.model.fixed_tables import (
     FixedWhiten,
 )
 from aecodec.model.model import Model
-from aecodec.model.products import linear
+from aecodec.model.products import linear, one_arithmetic
 
 
 class FixedHead(FixedPointwise):
@@ -152,7 +151,7 @@ class FixedNetwork(nn.Module):
 
         z_hat [1, N, H/64, W/64] and y_hat [1, M, H/16, W/16] in 1/16 steps, binary64.
         """
-        with exact_products():
+        with one_arithmetic():
             fused, rows, columns = self.fuse_hyper(z_hat, q)
             shape = (1, self.latent, rows, columns)
             y_hat = torch.zeros(shape, dtype=torch.float64)
@@ -239,7 +238,6 @@ def set_fixed(model: Model, network: FixedNetwork, prior: FixedHyperPrior) -> No
     model.hyper_prior = prior  # type: ignore[assignment]
 
 
-@torch.inference_mode(False)
 def float_twin(fixed: Model) -> Model:
     """-> a floating-point model with the values of `fixed`."""
     model = Model(fixed.config)

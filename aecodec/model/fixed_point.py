@@ -13,8 +13,6 @@ Tensors are [P, channels]: positions, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -23,7 +21,7 @@ from torch.nn import functional as F
 
 from aecodec.errors import ModelError
 from aecodec.model.layers import STRIP, Depthwise, DepthwiseBlock, Pointwise
-from aecodec.model.products import binary32_products, linear, with_onednn
+from aecodec.model.products import linear, one_arithmetic
 
 FRACTION_BITS = 12
 """of a stream"""
@@ -41,13 +39,6 @@ PROBE = 8191
 """Of inputs that products are tried with: 13 bits, more than TF32 and binary16 have."""
 
 
-@contextmanager
-def exact_products() -> Iterator[None]:
-    """Products in binary32 are in binary32, by one library, whatever was allowed outside."""
-    with binary32_products, with_onednn, torch.autocast("cpu", enabled=False):
-        yield
-
-
 @cache
 def working_dtype() -> torch.dtype:
     """binary32 where this machine's products are exact in it, or else binary64.
@@ -55,7 +46,7 @@ def working_dtype() -> torch.dtype:
     Tried on sums of almost 2^24: where "binary32" is TF32 or bfloat16 inside, they are not.
     """
     random = torch.Generator().manual_seed(1)
-    with exact_products():
+    with one_arithmetic():
         for rows, inputs, outputs in ((1, 7, 5), (64, 992, 192), (512, 192, 768)):
             a = torch.randint(-PROBE, PROBE + 1, (rows, inputs), generator=random)
             w = torch.randint(-PROBE, PROBE + 1, (outputs, inputs), generator=random)
@@ -265,7 +256,7 @@ class FixedBlock(nn.Module):
         What lies between `spatial` and `spatial_out` has no unit: a channel's weights shall sum to
         about 1.
         """
-        stream = torch.tensor(1 / ONE)
+        stream = torch.tensor(1 / ONE, dtype=torch.float64)
         first, second = self.spatial_fraction, self.channel_fraction
         inputs = self.spatial.input.unit(2 * first) / 6
         sums = self.spatial.weight.abs().sum(1) * torch.exp2(-self.spatial.shift.double()) / inputs
@@ -293,7 +284,7 @@ class FixedBlock(nn.Module):
             ),
         )
         for layer, target, unit_in, unit_out in to_float:
-            layer.to_float(target, unit_in, torch.as_tensor(unit_out).double())
+            layer.to_float(target, unit_in, torch.as_tensor(unit_out, dtype=torch.float64))
 
 
 def six_hardswish(u: Tensor, fraction: int) -> Tensor:

@@ -33,8 +33,8 @@ class Pointwise(nn.Module):
     def __init__(self, inputs: int, outputs: int, zero: bool = False) -> None:
         """zero: whether training starts with weights of zero."""
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(outputs, dtype=torch.float32))
         self.zero = zero
 
     def randomise(self) -> None:
@@ -51,8 +51,8 @@ class Depthwise(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(channels, 1, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.weight = nn.Parameter(torch.zeros(channels, 1, 3, 3, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(channels, dtype=torch.float32))
 
     def randomise(self) -> None:
         """Weights as training starts with them."""
@@ -125,7 +125,7 @@ class PerQ(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.knots = nn.Parameter(torch.zeros(self.KNOTS, channels))
+        self.knots = nn.Parameter(torch.zeros(self.KNOTS, channels, dtype=torch.float32))
 
     def fit(self, rows: Tensor) -> None:
         """Set the knots so that the table comes nearest to `rows` [64, channels].
@@ -149,7 +149,7 @@ class PerQ(nn.Module):
 @torch.inference_mode(False)
 def interpolation(knots: int, device: torch.device) -> Tensor:
     """Weights of so many knots for every q, linear between two: [64, knots]."""
-    position = torch.linspace(0, knots - 1, Q_COUNT, device=device)[:, None]
+    position = torch.linspace(0, knots - 1, Q_COUNT, dtype=torch.float32, device=device)[:, None]
     distance = (position - torch.arange(knots, device=device)[None, :]).abs()
     return (1 - distance).clamp(min=0)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from aecodec.errors import AecodecError, ModelError
+from aecodec.errors import AecodecError, ModelError, shown
 from aecodec.format.box import padded_size
 from aecodec.format.constants import HYPER_STRIDE
 from aecodec.format.payload import CodingTables
+from aecodec.model.ambient import own_state
 from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.precision import add_fast_networks
 from aecodec.model.store import InstalledModel, find_model, read_metadata, tune_of
 from aecodec.model.weights import load_weights
+from aecodec.process import loading
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,22 @@ class LoadedModel:
     tune: str
     """what it was trained for, "psnr" or "visual": the encoder refines for the same"""
 
-    @cached_property
+    twins: list[Model] = field(default_factory=list, repr=False, compare=False)
+    """`float_model`, once it has been asked for"""
+
+    @property
+    @own_state()
     def float_model(self) -> Model:
         """The same in floating point throughout, for what needs gradients."""
-        twin = float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
-        twin.fast = self.model.fast
-        return twin
+        with loading:
+            if not self.twins:
+                twin = float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
+                twin.fast = self.model.fast
+                self.twins.append(twin)
+            return self.twins[0]
 
     @classmethod
+    @own_state()
     def load(
         cls, path: Path, device: torch.device | str = "cpu", exact_pixels: bool = False
     ) -> LoadedModel:
@@ -78,10 +87,11 @@ def load_installed(
     return loaded
 
 
+@own_state()
 def choose_device(name: str) -> torch.device:
     """ "auto", "cpu" or "cuda" -> device of the transforms. Raises AecodecError."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise AecodecError(f"unknown device {name!r}: auto, cpu or cuda")
+    if not isinstance(name, str) or name not in ("auto", "cpu", "cuda"):
+        raise AecodecError(f"unknown device {shown(name)}: auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise AecodecError("no CUDA device is available")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -47,7 +47,7 @@ class Model(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("lmbda", torch.zeros(Q_COUNT))
+        self.register_buffer("lmbda", torch.zeros(Q_COUNT, dtype=torch.float32))
         self.lmbda: Tensor
         """what the rates were trained for: bits a pixel that a unit of MSE over RGB is worth"""
         self.skip = LappedTransform(config.latent)

@@ -33,7 +33,6 @@ def has_bfloat16() -> bool:
     return any(bool(getattr(torch.cpu, name, bool)()) for name in CAPABILITIES)
 
 
-@torch.inference_mode(False)
 def add_fast_networks(model: Model) -> None:
     """Let a model that only codes have its networks in bfloat16, too, if its device is for it."""
     if model.device.type == "cpu" and has_bfloat16():

@@ -7,15 +7,18 @@ so that where it is missing the public one does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache, partial
-from threading import Lock
+from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from aecodec.process import fork_safe_lock
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """x, weight, bias -> as of `linear`."""
@@ -44,7 +47,8 @@ def onednn_linear() -> Product | None:
         return None
     try:
         operation = torch.ops.mkldnn._linear_pointwise
-        operation(torch.zeros(1, 2), torch.zeros(3, 2), None, "none", [], "")
+        x, weight = (torch.zeros(rows, 2, dtype=torch.float32) for rows in (1, 3))
+        operation(x, weight, None, "none", [], "")
     except (AttributeError, RuntimeError):
         return None
     return lambda x, weight, bias: operation(x, weight, bias, "none", [], "")
@@ -54,46 +58,86 @@ class Held(AbstractContextManager[None]):
     """A setting of the whole process, at a value for as long as any thread wants it so."""
 
     def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], value: Any) -> None:
-        self.read, self.write, self.value = read, write, value
-        self.lock, self.holders, self.before = Lock(), 0, None
+        self.read, self.write, self.value, self.before = read, write, value, None
+        self.lock = fork_safe_lock()
+        self.holders: list[int] = []
+        """threads, as often as they hold it"""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.keep_own)
 
     def __enter__(self) -> None:
         with self.lock:
             if not self.holders:
                 self.before = self.read()
                 self.write(self.value)
-            self.holders += 1
+            self.holders.append(get_ident())
 
     def __exit__(self, *error: object) -> None:
         with self.lock:
-            self.holders -= 1
-            if not self.holders and self.read() == self.value:  # and nobody has set it meanwhile
-                self.write(self.before)
+            self.holders.remove(get_ident())
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Where nobody holds it, and nobody has set it meanwhile."""
+        if not self.holders and self.read() == self.value:
+            self.write(self.before)
+
+    def keep_own(self) -> None:
+        """In a forked child, where the other threads are gone."""
+        if self.holders:
+            self.holders = [thread for thread in self.holders if thread == get_ident()]
+            self.let_go()
 
 
-def _binary32() -> Held:
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)
-    if matmul is None:  # before PyTorch 2.9
-        return Held(
-            torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"
-        )
+def _flag(owner: Any, name: str, value: Any) -> Held:
+    return Held(partial(getattr, owner, name), partial(setattr, owner, name), value)
+
+
+def _ieee(operation: Any) -> Held:
+    """Binary32 for an operation of a library."""
 
     def write(value: str) -> None:
-        matmul.fp32_precision = "none"  # what is set for all of PyTorch
-        if matmul.fp32_precision != value:
-            matmul.fp32_precision = value
+        operation.fp32_precision = "none"  # what is set for all of PyTorch
+        if operation.fp32_precision != value:
+            operation.fp32_precision = value
 
-    return Held(lambda: matmul.fp32_precision, write, "ieee")
+    return Held(lambda: operation.fp32_precision, write, "ieee")
 
 
-binary32_products = _binary32()
-"""While it is held, products of binary32 are in binary32, whatever was allowed outside."""
-with_onednn = Held(
-    partial(getattr, torch.backends.mkldnn, "enabled"),
-    partial(setattr, torch.backends.mkldnn, "enabled"),
-    True,
-)
-"""As `torch.backends.mkldnn.flags(enabled=True)`, which warns where there is no Intel GPU."""
+def _settings() -> dict[str, list[Held]]:
+    """By device: what `one_arithmetic` holds. On the CPU not `torch.backends.mkldnn.flags`, which
+    warns where there is no Intel GPU; on CUDA not those of cuDNN, which fail beside newer ones."""
+    mkldnn: Any = torch.backends.mkldnn
+    cudnn: Any = torch.backends.cudnn
+    products = torch.backends.cuda.matmul
+    cpu = [_flag(mkldnn, "enabled", True)]
+    cuda = [_flag(cudnn, "enabled", True), _flag(cudnn, "benchmark", False)]
+    if hasattr(mkldnn, "matmul"):
+        cpu += [_ieee(mkldnn.matmul), _ieee(mkldnn.conv)]
+        cuda += [_ieee(products), _ieee(cudnn.conv)]
+    else:  # before PyTorch 2.9
+        read, write = torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+        cpu += [Held(read, write, "highest")]
+        cuda += [_flag(products, "allow_tf32", False), _flag(cudnn, "allow_tf32", False)]
+    return {"cpu": cpu, "cuda": cuda}
+
+
+SETTINGS = _settings()
+
+
+@contextmanager
+def one_arithmetic(device: str = "cpu") -> Iterator[None]:
+    """The same kernels whatever was set outside, as SPEC 4.2, 5.1 and 5.4 ask for.
+
+    What is in binary32 is computed in binary32, on CUDA not in TF32, which convolutions use by
+    default; on the CPU by oneDNN, whose depthwise convolution sums in another order than PyTorch's
+    own.
+    """
+    with ExitStack() as stack:
+        for held in SETTINGS[device]:
+            stack.enter_context(held)
+        stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 class _Linear(torch.autograd.Function):

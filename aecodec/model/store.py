@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aecodec.errors import AecodecError, ModelError
+from aecodec.errors import AecodecError, ModelError, shown
 from aecodec.files import data_folder
 
 TUNED = {"visual": "v1", "psnr": "s1"}
@@ -47,8 +47,10 @@ def find_model(wanted: str | None = None, tune: str = DEFAULT_TUNE) -> Installed
 
     Raises ModelError when there is none, AecodecError for a tune that is none.
     """
-    if tune not in TUNED:
-        raise AecodecError(f"tune {tune!r} unknown; choose from {', '.join(TUNED)}")
+    if not isinstance(tune, str) or tune not in TUNED:
+        raise AecodecError(f"tune {shown(tune)} unknown; choose from {', '.join(TUNED)}")
+    if not isinstance(wanted, str | None):
+        raise ModelError(f"a model has a name or an id, not {shown(wanted)}")
     wanted = wanted or TUNED[tune]
     models = installed_models()
     for model in models:

@@ -42,8 +42,8 @@ class LappedTransform(nn.Module):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.basis = nn.Parameter(torch.zeros(latent, PATCH))
-        self.register_buffer("overlap", torch.eye(BLOCK))
+        self.basis = nn.Parameter(torch.zeros(latent, PATCH, dtype=torch.float32))
+        self.register_buffer("overlap", torch.eye(BLOCK, dtype=torch.float32))
         self.overlap: Tensor
 
     def forward(self, x: Tensor) -> Tensor:

@@ -83,7 +83,6 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, st
     part.replace(path)
 
 
-@torch.inference_mode(False)  # so that refinement can take gradients, whatever goes on around
 def load_weights(path: Path) -> tuple[Model, Tables, str]:
     """-> model with a fixed-point entropy side, its tables and its id.
 

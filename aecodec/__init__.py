@@ -21,7 +21,7 @@ from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
 from aecodec.format.quality import DEFAULT_QUALITY
-from aecodec.process import importing
+from aecodec.process import no_fork
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +73,7 @@ def decode(data: Buffer) -> Image.Image:
 
 
 def _default_codec() -> Codec:
-    with importing:
+    with no_fork:
         from aecodec.codec import default_codec
 
     return default_codec()
@@ -84,5 +84,5 @@ if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
     def __getattr__(name: str) -> Any:
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        with importing:
+        with no_fork:
             return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -35,7 +35,7 @@ from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
 from aecodec.model.ambient import own_state
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
-from aecodec.process import loading
+from aecodec.process import no_fork
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -197,7 +197,7 @@ class Codec:
         return self._load(find_model(tune=suited if tune is None else tune))
 
     def _load(self, installed: InstalledModel) -> LoadedModel:
-        with loading:
+        with no_fork:
             if installed.model_id not in self._loaded:
                 with memory_errors(f"load the model {installed.name}"):
                     self._loaded[installed.model_id] = load_installed(

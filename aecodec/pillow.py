@@ -23,7 +23,7 @@ from aecodec.format.info import info
 from aecodec.format.quality import DEFAULT_QUALITY
 from aecodec.image.metadata import EXIF_PREFIX
 from aecodec.image.picture import from_pil, metadata_info, to_pil
-from aecodec.process import importing
+from aecodec.process import no_fork
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
@@ -132,7 +132,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
 
 
 def _codec() -> Codec:
-    with importing:
+    with no_fork:
         from aecodec.codec import default_codec  # torch, which opening a file does without
 
     return default_codec()

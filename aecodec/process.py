@@ -1,8 +1,8 @@
 """What a process of ours asks of the machine it runs on. Without torch, which reads some of it.
 
 The programs here call `prepare` before they do anything. The library never does: a process that
-imports it belongs to somebody else, and so do its environment and its memory. Of here it has the
-locks alone.
+imports it belongs to somebody else, and so do its environment and its memory. Of here it has
+`no_fork` alone.
 """
 
 from __future__ import annotations
@@ -70,8 +70,7 @@ def lasting_imports() -> Iterator[None]:
             gc.enable()
 
 
-def fork_safe_lock() -> AbstractContextManager[bool]:
-    """A lock that is free in a forked child: forking waits for who holds it."""
+def _lock_of_forks() -> AbstractContextManager[bool]:
     lock = threading.RLock()
     if hasattr(os, "register_at_fork"):  # not on Windows
         release = lock.release
@@ -79,10 +78,10 @@ def fork_safe_lock() -> AbstractContextManager[bool]:
     return lock
 
 
-importing = fork_safe_lock()
-"""Held while torch is imported late: a child would wait for an import that its parent had begun."""
-loading = fork_safe_lock()
-"""Held while a model is loaded, so that each is loaded once."""
+no_fork = _lock_of_forks()
+"""Forking waits for who holds it: a child would wait forever for what another thread had begun, the
+import of torch, a model or a change of settings. One for all of these, or they could wait for each
+other."""
 
 
 def limit_threads(most: int) -> None:

@@ -47,7 +47,7 @@ def own_state() -> Iterator[None]:
             enter(saved_tensors_hooks(_same, _same))
         enter(torch.inference_mode(False))
         for device in ("cpu", "cuda"):
-            enter(torch.autocast(device, enabled=False))
+            enter(autocast_to(device, None))
         if os.getpid() != _HOME and (threads := torch.get_num_threads()) > 1:
             torch.set_num_threads(1)
             stack.callback(torch.set_num_threads, threads)
@@ -58,6 +58,25 @@ def own_state() -> Iterator[None]:
                 raise
             reason = str(error).splitlines()[0]
             raise AecodecError(f"PyTorch cannot do that in this process: {reason}") from error
+
+
+@contextmanager
+def autocast_to(device: str, dtype: torch.dtype | None) -> Iterator[None]:
+    """Autocast to a dtype; None: none, whatever goes on around.
+
+    Ending autocast locks a part of PyTorch, which a process that is forked then finds locked: it is
+    not begun where there is none.
+    """
+    if dtype is not None:
+        with torch.autocast(device, dtype):
+            yield
+        return
+    before = torch.is_autocast_enabled(device)
+    torch.set_autocast_enabled(device, False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_enabled(device, before)
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -77,7 +96,7 @@ def _loader() -> int | None:
 
 def _forked() -> bool:
     try:
-        return bool(int(STAT.read_text().rpartition(")")[2].split()[6]) & FORKED)
+        return bool(int(STAT.read_bytes().rpartition(b")")[2].split()[6]) & FORKED)
     except (OSError, ValueError, IndexError):  # not Linux
         return False
 

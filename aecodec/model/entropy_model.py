@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.format.constants import Q_COUNT, TABLE_COUNT
+from aecodec.model.ambient import autocast_to
 from aecodec.model.config import STEPS, ModelConfig
 from aecodec.model.layers import (
     DepthwiseBlock,
@@ -190,12 +191,12 @@ class EntropyNetwork(nn.Module):
         z_hat as this path's units have it, q int64 [B] -> y_hat [B, M, H/16, W/16].
         With `network_dtype`, all but inputs and outputs runs under autocast to it.
         """
-        device, fast = z_hat.device.type, network_dtype is not None
-        with torch.autocast(device, network_dtype, enabled=fast):
+        device = z_hat.device.type
+        with autocast_to(device, network_dtype):
             fused = self.fuse_hyper(z_hat, q)
         y_hat = fused.new_zeros((len(q), self.latent, *fused.shape[2:]), dtype=z_hat.dtype)
         for step in range(STEPS):
-            with torch.autocast(device, network_dtype, enabled=fast):
+            with autocast_to(device, network_dtype):
                 features = self.features(step, y_hat, fused, q)
             mean, scale = self.predict(step, features.to(z_hat.dtype), q)
             y_hat = put_step(code_batch(1 + step, mean, scale), step, y_hat)

@@ -17,7 +17,7 @@ from aecodec.model.model import Model
 from aecodec.model.precision import add_fast_networks
 from aecodec.model.store import InstalledModel, find_model, read_metadata, tune_of
 from aecodec.model.weights import load_weights
-from aecodec.process import loading
+from aecodec.process import no_fork
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LoadedModel:
     @own_state()
     def float_model(self) -> Model:
         """The same in floating point throughout, for what needs gradients."""
-        with loading:
+        with no_fork:
             if not self.twins:
                 twin = float_twin(self.model).requires_grad_(False).to(self.model.device).eval()
                 twin.fast = self.model.fast

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aecodec.format.constants import Q_COUNT, SIXTEENTHS
+from aecodec.model.ambient import autocast_to
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import (
     CodeBatch,
@@ -92,14 +93,14 @@ class Model(nn.Module):
 
     def g_a(self, x: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """x [B, 3, H, W], q int64 [B] -> y [B, M, H/16, W/16]."""
-        with torch.autocast(x.device.type, network_dtype, enabled=network_dtype is not None):
+        with autocast_to(x.device.type, network_dtype):
             branch = self.network("analysis", q)(x, q)
         return (self.skip(x) + BRANCH_WEIGHT * branch.float()) * self.log_gain(q).exp()
 
     def h_a(self, y: Tensor, q: Tensor, network_dtype: torch.dtype | None = None) -> Tensor:
         """y [B, M, H/16, W/16] -> z [B, N, H/64, W/64]."""
         whitened = self.whiten(y, q)
-        with torch.autocast(y.device.type, network_dtype, enabled=network_dtype is not None):
+        with autocast_to(y.device.type, network_dtype):
             z = self.hyper_analysis(whitened)
         return z.float()
 
@@ -113,7 +114,7 @@ class Model(nn.Module):
         """y_hat [B, M, H/16, W/16] -> x_hat [B, 3, H/r, W/r], the reduction r 1, 2, 4 or 8."""
         network = self.network("small" if reduction in SMALL_REDUCTIONS else "synthesis", q)
         whitened = self.whiten(y_hat, q)
-        with torch.autocast(y_hat.device.type, network_dtype, enabled=network_dtype is not None):
+        with autocast_to(y_hat.device.type, network_dtype):
             branch = network(whitened, q, reduction)
         linear = self.skip.inverse(y_hat * self.log_step(q).exp(), reduction)
         return torch.add(linear, branch, alpha=BRANCH_WEIGHT)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aecodec.process import fork_safe_lock
+from aecodec.model.ambient import autocast_to
+from aecodec.process import no_fork
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """x, weight, bias -> as of `linear`."""
@@ -59,21 +60,20 @@ class Held(AbstractContextManager[None]):
 
     def __init__(self, read: Callable[[], Any], write: Callable[[Any], None], value: Any) -> None:
         self.read, self.write, self.value, self.before = read, write, value, None
-        self.lock = fork_safe_lock()
         self.holders: list[int] = []
         """threads, as often as they hold it"""
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self.keep_own)
 
     def __enter__(self) -> None:
-        with self.lock:
+        with no_fork:
             if not self.holders:
                 self.before = self.read()
                 self.write(self.value)
             self.holders.append(get_ident())
 
     def __exit__(self, *error: object) -> None:
-        with self.lock:
+        with no_fork:
             self.holders.remove(get_ident())
             self.let_go()
 
@@ -136,7 +136,7 @@ def one_arithmetic(device: str = "cpu") -> Iterator[None]:
     with ExitStack() as stack:
         for held in SETTINGS[device]:
             stack.enter_context(held)
-        stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(autocast_to(device, None))
         yield
 
 

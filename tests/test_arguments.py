@@ -1,0 +1,233 @@
+"""What callers pass: of many kinds it works, everything else is an AecodecError of one line."""
+
+from __future__ import annotations
+
+import array
+import copy
+import io
+import mmap
+import pickle
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import aecodec
+from aecodec.codec import Codec
+from aecodec.errors import AecodecError, FormatError
+from aecodec.format.box import Box
+from aecodec.format.container import read_container
+from aecodec.image.picture import Picture
+from tests.payloads import codec
+from tests.photos import photo
+
+PIXELS = photo(40, 30)
+
+
+@cache
+def file() -> bytes:
+    return codec().encode(PIXELS, effort=0)
+
+
+@cache
+def decoded() -> bytes:
+    return codec().decode_picture(file()).pixels.tobytes()
+
+
+def refused(use: Callable[[], Any], words: str = ".") -> None:
+    with pytest.raises(AecodecError, match=words) as caught:
+        use()
+    assert str(caught.value) and "\n" not in str(caught.value)
+
+
+def mapped(data: bytes) -> mmap.mmap:
+    memory = mmap.mmap(-1, len(data))
+    memory[:] = data
+    return memory
+
+
+def spread(data: bytes) -> memoryview:
+    """Every second byte of twice as many."""
+    return memoryview(np.repeat(np.frombuffer(data, np.uint8), 2).tobytes())[::2]
+
+
+BUFFERS: dict[str, Callable[[bytes], Any]] = {
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "of characters": lambda data: memoryview(data).cast("c"),
+    "spread": spread,
+    "mmap": mapped,
+    "array": lambda data: array.array("B", data),
+    "numpy": lambda data: np.frombuffer(data, np.uint8),
+    "numpy, every second": lambda data: np.repeat(np.frombuffer(data, np.uint8), 2)[::2],
+}
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_bytes_of_every_kind(kind: str) -> None:
+    data = BUFFERS[kind](file())
+    assert aecodec.info(data) == aecodec.info(file())
+    assert aecodec.decode(data).tobytes() == decoded()
+    assert codec().decode_picture(data, keep_going=True, partial=True).pixels.tobytes() == decoded()
+    head = BUFFERS[kind](file()[:40])
+    for read in (aecodec.info, aecodec.decode, read_container):
+        with pytest.raises(FormatError):
+            read(head)
+
+
+def released() -> memoryview:
+    view = memoryview(file())
+    view.release()
+    return view
+
+
+def closed() -> mmap.mmap:
+    memory = mapped(file())
+    memory.close()
+    return memory
+
+
+NO_BYTES: dict[str, Callable[[], Any]] = {
+    "str": lambda: "photo.aec",
+    type(Path()).__name__: lambda: Path("photo.aec"),
+    "BytesIO": lambda: io.BytesIO(file()),
+    "NoneType": lambda: None,
+    "int": lambda: 7,
+    "list": lambda: [137, 65],
+    "Image": lambda: Image.new("L", (1, 1)),
+    "memoryview": released,
+    "mmap": closed,
+}
+
+
+@pytest.mark.parametrize("kind", NO_BYTES)
+def test_what_is_no_bytes_is_named(kind: str) -> None:
+    for read in (aecodec.info, aecodec.decode, codec().decode, codec().decode_picture):
+        refused(lambda read=read: read(NO_BYTES[kind]()), f"not the bytes of a file but {kind}$")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("wrong", [None, True, 60.0, "60", [60], np.array([60, 61]), np.nan, 1j])
+def test_settings_of_wrong_types(wrong: Any) -> None:
+    for name in ("quality", "effort", "tile"):
+        refused(lambda name=name: codec().encode(PIXELS, **{name: wrong}), f"{name} is an integer")  # type: ignore[misc]
+    refused(lambda: Codec(max_pixels=wrong), "max_pixels is an integer")
+    if wrong is not True:
+        refused(lambda: codec().decode(file(), scale=wrong), "a picture is decoded at 1, 1/2")
+    if wrong is not None:
+        refused(lambda: codec().encode(PIXELS, tune=wrong), "tune .* unknown")
+        refused(lambda: Codec(model=wrong), "a model has a name|is not installed")
+        refused(lambda: codec().encode(PIXELS, on_progress=wrong), "on_progress is a function")
+        refused(lambda: codec().decode(file(), region=wrong), "a region is a Box")
+    refused(lambda: Codec(device=wrong), "unknown device")
+    refused(lambda: codec().encode_to(PIXELS, wrong), "a target is a Target")
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    same = codec().encode(PIXELS, np.int64(60), np.int16(1024), effort=np.uint8(0))  # type: ignore[arg-type]
+    assert same == file()
+    region = Box(*map(np.uint8, (2, 4, 10, 12)))  # type: ignore[arg-type]
+    small = codec().decode_picture(file(), region, np.int32(2)).pixels  # type: ignore[arg-type]
+    assert np.array_equal(small, codec().decode_picture(file(), Box(2, 4, 10, 12), 2).pixels)
+    assert Codec(max_pixels=np.int64(1200)).decode(file()).size == (40, 30)  # type: ignore[arg-type]
+    size = aecodec.Target(size=np.int64(900))  # type: ignore[arg-type]
+    assert len(codec().encode_to(PIXELS, size, effort=0)) <= 900
+
+
+@pytest.mark.parametrize("region", [(0, 0, 8, 8), Box(0, 0, 8.0, 8), Box(0, 0, "8", 8)])  # type: ignore[arg-type]
+def test_regions_of_wrong_types(region: Any) -> None:
+    refused(lambda: codec().decode(file(), region), "region")
+
+
+@pytest.mark.parametrize("wrong", ["900", True, [900], 1j, np.array([900]), float("nan"), None])
+def test_targets_of_wrong_types(wrong: Any) -> None:
+    for name in ("size", "bpp", "psnr", "ssimulacra2"):
+        refused(lambda name=name: aecodec.Target(**{name: wrong}), "target")  # type: ignore[misc]
+
+
+ARRAYS: dict[str, Callable[[Any], Any]] = {
+    "Fortran's order": np.asfortranarray,
+    "every second": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "turned around": lambda a: np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1],
+    "masked": np.ma.masked_array,
+}
+
+
+def test_arrays_in_memory_of_every_order() -> None:
+    alpha = np.dstack([PIXELS, PIXELS[..., :1]])
+    for pixels in (PIXELS, PIXELS[..., 0], alpha):
+        expected = codec().encode(pixels, effort=1)
+        for arranged in ARRAYS.values():
+            assert codec().encode(arranged(pixels), effort=1) == expected
+        fixed = pixels.copy()
+        fixed.flags.writeable = False
+        assert codec().encode(fixed, effort=1) == expected
+
+
+def closed_image() -> Image.Image:
+    image = Image.fromarray(PIXELS)
+    image.close()
+    return image
+
+
+NO_PICTURES: list[Callable[[], Any]] = [
+    lambda: None,
+    lambda: PIXELS.tolist(),
+    lambda: "photo.png",
+    lambda: torch.zeros(8, 8, 3, dtype=torch.uint8),
+    lambda: PIXELS.astype(np.float32),
+    lambda: PIXELS.astype(np.uint16),
+    lambda: PIXELS > 9,
+    lambda: PIXELS.astype(object),
+    lambda: PIXELS[:0],
+    lambda: PIXELS[..., :0],
+    lambda: PIXELS.ravel(),
+    lambda: PIXELS[None],
+    lambda: np.uint8(7),
+    lambda: np.array(7, np.uint8),
+    lambda: np.zeros((8, 8, 5), np.uint8),
+    closed_image,
+    lambda: Image.new("RGB", (0, 4)),
+    lambda: Picture(PIXELS.tolist()),
+    lambda: Picture(None),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, alpha=[255]),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, alpha=PIXELS),
+    lambda: Picture(PIXELS, icc="sRGB"),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, exif=Image.Exif()),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, xmp=7),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, notes="note"),  # type: ignore[arg-type]
+    lambda: Picture(PIXELS, notes=(7,)),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("make", NO_PICTURES)
+def test_what_is_no_picture(make: Callable[[], Any]) -> None:
+    refused(lambda: codec().encode(make(), effort=0))
+
+
+def test_metadata_as_other_bytes() -> None:
+    picture = Picture(PIXELS, icc=bytearray(b"profile"), xmp=memoryview(b"<x/>"))  # type: ignore[arg-type]
+    assert (picture.icc, picture.xmp) == (b"profile", b"<x/>")
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+def test_copies_of_a_codec_are_its_equal(again: Callable[[Codec], Codec]) -> None:
+    own = Codec("s1", max_pixels=1200, exact_pixels=True)
+    data = own.encode(PIXELS, effort=0)
+    copied = again(own)
+    assert copied.model_id == own.model_id and copied.encode(PIXELS, effort=0) == data
+    refused(lambda: copied.encode(photo(41, 30)), "over the limit of 1200 pixels")
+
+
+@pytest.mark.parametrize(
+    "kind", [AecodecError, FormatError, aecodec.ImageError, aecodec.ModelError]
+)
+def test_errors_travel_between_processes(kind: type[AecodecError]) -> None:
+    back = pickle.loads(pickle.dumps(kind("what went wrong")))
+    assert type(back) is kind and str(back) == "what went wrong"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import io
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +112,71 @@ def test_truncated_files_as_pillow_has_it(monkeypatch: pytest.MonkeyPatch) -> No
 def test_import_alone_loads_no_torch() -> None:
     code = "import sys, aecodec.pillow; sys.exit('torch' in sys.modules)"
     assert run_python(code).returncode == 0
+
+
+def pickled(image: Image.Image) -> Image.Image:
+    return pickle.loads(pickle.dumps(image))
+
+
+@pytest.mark.parametrize("again", [pickled, copy.deepcopy, copy.copy, Image.Image.copy])
+def test_copies_have_pixels_and_metadata(again: Callable[[Image.Image], Image.Image]) -> None:
+    file = coded(PIXELS, effort=0, icc_profile=b"a profile")
+    for before in (lambda image: None, lambda image: image.load(), reduced):
+        expected, image = Image.open(file), Image.open(file)
+        for each in (expected, image):
+            before(each)
+        copied = again(image)
+        assert copied.info["icc_profile"] == b"a profile" and copied.size == expected.size
+        assert np.array_equal(np.asarray(copied), np.asarray(expected))
+        assert np.array_equal(np.asarray(again(copied)), np.asarray(image))
+
+
+def reduced(image: Image.Image) -> None:
+    image.draft(None, (50, 30))
+
+
+def test_threads_load_one_image() -> None:
+    image, expected = Image.open(coded(PIXELS, effort=0)), Image.open(coded(PIXELS, effort=0))
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: image.tobytes(), range(4)))
+    assert found == {expected.tobytes()}
+
+
+def test_verify() -> None:
+    data = coded(PIXELS, effort=0).getvalue()
+    image = Image.open(io.BytesIO(data))
+    image.verify()
+    image.load()
+    image.verify()
+    for bad in (data[:-9] + bytes([data[-9] ^ 1]) + data[-8:], data[:-20], data + b"!"):
+        with pytest.raises(OSError):
+            Image.open(io.BytesIO(bad)).verify()
+
+
+def test_what_is_closed_is_not_loaded(tmp_path: Path) -> None:
+    image = Image.open(coded(PIXELS, effort=0))
+    assert not image.getexif()
+    image.close()
+    with pytest.raises(ValueError, match="closed image"):
+        image.load()
+
+
+def test_files_are_closed_once_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "photo.aec"
+    path.write_bytes(coded(PIXELS, effort=0).getvalue())
+    Image.open(path).load()
+    Image.open(path).verify()
+    pickled(Image.open(path))
+    with Image.open(path):
+        pass
+    gc.collect()  # a ResourceWarning is an error in tests
+    with path.open("rb") as file:
+        Image.open(file).load()
+        assert not file.closed
+
+
+def test_a_file_that_arrives_in_pieces() -> None:
+    data, parser = coded(PIXELS, effort=0).getvalue(), ImageFile.Parser()
+    for start in range(0, len(data), 1000):
+        parser.feed(data[start : start + 1000])
+    assert parser.close().tobytes() == Image.open(io.BytesIO(data)).tobytes()

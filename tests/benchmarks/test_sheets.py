@@ -80,7 +80,7 @@ def test_a_sheet_for_each_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert names == sorted(f"{rate:g}-bpp.png" for rate in RATES)
     with Image.open(tmp_path / "out" / "0.8-bpp.png") as picture:
         assert picture.size == (3 * 70 + 6, 22 + 64 + 38)
-    assert capsys.readouterr().out.startswith("a.png\n")
+    assert capsys.readouterr().out.startswith("1 file was skipped: 1 .csv\na.png\n")
     for codecs, crops, what in (("vvc", None, "knob qp"), ("jpeg", None, "none of the photos")):
         with pytest.raises(AecodecError, match=what):
             run(argparse.Namespace(**vars(asked) | {"codecs": codecs, "crops": crops}))

@@ -143,7 +143,7 @@ def _files_in(
     for place, folders, names in os.walk(folder, onerror=closed):
         paths = [Path(place, name) for name in names]
         for path in paths + [Path(place, name) for name in folders if _is_link(place, name)]:
-            kind = _kind(path)
+            kind = kind_of(path)
             if kind in taken and not is_apple_double(path):
                 found.append(path)
             elif not _is_hidden(path.relative_to(folder)):
@@ -168,7 +168,7 @@ def _is_link(place: str, name: str) -> bool:
     return os.path.islink(os.path.join(place, name))
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
     """What is counted of files that are not taken: the suffix, or why it is no file to look at."""
     if os.path.isfile(path):  # Path.is_file raises where the folder may not be searched
         return path.suffix.lower() or "without suffix"

@@ -14,7 +14,7 @@ from PIL import Image
 from aecodec.errors import AecodecError, ImageError
 from aecodec.files import readable
 from aecodec.image.formats import PHOTO_SUFFIXES, READABLE
-from aecodec.plan import is_apple_double, skipped
+from aecodec.plan import is_apple_double, kind_of, skipped
 
 # Read as files, not by skimage.data's functions: those may go to the network once pooch is there.
 BUNDLED = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
@@ -54,7 +54,7 @@ def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
     others: Counter[str] = Counter()
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         if path.suffix.lower() not in PHOTO_SUFFIXES:
-            others[path.suffix.lower() or "without suffix"] += not path.name.startswith(".")
+            others[kind_of(path)] += not path.name.startswith(".")
         elif not is_apple_double(path) and (photo := _read_photo(path, report)):
             photos.append(photo)
     if others := +others:

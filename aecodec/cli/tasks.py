@@ -17,7 +17,7 @@ from aecodec.cli.summary import Stopwatch, Summary
 from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
 from aecodec.format.box import Box
-from aecodec.format.container import read_head
+from aecodec.format.container import Container, read_head
 from aecodec.format.header import read_header
 from aecodec.format.info import Info, info
 from aecodec.image.hidden import without_hidden_colours
@@ -208,7 +208,9 @@ class Decompress(Task):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
-            header, region = read_header(data), self._region(data)
+            header = read_header(data)
+            head = read_head(data) if self.region else None
+            region = self._as_stored(self.region, head) if self.region and head else None
         with failing_for(job.target):
             output_format(suffix)
         with failing_for(job.source):
@@ -227,7 +229,7 @@ class Decompress(Task):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",) * bool(left_out)
-        warnings += tuple(self._dropped(job.source, data)) if region else ()
+        warnings += tuple(self._dropped(job.source, head)) if head else ()
         if notes:  # of damage, or of what has not arrived
             errors, notes = (notes, ()) if self.keep_going else ((), notes)
             return Outcome(None, warnings + notes, errors)
@@ -235,22 +237,18 @@ class Decompress(Task):
         summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
         return Outcome(summary, warnings)
 
-    def _region(self, data: bytes) -> Box | None:
-        """The region, which counts pixels as they are shown, as one of the pixels as stored.
+    def _as_stored(self, region: Box, head: Container) -> Box:
+        """A region, which counts pixels as they are shown, as one of the pixels as stored.
 
         Raises AecodecError where it sticks out.
         """
-        if self.region is None:
-            return None
-        head = read_head(data)
         tag, width, height = orientation(head.exif), head.header.width, head.header.height
         shown = (height, width) if tag > 4 else (width, height)
-        replace(head.header, width=shown[0], height=shown[1]).region(self.region)
-        return as_stored(self.region, tag, width, height)
+        replace(head.header, width=shown[0], height=shown[1]).region(region)
+        return as_stored(region, tag, width, height)
 
-    def _dropped(self, source: str, data: bytes) -> Iterator[str]:
+    def _dropped(self, source: str, head: Container) -> Iterator[str]:
         """Warnings of metadata that a part of a picture has lost: thumbnails have none anyway."""
-        head = read_head(data)
         for name in () if self.thumbnail else metadata_of_a_part(head.exif, head.xmp).left_out:
             yield f"{name_of(source)}: {name} may show the whole and was left out"
 

@@ -141,18 +141,19 @@ def segments_left_out(applist: Iterable[tuple[str, bytes]]) -> Iterator[str]:
     yield from others
 
 
-def behind(data: bytes, end: int) -> str | None:
-    """A note on what follows a picture that ends there; None for nothing, or further pictures."""
+def behind(data: bytes, end: int) -> tuple[str, ...]:
+    """A note on what follows a picture that ends there, if that is no further picture."""
     if found := _VIDEO.search(data, end):
-        return f"a video of {len(data) - found.start():,} bytes behind the picture was left out"
+        size = len(data) - found.start()
+        return (f"a video of {size:,} bytes behind the picture was left out",)
     end += len(EOI) * data.startswith(EOI, end)
-    return None if data.find(_FURTHER_PICTURES, 0, end) >= 0 else bytes_behind(data, end)
+    return () if data.find(_FURTHER_PICTURES, 0, end) >= 0 else bytes_behind(data, end)
 
 
-def bytes_behind(data: bytes, end: int) -> str | None:
+def bytes_behind(data: bytes, end: int) -> tuple[str, ...]:
     """A note on what follows the end of any file's picture, but for what fills it up."""
     count = len(data[end:].strip(_FILLING))
-    return f"{count:,} bytes behind the picture were left out" if count else None
+    return (f"{count:,} bytes behind the picture were left out",) if count else ()
 
 
 def without_promise(xmp: bytes) -> bytes:

@@ -169,11 +169,6 @@ def _unfit(form: str, metadata: Metadata, gray: bool) -> set[str]:
     return unfit
 
 
-def holds_exif(form: str, exif: bytes | None) -> bool:
-    """Whether a file of this format holds this EXIF."""
-    return "exif" not in _unfit(form, {"icc": None, "exif": exif, "xmp": None}, gray=False)
-
-
 def _is_readable(exif: bytes) -> bool:
     """Whether Pillow can take EXIF apart and put it together, as TIFF needs it."""
     try:
@@ -213,9 +208,8 @@ def _raw_profiles(info: Mapping[Any, Any]) -> Metadata:
     """What ImageMagick keeps in texts of PNG: a name, a length, and hexadecimal digits."""
     found: Metadata = {"icc": None, "exif": None, "xmp": None}
     for key, value in info.items():
-        if not (isinstance(key, str) and isinstance(value, str) and raw_profile_kind(key)):
-            continue
-        data, kind = read_raw_profile(value), raw_profile_kind(key)
+        kind = raw_profile_kind(key) if isinstance(key, str) and isinstance(value, str) else None
+        data = read_raw_profile(value) if kind else None
         if data is None:
             continue
         if kind in ("icc", "icm"):

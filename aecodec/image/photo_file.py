@@ -23,7 +23,7 @@ from aecodec.image.formats import FORMATS, READABLE, WRITABLE
 from aecodec.image.gif import SIGNATURE as GIF
 from aecodec.image.gif import read_gif
 from aecodec.image.jpeg import SOI, behind, bytes_behind, outline, with_end
-from aecodec.image.metadata import Metadata, holds_exif, save_options
+from aecodec.image.metadata import Metadata, save_options
 from aecodec.image.modes import joined
 from aecodec.image.picture import Picture, from_pil, pillow_errors, upright
 from aecodec.image.png import SIGNATURE as PNG
@@ -72,17 +72,13 @@ def _prepared(data: bytes, max_pixels: int) -> _Prepared:
         return _prepared_jpeg(data, max_pixels)
     if data.startswith(GIF):
         info, end = read_gif(data)
-        return _Prepared(data, info, _behind(data, end))
+        return _Prepared(data, info, () if end is None else bytes_behind(data, end))
     if data.startswith(RIFF):
-        return _Prepared(data, {}, _behind(data, 8 + int.from_bytes(data[4:8], "little")))
+        end = 8 + int.from_bytes(data[4:8], "little")
+        return _Prepared(data, {}, bytes_behind(data, end))
     if data.startswith(BMP):
         return _Prepared(data, *bmp_colours(data))
     return _Prepared(data, {}, ())
-
-
-def _behind(data: bytes, end: int | None) -> tuple[str, ...]:
-    note = None if end is None else bytes_behind(data, end)
-    return (note,) if note else ()
 
 
 def _prepared_jpeg(data: bytes, max_pixels: int) -> _Prepared:
@@ -91,15 +87,13 @@ def _prepared_jpeg(data: bytes, max_pixels: int) -> _Prepared:
         may_be_read = found.complete and not size_error(*found.size, max_pixels)
         ended = with_end(data, found.restart) if may_be_read else None
         return _Prepared(ended or data, {}, ("the end of the file was missing",) if ended else ())
-    note = behind(data, found.end)
-    return _Prepared(data, {}, (note,) if note else ())
+    return _Prepared(data, {}, behind(data, found.end))
 
 
 def opened(data: bytes) -> ImageFile.ImageFile:
     """An image file, not loaded yet: Image.open without its limit of pixels, as we have our own.
 
-    Raises UnidentifiedImageError, or whatever
-    Pillow does.
+    Raises UnidentifiedImageError, or whatever Pillow does.
     """
     Image.preinit()
     for form in READABLE:
@@ -130,16 +124,17 @@ def picture_file(picture: Picture, suffix: str) -> tuple[files.Parts, tuple[str,
     was left out: alpha, icc, exif, xmp. Without EXIF, pixels are turned upright. Raises ImageError
     for an unknown suffix, colours where the format has only gray, and what Pillow refuses to write.
     """
-    form = output_format(suffix)
-    if not holds_exif(form, picture.exif):
+    form, suffix = output_format(suffix), suffix.lower()
+    metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
+    gray = picture.gray and suffix not in _WITHOUT_GRAY
+    options, left_out = save_options(form, metadata, gray)
+    if "exif" in left_out:
         picture = upright(picture)
-    if form == "PPM" and picture.gray == (suffix.lower() in _WITHOUT_RGB):
+    if form == "PPM" and picture.gray == (suffix in _WITHOUT_RGB):
         return _netpbm(picture)
     buffer = io.BytesIO()
     with pillow_errors(f"write {form}"):
-        image, alpha_left_out = _writable(picture, suffix.lower())
-        metadata: Metadata = {"icc": picture.icc, "exif": picture.exif, "xmp": picture.xmp}
-        options, left_out = save_options(form, metadata, gray=image.mode in ("L", "LA"))
+        image, alpha_left_out = _writable(picture, suffix)
         image.save(buffer, form, **_OPTIONS.get(form, {}), **options)
     return (buffer.getbuffer(),), alpha_left_out + left_out
 

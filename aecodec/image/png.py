@@ -59,7 +59,7 @@ def reduced_png(data: bytes) -> Reduced:
     beside = _Beside({}, [], [])
     for chunk in chunks(data):
         if chunk.kind == b"IEND":
-            beside.notes += [note] if (note := bytes_behind(data, chunk.end)) else []
+            beside.notes += bytes_behind(data, chunk.end)
             break
         if not chunk.kind[:1].islower() or chunk.kind in _FOR_PILLOW:
             kept.append(chunk.whole)
@@ -100,8 +100,10 @@ class _Beside:
         kind = raw_profile_kind(name)
         key = "xmp" if name == XMP_IN_PNG else RAW_PROFILE + (kind or "")
         if key != "xmp" and kind not in KEPT_PROFILES:
-            self.texts.append(name)
-            self.info |= {key: ""} if kind else {}  # so that its kind is told
+            if kind:
+                self.info[key] = ""  # so that its kind is told
+            else:
+                self.texts.append(name)
         elif key not in self.info and (value := read_text(chunk)) is not None:
             self.info[key] = value if key == "xmp" else value.decode("latin-1")
         elif key not in self.info:

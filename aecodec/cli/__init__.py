@@ -1,1 +1,1 @@
-"""Private. The command `aecodec`: main, jobs, tasks, and how they speak."""
+"""Private. The command `aecodec`: main, options, jobs, tasks, and how they speak."""

@@ -1,4 +1,4 @@
-"""The `aecodec` command and its options. It only speaks: the work is the library's.
+"""The commands of `aecodec`. They only speak: the work is the library's.
 
 This module imports neither torch nor numpy nor Pillow: --help, --version, info and models answer
 without them. `compress` and `decompress` import what they need of those when they are called.
@@ -10,31 +10,29 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from aecodec import __version__, files
 from aecodec import bench as benchmark
 from aecodec.bench.table import text_table
+from aecodec.cli import options
 from aecodec.cli.console import Failure, failing_for, name_of, run
 from aecodec.cli.progress import show_progress
 from aecodec.cli.summary import describe, tuned_for
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
-from aecodec.coding.target import Target
-from aecodec.errors import AecodecError, ModelError
-from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_PIXELS, MAX_TILE, REDUCTIONS
+from aecodec.errors import ModelError
+from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_TILE, REDUCTIONS
 from aecodec.format.info import info
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.model import store
 from aecodec.model.store import InstalledModel
 from aecodec.plan import InputError, is_folder, plan
-from aecodec.process import cores, prepare
+from aecodec.process import prepare
 
 if TYPE_CHECKING:
     from aecodec.cli.tasks import Task
@@ -57,97 +55,9 @@ def aecodec() -> None:
     """
 
 
-def default_workers() -> int:
-    """A file on every core, but not more than four: each needs its own memory."""
-    return min(4, cores())
-
-
-def _read_region(context: click.Context, option: click.Parameter, value: str | None) -> Box | None:
-    """'X,Y,W,H' in pixels -> Box; a click callback."""
-    if value is None:
-        return None
-    try:
-        left, top, width, height = (int(number) for number in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not X,Y,W,H, four whole numbers") from None
-    if left < 0 or top < 0 or width < 1 or height < 1:
-        raise click.BadParameter(f"{value!r} holds no pixels")
-    return Box(top, left, top + height, left + width)
-
-
-def _read_size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
-    """'50k' -> bytes; a click callback."""
-    if value is None:
-        return None
-    units = {"k": 1_000, "M": 1_000_000}
-    number, unit = (value[:-1], units[value[-1]]) if value[-1:] in units else (value, 1)
-    try:
-        size = float(number) * unit
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a number of bytes, like 50000 or 50k") from None
-    if not 1 <= size < 2**40:
-        raise click.BadParameter(f"{value!r} is not a size of a file")
-    return int(size)
-
-
-def _take_target(options: dict[str, Any]) -> Target | None:
-    """What to reach instead of the quality, if anything, out of the options of `compress`."""
-    targets = {field.name: options.pop(f"target_{field.name}") for field in fields(Target)}
-    given = {name: value for name, value in targets.items() if value is not None}
-    chosen = click.get_current_context().get_parameter_source("quality") != ParameterSource.DEFAULT
-    if len(given) + chosen > 1:
-        names = [f"--target-{name}" for name in targets]
-        raise click.UsageError(f"one of -q, {', '.join(names[:-1])} and {names[-1]}")
-    try:
-        return Target(**given) if given else None
-    except AecodecError as error:
-        raise click.UsageError(str(error)) from error
-
-
-_inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
-_output = click.option(
-    "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
-)
-_force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
-_recursive = click.option(
-    "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
-)
-_workers = click.option(
-    "-j",
-    "--jobs",
-    "workers",
-    metavar="N",
-    type=click.IntRange(1, 256),
-    default=default_workers,
-    help="Files at a time; each takes up to 3 GB of memory, 1 GB at effort 0.  "
-    "[default: the cores, at most 4]",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
-_device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="cpu",
-    show_default=True,
-    help="Where the networks run.",
-)
-_exact_pixels = click.option(
-    "--exact-pixels",
-    is_flag=True,
-    help="Compute in binary32 even where the processor is faster in bfloat16, which moves a few "
-    "samples in a hundred by one level of 255. To compare pixels of different machines.",
-)
-_max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
-
-
 @aecodec.command()
-@_inputs
-@_output
+@options.inputs
+@options.output
 @click.option(
     "-q",
     "--quality",
@@ -159,7 +69,7 @@ _max_pixels = click.option(
 @click.option(
     "--target-size",
     metavar="BYTES",
-    callback=_read_size,
+    callback=options.read_size,
     help="The best quality in so many bytes (50000, 50k, 2M), metadata included.",
 )
 @click.option(
@@ -208,39 +118,39 @@ _max_pixels = click.option(
     "--verify", is_flag=True, help="Decode every tile as it is coded and compare the symbols."
 )
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
-@_max_pixels
-@_recursive
-@_workers
+@options.max_pixels
+@options.recursive
+@options.workers
 @click.option("--keep-going", is_flag=True, help="After a failure go on with the other files.")
-@_force
+@options.force
 @click.option(
     "-v",
     "--verbose",
     is_flag=True,
     help="Tell the PSNR that the decoder will see, and the SSIMULACRA2 that was to be reached.",
 )
-@_json
-@_device
-@_exact_pixels
-def compress(**options: Any) -> int:
+@options.as_json
+@options.device
+@options.exact_pixels
+def compress(**given: Any) -> int:
     """Code photos as .aec files beside them. INPUT is a file, - for standard input, or a folder."""
     from aecodec.cli.tasks import Compress  # late: numpy and Pillow
 
-    if options["tile"] % HYPER_STRIDE:
-        raise click.UsageError(f"--tile: {options['tile']} is not a multiple of {HYPER_STRIDE}")
-    if options["tune"] and options["model"]:
+    if given["tile"] % HYPER_STRIDE:
+        raise click.UsageError(f"--tile: {given['tile']} is not a multiple of {HYPER_STRIDE}")
+    if given["tune"] and given["model"]:
         raise click.UsageError("one of --tune and --model")
-    target = _take_target(options)
-    return _run(Compress(**options, target=target), ".aec", PHOTO_SUFFIXES, tells_others=True)
+    target = options.take_target(given)
+    return _run(Compress(**given, target=target), ".aec", PHOTO_SUFFIXES, tells_others=True)
 
 
 @aecodec.command()
-@_inputs
-@_output
+@options.inputs
+@options.output
 @click.option(
     "--region",
     metavar="X,Y,W,H",
-    callback=_read_region,
+    callback=options.read_region,
     help="Decode these pixels only: left, top, width, height, of the picture as it is shown.",
 )
 @click.option(
@@ -256,9 +166,9 @@ def compress(**options: Any) -> int:
     type=click.IntRange(1),
     help="A PNG that fits into N by N pixels, upright.",
 )
-@_max_pixels
-@_recursive
-@_workers
+@options.max_pixels
+@options.recursive
+@options.workers
 @click.option(
     "--keep-going",
     is_flag=True,
@@ -269,21 +179,21 @@ def compress(**options: Any) -> int:
     is_flag=True,
     help="Decode as much of a file as has arrived; a damaged one is still an error.",
 )
-@_force
+@options.force
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
-@_json
-@_device
-@_exact_pixels
-def decompress(**options: Any) -> int:
+@options.as_json
+@options.device
+@options.exact_pixels
+def decompress(**given: Any) -> int:
     """Decode .aec files to photos beside them. INPUT is a file, - for standard input, or a folder.
 
     The suffix of OUT says its format: png, jpg, webp, tiff, ppm, pgm or bmp; in a folder, png.
     """
     from aecodec.cli.tasks import Decompress  # late: numpy and Pillow
 
-    if options["thumbnail"] and options["scale"] != 1:
+    if given["thumbnail"] and given["scale"] != 1:
         raise click.UsageError("one of --scale and --thumbnail")
-    return _run(Decompress(**options), ".png", (".aec",), tells_others=False)
+    return _run(Decompress(**given), ".png", (".aec",), tells_others=False)
 
 
 def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) -> int:
@@ -305,7 +215,7 @@ def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) ->
 
 @aecodec.command("info")
 @click.argument("sources", metavar="FILE...", nargs=-1, required=True)
-@_json
+@options.as_json
 def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     """Check .aec files and tell what is in them, without decoding.
 
@@ -351,11 +261,11 @@ def _installed(model_id: str) -> InstalledModel | None:
     "--jobs",
     metavar="N",
     type=click.IntRange(1, 256),
-    default=default_workers,
+    default=options.default_workers,
     help="Photos at a time; each has its share of the cores.  [default: the cores, at most 4]",
 )
-@_json
-@_device
+@options.as_json
+@options.device
 def bench(
     folder: str | None, codecs: str | None, output: str, jobs: int, as_json: bool, device: str
 ) -> None:
@@ -375,7 +285,7 @@ def bench(
 
 
 @aecodec.command()
-@_json
+@options.as_json
 def models(as_json: bool) -> None:
     """List the installed models and their files; * marks the default."""
     with failing_for("models"):

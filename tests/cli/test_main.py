@@ -14,7 +14,8 @@ from aecodec import __version__, bench
 from aecodec.bench.report import Report
 from aecodec.bench.table import text_table
 from aecodec.cli.main import aecodec as command
-from aecodec.cli.main import default_workers, main
+from aecodec.cli.main import main
+from aecodec.cli.options import default_workers
 from aecodec.errors import AecodecError
 from aecodec.format.info import info
 from aecodec.image.photo_file import read_picture

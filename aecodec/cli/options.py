@@ -1,0 +1,103 @@
+"""Options that several commands have, and what is read out of their values."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from aecodec.coding.target import Target
+from aecodec.errors import AecodecError
+from aecodec.format.box import Box
+from aecodec.format.constants import MAX_PIXELS
+from aecodec.process import cores
+
+
+def default_workers() -> int:
+    """A file on every core, but not more than four: each needs its own memory."""
+    return min(4, cores())
+
+
+def read_region(context: click.Context, option: click.Parameter, value: str | None) -> Box | None:
+    """'X,Y,W,H' in pixels -> Box; a click callback."""
+    if value is None:
+        return None
+    try:
+        left, top, width, height = (int(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not X,Y,W,H, four whole numbers") from None
+    if left < 0 or top < 0 or width < 1 or height < 1:
+        raise click.BadParameter(f"{value!r} holds no pixels")
+    return Box(top, left, top + height, left + width)
+
+
+def read_size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """'50k' -> bytes; a click callback."""
+    if value is None:
+        return None
+    units = {"k": 1_000, "M": 1_000_000}
+    number, unit = (value[:-1], units[value[-1]]) if value[-1:] in units else (value, 1)
+    try:
+        size = float(number) * unit
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a number of bytes, like 50000 or 50k") from None
+    if not 1 <= size < 2**40:
+        raise click.BadParameter(f"{value!r} is not a size of a file")
+    return int(size)
+
+
+def take_target(options: dict[str, Any]) -> Target | None:
+    """What to reach instead of the quality, if anything, out of the options of `compress`."""
+    targets = {field.name: options.pop(f"target_{field.name}") for field in fields(Target)}
+    given = {name: value for name, value in targets.items() if value is not None}
+    chosen = click.get_current_context().get_parameter_source("quality") != ParameterSource.DEFAULT
+    if len(given) + chosen > 1:
+        names = [f"--target-{name}" for name in targets]
+        raise click.UsageError(f"one of -q, {', '.join(names[:-1])} and {names[-1]}")
+    try:
+        return Target(**given) if given else None
+    except AecodecError as error:
+        raise click.UsageError(str(error)) from error
+
+
+inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+output = click.option(
+    "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
+)
+force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
+recursive = click.option(
+    "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
+)
+workers = click.option(
+    "-j",
+    "--jobs",
+    "workers",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=default_workers,
+    help="Files at a time; each takes up to 3 GB of memory, 1 GB at effort 0.  "
+    "[default: the cores, at most 4]",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the networks run.",
+)
+exact_pixels = click.option(
+    "--exact-pixels",
+    is_flag=True,
+    help="Compute in binary32 even where the processor is faster in bfloat16, which moves a few "
+    "samples in a hundred by one level of 255. To compare pixels of different machines.",
+)
+max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)

@@ -13,8 +13,9 @@ import secrets
 import select
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, TypeAlias
 from unicodedata import category
@@ -29,6 +30,10 @@ _MAX_LINKS = 40
 """in a row, as Linux follows them"""
 Parts: TypeAlias = "Sequence[bytes | memoryview]"
 """of a file, so that nobody joins large ones only to write them"""
+_placing = threading.Lock()
+"""held where a file appears or is put in place, so that `stop_writing` leaves none torn"""
+_unfinished: set[Path] = set()
+"""the temporary files of this process"""
 PACKAGE = Path(__file__).resolve().parent
 _IN_CHECKOUT = {"weights": "weights", "published": "benchmarks/published"}
 
@@ -117,6 +122,22 @@ def _own(name: str | Path) -> str | Path | int:
     return name if number is None else os.dup(number)
 
 
+def begins_with(source: str, signature: bytes) -> bool:
+    """Whether a file does. Of a stream, or of what cannot be read, nobody knows: False."""
+    if is_stream(source):
+        return False
+    try:
+        with open(source, "rb") as stream:
+            return stream.read(len(signature)) == signature
+    except (OSError, ValueError):
+        return False
+
+
+def exists(target: str) -> bool:
+    """Whether an output is a file that is there: a stream is none."""
+    return not is_stream(target) and os.path.isfile(target)
+
+
 def make_folder(target: str) -> None:
     """Make the folder that `target` goes into. Raises AecodecError."""
     try:
@@ -196,22 +217,46 @@ def _write_on(target: str | Path, parts: Parts) -> None:
 
 
 def _replace(path: Path, parts: Parts) -> None:
-    temporary = path.with_name(f".aecodec-{secrets.token_hex(8)}.tmp")
     old = path.stat() if path.exists() else None
     mode = stat.S_IMODE(old.st_mode) & 0o600 if old else 0o666
-    try:
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+
+    def make(name: str, flags: int) -> int:
+        with _placing:
+            return os.open(name, flags, mode)
+
+    with _temporary(path) as temporary:
+        with open(temporary, "xb", opener=make) as stream:
             stream.writelines(parts)
             if old:
                 _keep_access(stream.fileno(), old)
-        if old and old.st_nlink > 1:
-            _write_into(path, parts)
-            temporary.unlink()
-        else:
-            os.replace(temporary, path)
-    except BaseException:  # Ctrl-C too leaves nothing behind
+        with _placing:
+            if old and old.st_nlink > 1:
+                _write_into(path, parts)
+            else:
+                os.replace(temporary, path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name beside `path` for a file that is gone in the end, whatever happens, Ctrl-C too."""
+    temporary = path.with_name(f".aecodec-{secrets.token_hex(8)}.tmp")
+    _unfinished.add(temporary)
+    try:
+        yield temporary
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
+        _unfinished.discard(temporary)
+
+
+def stop_writing() -> None:
+    """For a process that ends at once, whatever its threads are doing: none writes a file any more.
+
+    What is being put in place is waited for, and what is not finished is removed.
+    """
+    _placing.acquire()
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _keep_access(number: int, old: os.stat_result) -> None:

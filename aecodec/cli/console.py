@@ -9,13 +9,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any
+from contextlib import contextmanager, suppress
+from typing import IO, Any, NoReturn
 
 import click
 
 from aecodec.errors import AecodecError
-from aecodec.files import STANDARD, readable, reason
+from aecodec.files import STANDARD, readable, reason, stop_writing
 
 INTERRUPTED = 130  # as shells tell of Ctrl-C
 TERMINATED = 143  # and of SIGTERM
@@ -72,6 +72,21 @@ def _terminated_cleanly() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def leave(stop: KeyboardInterrupt | SystemExit) -> NoReturn:
+    """End the process by Ctrl-C or SIGTERM now: threads that are still coding are not waited for.
+
+    No file is left half-written.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    stop_writing()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if stream:
+                stream.flush()
+    os._exit(TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED)
 
 
 @contextmanager

@@ -4,38 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 import click
 
-from aecodec.cli.console import Failure, failing_for, say
+from aecodec.cli.console import Failure, failing_for, leave, say
 from aecodec.cli.progress import show_files, show_progress
 from aecodec.cli.summary import Stopwatch, counted, total
 from aecodec.cli.tasks import Compress, LateCodec, Outcome, Task
 from aecodec.coding.effort import OnProgress
-from aecodec.files import keep_time, make_folder
+from aecodec.files import exists, keep_time, make_folder
 from aecodec.plan import Job, Plan
 from aecodec.process import cores
 
 
 def run_task(task: Task, plan: Plan) -> int:
-    """Do the jobs and speak of them; returns the exit code. Raises Failure for a single input."""
+    """Do the jobs and speak of them; returns the exit code. Raises Failure for a single input.
+
+    Ctrl-C and SIGTERM end the process here.
+    """
     for note in plan.notes:
         say(f"warning: {note}")
-    return _run_many(task, plan.jobs) if plan.many else _run_one(task, plan.jobs[0])
+    jobs = [job for job in plan.jobs if not (task.skip_existing and exists(job.target))]
+    if there := len(plan.jobs) - len(jobs):
+        say(f"{counted(there)} skipped: the output exists already")
+    if not jobs:
+        return 0
+    tally = _Tally(len(jobs))
+    try:
+        return _run_many(task, jobs, tally) if plan.many else _run_one(task, jobs[0])
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if plan.many:
+            done = f"{tally.done} of {counted(tally.jobs)} done"
+            say(f"interrupted: {done}; --skip-existing leaves out what is there")
+        leave(stop)
+
+
+@dataclass
+class _Tally:
+    """How a run's files have fared so far."""
+
+    jobs: int
+    done: int = 0
+    failed: int = 0
+
+    def failures(self) -> str:
+        """What is said in the end, of those that were not tried after a failure too."""
+        left = self.jobs - self.done - self.failed
+        also = f", {left} {'was' if left == 1 else 'were'} not tried" if left else ""
+        return f"{self.failed} of {counted(self.jobs)} could not be processed{also}"
 
 
 def _run_one(task: Task, job: Job) -> int:
+    """By a thread, as with many: this one is free for Ctrl-C."""
     codec = LateCodec(task, cores())
-    if task.slow:
-        with show_progress() as (_, on_progress):
-            outcome = _work(task, job, codec, on_progress)
-    else:
-        outcome = _work(task, job, codec)
+    with show_progress() if task.slow else nullcontext((None, None)) as (_, on_progress):
+        work = partial(_work, task, codec=codec, on_progress=on_progress)
+        ((_, future),) = _run_jobs([job], work, 1, keep_going=False)
+    outcome = future.result()
     _report(outcome, task.as_json, told=task.verbose or isinstance(task, Compress))
     return 1 if outcome.errors else 0
 
 
-def _run_many(task: Task, jobs: Sequence[Job]) -> int:
+def _run_many(task: Task, jobs: Sequence[Job], tally: _Tally) -> int:
     """Failures are told as they come, and every output gets the time of its input."""
     workers = min(task.workers, len(jobs))
     codec = LateCodec(task, max(1, cores() // workers))
@@ -46,7 +79,7 @@ def _run_many(task: Task, jobs: Sequence[Job]) -> int:
             keep_time(job.source, job.target)
         return outcome
 
-    failed, summaries = 0, []
+    summaries = []
     with Stopwatch() as watch, show_files(jobs) as on_done:
         for job, future in _run_jobs(jobs, work, workers, task.keep_going):
             on_done(job)
@@ -54,16 +87,17 @@ def _run_many(task: Task, jobs: Sequence[Job]) -> int:
                 outcome = future.result()
             except Failure as error:
                 error.show()
-                failed += 1
+                tally.failed += 1
                 continue
             _report(outcome, task.as_json, told=task.verbose)
             summaries += [outcome.summary] if outcome.summary else []
-            failed += bool(outcome.errors)
+            tally.failed += bool(outcome.errors)
+            tally.done += not outcome.errors
     if summaries and not task.as_json:
         say(total(summaries, watch.seconds))
-    if failed:
-        say(f"error: {failed} of {counted(len(jobs))} could not be processed")
-    return 1 if failed else 0
+    if tally.failed:
+        say(f"error: {tally.failures()}")
+    return 1 if tally.failed else 0
 
 
 def _work(task: Task, job: Job, codec: LateCodec, on_progress: OnProgress | None = None) -> Outcome:
@@ -90,12 +124,13 @@ def _run_jobs(
 ) -> Iterator[tuple[Job, Future[Outcome]]]:
     """Do the jobs by `workers` threads; yields each with its future, done, as they end.
 
-    Without `keep_going` no job starts after the first error. Ctrl-C, too, lets the jobs end that
-    have started.
+    Without `keep_going` no job starts after the first error. On Ctrl-C, nobody waits for those that
+    have started: the process has to end.
     """
     left = iter(jobs)
-    with ThreadPoolExecutor(workers) as pool:
-        running: dict[Future[Outcome], Job] = {}
+    running: dict[Future[Outcome], Job] = {}
+    pool = ThreadPoolExecutor(workers)
+    try:
         while True:
             while len(running) < workers and (job := next(left, None)):
                 running[pool.submit(work, job)] = job
@@ -105,3 +140,5 @@ def _run_jobs(
                 if future.exception() and not keep_going:
                     left = iter(())
                 yield running.pop(future), future
+    finally:
+        pool.shutdown(wait=not running)

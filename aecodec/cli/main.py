@@ -70,7 +70,7 @@ def aecodec() -> None:
     "--target-size",
     metavar="BYTES",
     callback=options.read_size,
-    help="The best quality in so many bytes (50000, 50k, 2M), metadata included.",
+    help="The best quality in so many bytes (50000, 50k, 2MB, 50KiB), metadata included.",
 )
 @click.option(
     "--target-bpp",
@@ -122,6 +122,7 @@ def aecodec() -> None:
 @options.recursive
 @options.workers
 @click.option("--keep-going", is_flag=True, help="After a failure go on with the other files.")
+@options.skip_existing
 @options.force
 @click.option(
     "-v",
@@ -179,6 +180,7 @@ def compress(**given: Any) -> int:
     is_flag=True,
     help="Decode as much of a file as has arrived; a damaged one is still an error.",
 )
+@options.skip_existing
 @options.force
 @click.option("-v", "--verbose", is_flag=True, help="Tell sizes and seconds.")
 @options.as_json
@@ -204,10 +206,14 @@ def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) ->
     output = None if task.output is None else files.standard(task.output, 1)
     if files.STANDARD in (*sources, output) and (len(sources) > 1 or is_folder(sources[0])):
         raise click.UsageError("standard input or output stands for one file only")
+    if task.skip_existing and task.force:
+        raise click.UsageError("one of --skip-existing and --force")
     try:
         planned = plan(sources, output, suffix, taken, task.recursive, tells_others)
     except InputError as error:
         raise Failure(error.source, str(error)) from error
+    if output is not None:
+        options.check_name(output, planned.many, suffix)
     if task.as_json and any(job.target == files.STANDARD for job in planned.jobs):
         raise click.UsageError("--json and the output file cannot both go to standard output")
     return run_task(task, planned)

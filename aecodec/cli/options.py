@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +15,8 @@ from aecodec.coding.target import Target
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import MAX_PIXELS
+from aecodec.image.formats import PHOTO_SUFFIXES
+from aecodec.plan import is_folder
 from aecodec.process import cores
 
 
@@ -34,15 +39,14 @@ def read_region(context: click.Context, option: click.Parameter, value: str | No
 
 
 def read_size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
-    """'50k' -> bytes; a click callback."""
+    """'50k', '50 kB' or '50KiB' -> bytes; a click callback."""
     if value is None:
         return None
-    units = {"k": 1_000, "M": 1_000_000}
-    number, unit = (value[:-1], units[value[-1]]) if value[-1:] in units else (value, 1)
-    try:
-        size = float(number) * unit
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a number of bytes, like 50000 or 50k") from None
+    found = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?(?:([kmg])(i?))?b?", value.strip(), re.IGNORECASE)
+    if not found:
+        raise click.BadParameter(f"{value!r} is not a number of bytes, like 50000, 50k or 50KiB")
+    number, prefix, binary = found.groups()
+    size = float(number) * (1024 if binary else 1000) ** " kmg".index((prefix or " ").lower())
     if not 1 <= size < 2**40:
         raise click.BadParameter(f"{value!r} is not a size of a file")
     return int(size)
@@ -62,11 +66,35 @@ def take_target(options: dict[str, Any]) -> Target | None:
         raise click.UsageError(str(error)) from error
 
 
+def check_name(output: str, many: bool, suffix: str) -> None:
+    """Raises UsageError for an output that is named as what it will not be.
+
+    many: whether it is a folder; suffix: of what the command writes, or ".png" for any photo.
+    """
+    named = Path(output).suffix.lower()
+    if (
+        named not in (".aec", *PHOTO_SUFFIXES)
+        or output.endswith(("/", os.sep))
+        or is_folder(output)
+    ):
+        return
+    if many:
+        raise click.UsageError(
+            f"-o {output}: several files go into a folder; for one of that name, write {output}/"
+        )
+    if suffix == ".aec" != named:
+        own = Path(output).with_suffix(".aec")
+        raise click.UsageError(f"-o {output}: compress writes .aec files; name it {own}")
+
+
 inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
 output = click.option(
     "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
 )
 force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
+skip_existing = click.option(
+    "--skip-existing", is_flag=True, help="Leave out files whose output exists already."
+)
 recursive = click.option(
     "-r", "--recursive", is_flag=True, help="Take the files in folders; same tree under OUT."
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from aecodec.format.info import Info
+from aecodec.format.quality import qualities_of
 from aecodec.model.store import InstalledModel
 
 TUNED_FOR = {"visual": "the eye", "psnr": "PSNR"}
@@ -38,6 +39,7 @@ class Summary:
     target_bytes: int
     info: Info
     seconds: float  # of coding alone, without loading the model or touching files
+    quality: int  # 1..100, as it was asked for where it was
     psnr: float | None = None  # dB of the photo that the decoder will see; None: not measured
     ssimulacra2: float | None = None  # of the same, where that was the target
 
@@ -48,13 +50,13 @@ class Summary:
 
     def text(self) -> str:
         """One line for people."""
-        quality = "" if self.psnr is None else f", {self.psnr:.2f} dB"
+        reached = "" if self.psnr is None else f", {self.psnr:.2f} dB"
         if self.ssimulacra2 is not None:
-            quality += f", SSIMULACRA2 {self.ssimulacra2:.2f}"
+            reached += f", SSIMULACRA2 {self.ssimulacra2:.2f}"
         return (
             f"{self.source} -> {self.target}: {self.source_bytes:,} -> {self.target_bytes:,} bytes"
             f" ({self.source_bytes / self.target_bytes:.2f}:1), {self.info.bpp:.3f} bpp,"
-            f" q {self.info.q}{quality}, {self.seconds:.2f} s"
+            f" quality {self.quality}{reached}, {self.seconds:.2f} s"
         )
 
     def to_json(self) -> str:
@@ -71,7 +73,7 @@ class Summary:
             "ratio": self.source_bytes / self.target_bytes,
             "bpp": self.info.bpp,
             "q": self.info.q,
-            "quality": self.info.quality,
+            "quality": self.quality,
             "model": self.info.model,
             "width": self.info.width,
             "height": self.info.height,
@@ -119,7 +121,7 @@ def describe(info: Info, model: InstalledModel | None) -> str:
     return "\n".join(
         (
             f"  picture  {info.width} x {info.height} {info.mode}",
-            f"  quality  {info.quality} (q {info.q})",
+            f"  quality  {' or '.join(map(str, qualities_of(info.q)))} (q {info.q})",
             f"  size     {info.bytes:,} bytes, {info.bpp:.3f} bpp",
             f"  tiles    {info.tiles} of {info.tile} x {info.tile}",
             f"  model    {named}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,14 +17,15 @@ from aecodec.cli.jpeg import jpeg_warning
 from aecodec.cli.summary import Stopwatch, Summary
 from aecodec.coding.effort import SLOW_EFFORT, OnProgress, reduction_for
 from aecodec.coding.target import Target
+from aecodec.errors import FormatError, ImageError
 from aecodec.format.box import Box
 from aecodec.format.container import Container, read_head
-from aecodec.format.header import read_header
+from aecodec.format.header import SIGNATURE, Header, read_header
 from aecodec.format.info import Info, info
 from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.metadata import orientation
 from aecodec.image.modes import Pixels
-from aecodec.image.photo_file import output_format, picture_file, read_picture
+from aecodec.image.photo_file import output_format, photo_format, picture_file, read_picture
 from aecodec.image.picture import Picture, as_stored, small, without_metadata
 from aecodec.image.previews import metadata_of_a_part
 from aecodec.image.psnr import psnr
@@ -53,6 +55,7 @@ class Task(ABC):
     recursive: bool
     workers: int  # files at a time
     keep_going: bool
+    skip_existing: bool
     force: bool
     verbose: bool
     as_json: bool
@@ -130,6 +133,22 @@ def _noted(source: str, picture: Picture) -> list[str]:
     return [f"{name_of(source)}: {'; '.join(picture.notes)}"] if picture.notes else []
 
 
+def _command(name: str, source: str) -> str:
+    """What to type for it."""
+    return f"aecodec {name} {shlex.quote(source)}"
+
+
+def _header(data: bytes, source: str) -> Header:
+    """Raises FormatError, which says so if this is a photo."""
+    try:
+        return read_header(data)
+    except FormatError as error:
+        form = photo_format(data)
+        if form is None:
+            raise
+        raise FormatError(f"is {form}, not .aec; {_command('compress', source)}") from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compress(Task):
     """A photo to an .aec file."""
@@ -154,6 +173,9 @@ class Compress(Task):
         return wanted and (self.verbose or self.as_json)
 
     def __call__(self, job: Job, late: LateCodec, on_progress: OnProgress | None = None) -> Outcome:
+        with failing_for(job.source):
+            if files.begins_with(job.source, SIGNATURE):  # before its own name is in its way
+                raise ImageError(f"is an .aec file already; {_command('decompress', job.source)}")
         with failing_for(job.target):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
@@ -169,9 +191,9 @@ class Compress(Task):
             warnings = _noted(job.source, picture)
         with failing_for(job.target):
             files.write_bytes(job.target, data)
-        summary = Summary(
-            job.source, len(photo), job.target, len(data), facts, watch.seconds, told, score
-        )
+        quality = facts.quality if self.target else self.quality
+        sizes = job.source, len(photo), job.target, len(data)
+        summary = Summary(*sizes, facts, watch.seconds, quality, told, score)
         if summary.grew:
             warnings.append(f"{name_of(job.target)} is not smaller than {name_of(job.source)}")
         if self.effort > 0:
@@ -208,7 +230,7 @@ class Decompress(Task):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
-            header = read_header(data)
+            header = _header(data, job.source)
             head = read_head(data) if self.region else None
             region = self._as_stored(self.region, head) if self.region and head else None
         with failing_for(job.target):
@@ -234,7 +256,9 @@ class Decompress(Task):
             errors, notes = (notes, ()) if self.keep_going else ((), notes)
             return Outcome(None, warnings + notes, errors)
         size = sum(len(part) for part in parts)
-        summary = Summary(job.source, len(data), job.target, size, info(data), watch.seconds)
+        facts = info(data)
+        sizes = job.source, len(data), job.target, size
+        summary = Summary(*sizes, facts, watch.seconds, facts.quality)
         return Outcome(summary, warnings)
 
     def _as_stored(self, region: Box, head: Container) -> Box:

@@ -34,7 +34,7 @@ class Info:
     height: int
     mode: str
     q: int
-    quality: int  # the quality 1..100 nearest to q
+    quality: int  # the lowest quality 1..100 of this q
     bpp: float  # bits of the whole file per pixel
     tile: int  # pixels, the side of a tile
     tiles: int

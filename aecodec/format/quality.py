@@ -15,9 +15,15 @@ def quality_to_q(quality: int) -> int:
     return round((integer("quality", quality, 1, MAX_QUALITY) - 1) * MAX_Q / (MAX_QUALITY - 1))
 
 
+def qualities_of(q: int) -> list[int]:
+    """The qualities that a q 0..63 stands for, one or two, rising. Raises AecodecError."""
+    integer("q", q, 0, MAX_Q)
+    return [each for each in range(1, MAX_QUALITY + 1) if quality_to_q(each) == q]
+
+
 def q_to_quality(q: int) -> int:
-    """The quality that stands for a q 0..63 and maps back to it. Raises AecodecError."""
-    return 1 + round(integer("q", q, 0, MAX_Q) * (MAX_QUALITY - 1) / MAX_Q)
+    """The lowest quality that maps to a q 0..63. Raises AecodecError."""
+    return qualities_of(q)[0]
 
 
 def integer(name: str, value: SupportsIndex, low: int, high: int) -> int:

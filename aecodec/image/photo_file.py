@@ -106,6 +106,15 @@ def opened(data: bytes) -> ImageFile.ImageFile:
     raise UnidentifiedImageError
 
 
+def photo_format(data: bytes) -> str | None:
+    """Pillow's name of a photo file's format, by its first bytes; None: it is none."""
+    try:
+        with opened(data) as image:
+            return image.format
+    except Exception:  # whatever a reader says of what it has not been told to read
+        return None
+
+
 def _read(source: str | Path | BinaryIO | bytes) -> bytes:
     if isinstance(source, bytes):
         return source

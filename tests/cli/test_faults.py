@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,7 +22,7 @@ from tests.photos import photo
 from tests.processes import INHERITED, run_python
 
 COMMAND = """
-import io, os, resource, signal, sys
+import io, os, resource, signal, sys, time
 from types import ModuleType
 from aecodec import files
 from tests.cli.stand_in import StandIn
@@ -67,6 +69,7 @@ KILLED = {
 encode = StandIn.encode
 def killed(*arguments, **options):
     os.kill(os.getpid(), {signal})
+    time.sleep(60)
     return encode(*arguments, **options)
 StandIn.encode = killed
 """,
@@ -75,6 +78,7 @@ class Slow(io.FileIO):
     def write(self, data):
         super().write(data[:9])
         os.kill(os.getpid(), {signal})
+        time.sleep(60)
         return 9 + super().write(data[9:])
 files.open = Slow
 """,
@@ -102,13 +106,17 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize("moment", KILLED)
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_killed(kill: signal.Signals, moment: str) -> None:
-    """The old output is still whole. Only SIGKILL can leave something: a hidden temporary."""
+    """The old output is still whole, or the new one. Only SIGKILL can leave a hidden temporary.
+
+    Nobody waits for what was being done.
+    """
     Path("photo.aec").write_bytes(OLD)
     done = command(*COMPRESS, before=KILLED[moment].replace("{signal}", str(int(kill))))
-    codes = {signal.SIGINT: (130,), signal.SIGTERM: (143, -15), signal.SIGKILL: (-9,)}
-    assert done.returncode in codes[kill], done.stderr
-    assert "Traceback" not in done.stderr
-    assert Path("photo.aec").read_bytes() == OLD
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
+    assert (done.returncode, done.stderr) == (codes[kill], "")
+    written = Path("photo.aec").read_bytes()
+    placed = kill != signal.SIGKILL and moment == "renaming"  # what has begun is waited for
+    assert info(written).width == 32 if placed else written == OLD
     left = 1 if kill == signal.SIGKILL and moment != "coding" else 0
     assert len(temporaries()) == left
     assert command(*COMPRESS).returncode == 0
@@ -120,6 +128,42 @@ def test_killed_between_two_tiles_of_the_real_codec() -> None:
     done = command("compress", "--tile", "64", "large.png", program=REAL)
     assert done.returncode == -signal.SIGKILL
     assert sorted(os.listdir()) == ["large.png", "photo.png"]
+
+
+BUSY = """
+import os, sys
+from aecodec.cli.main import main
+from aecodec.coding import refine
+descend = refine.descend
+def told(*arguments, **options):
+    os.write(1, b"busy\\n")
+    return descend(*arguments, **options)
+refine.descend = told
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_slow_work_at_once(number: signal.Signals, code: int, many: bool) -> None:
+    """In its last and longest step, or so: at effort 6, of 12 megapixels in all."""
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.tile(photo(64, 64), (47, 32, 1))).save(name)
+    inputs = ["a.png", "b.png", "photo.png"] if many else ["a.png"]
+    line = [sys.executable, "-c", BUSY, "compress", "--effort", "6", "-j", "2", *inputs]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, env=INHERITED, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(2 if many else 1):
+            assert process.stdout.readline() == "busy\n"
+        time.sleep(0.5)
+        process.send_signal(number)
+        start = time.perf_counter()
+        _, said = process.communicate(timeout=60)
+    assert time.perf_counter() - start < 2 and process.returncode == code
+    done = "aecodec: interrupted: 0 of 3 files done; --skip-existing leaves out what is there\n"
+    assert said == (done if many else "")
+    assert sorted(os.listdir()) == ["a.png", "b.png", "photo.png"]
 
 
 def test_the_largest_file_allowed_is_too_small() -> None:
@@ -194,7 +238,7 @@ def test_a_pipe_needs_an_output() -> None:
 
 def test_an_output_that_reads_no_more_is_told() -> None:
     """A pipe by name is a file; only of standard output its end is the reader's wish."""
-    os.mkfifo("pipe.png")
+    os.mkfifo("pipe.aec")
     before = (
         "import threading\nwrite = files._write_on\n"
         "def left(target, parts):\n"
@@ -202,8 +246,8 @@ def test_an_output_that_reads_no_more_is_told() -> None:
         "    write(target, [b'x' * 2**20])\n"
         "files._write_on = left"
     )
-    done = command("compress", "photo.png", "-o", "pipe.png", before=before)
-    assert_one_line(done, "pipe.png: broken pipe")
+    done = command("compress", "photo.png", "-o", "pipe.aec", before=before)
+    assert_one_line(done, "pipe.aec: broken pipe")
 
 
 def test_an_input_that_cannot_be_read() -> None:

@@ -42,7 +42,8 @@ def test_a_failure_among_many(tree: Path, going: bool, capsys: Any) -> None:
     assert main(["compress", "-r", "in", "photo.png", "-o", "out", "-j", "1", *keep]) == 1
     err = capsys.readouterr().err
     assert "aecodec: error: in/a.png: not a picture of a known format" in err
-    assert "aecodec: error: 1 of 3 files could not be processed\n" in err
+    left = "" if going else ", 2 were not tried"
+    assert f"aecodec: error: 1 of 3 files could not be processed{left}\n" in err
     assert (Path("out/deep/b.aec").exists(), Path("out/photo.aec").exists()) == (going, going)
 
 
@@ -100,6 +101,24 @@ def test_photos_by_other_suffixes_are_taken(photo: Path) -> None:
     count = len(os.listdir("in"))
     assert main(["compress", "-r", "in", "-o", "out", "--effort", "0"]) == 0
     assert len(os.listdir("out")) == count == 9
+
+
+def test_a_second_run_does_what_is_missing(tree: Path, capsys: Any) -> None:
+    line = ["compress", "-r", "in", "photo.png", "-o", "out", "--skip-existing", "--effort", "0"]
+    Path("out/deep").mkdir(parents=True)
+    Path("out/deep/b.aec").write_bytes(b"mine")
+    assert main(line) == 0
+    assert "aecodec: 1 file skipped: the output exists already\n" in capsys.readouterr().err
+    assert Path("out/deep/b.aec").read_bytes() == b"mine"
+    assert Path("out/a.aec").exists() and Path("out/photo.aec").exists()
+    before = {path: path.stat() for path in Path("out").rglob("*.aec")}
+    assert main([*line, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err.endswith("aecodec: 3 files skipped: the output exists already\n")
+    assert {path: path.stat() for path in Path("out").rglob("*.aec")} == before
+    assert main(["compress", "photo.png", "-o", "out/a.aec", "--skip-existing"]) == 0
+    assert main(["compress", "photo.png", "-o", "new.aec", "--skip-existing"]) == 0
+    assert Path("out/a.aec").stat() == before[Path("out/a.aec")] and Path("new.aec").exists()
 
 
 def test_two_files_of_one_stem(photo: Path, capsys: Any) -> None:

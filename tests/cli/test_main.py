@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from aecodec.bench.report import Report
 from aecodec.bench.table import text_table
 from aecodec.cli.main import aecodec as command
 from aecodec.cli.main import main
-from aecodec.cli.options import default_workers
+from aecodec.cli.options import default_workers, read_size
 from aecodec.errors import AecodecError
 from aecodec.format.info import info
 from aecodec.image.photo_file import read_picture
@@ -63,13 +64,15 @@ FAILURES = [
     ("compress photo.png photo.png -o good.aec", "good.aec: is no folder, which several files"),
     ("compress /dev/null", "/dev/null: is no file to write beside: name an output file with -o"),
     ("compress photo.png -o ", ": an empty name is no output"),
-    ("compress bad.aec -o x.aec", "bad.aec: not a picture of a known"),
+    ("compress bad.aec -o x.aec", "bad.aec: is an .aec file already; aecodec decompress bad.aec"),
     ("compress photo.png --max-pixels 700", "photo.png: 32x24 is over the limit of 700 pixels"),
     ("compress photo.png --model none", "photo.png: no model is called none"),
     ("compress photo.png -o none/x.aec", "none/x.aec: there is no folder none"),
     ("compress photo.png -o good.aec", "good.aec: exists already; -f overwrites it"),
-    ("compress -f photo.png -o ./photo.png", "./photo.png: is the input too"),
-    ("decompress photo.png -o x.png", "photo.png: not an .aec file"),
+    ("compress good.aec", "good.aec: is an .aec file already; aecodec decompress good.aec"),
+    ("compress -f photo -o ./photo", "./photo: is the input too"),
+    ("decompress photo.png -o x.png", "photo.png: is PNG, not .aec; aecodec compress photo.png"),
+    ("decompress notes -o x.png", "notes: not an .aec file"),
     ("decompress bad.aec", "bad.aec: tile 0 (column 0, row 0): damaged chunk"),
     ("info bad.aec", "bad.aec: tile 0 (column 0, row 0): damaged chunk"),
     ("decompress good.aec -o x.gif", "x.gif: cannot write a picture as '.gif'"),
@@ -90,6 +93,8 @@ def test_a_failure_is_one_line_and_leaves_nothing(
     good = StandIn().encode(PIXELS)
     Path("good.aec").write_bytes(good)
     Path("bad.aec").write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    Path("photo").write_bytes(photo.read_bytes())
+    Path("notes").write_text("a text")
     before = contents()
     assert main(arguments.split(" ")) == 1
     assert only_error(capsys).startswith(f"aecodec: error: {line}")
@@ -109,12 +114,21 @@ WRONG_USAGE = [
     ["compress", "photo.png", "photo.png", "-o", "/proc/self/fd/1"],
     ["compress", "-r", ".", "-o", "-"],
     ["compress", "photo.png", "photo.png", "-o", "-"],
+    ["compress", "photo.png", "-o", "small.jpg"],
+    ["compress", "photo.png", "-o", "./PHOTO.PNG", "-f"],
+    ["compress", "photo.png", "./photo.png", "-o", "one.aec"],
+    ["decompress", "photo.png", "./photo.png", "-o", "one.webp"],
+    ["compress", "-r", ".", "-o", "one.aec"],
+    ["compress", "photo.png", "--skip-existing", "-f"],
     ["compress", "photo.png", "-j", "0"],
     ["compress", "photo.png", "--tile", "100"],
     ["compress", "photo.png", "--target-size", "50k", "-q", "60"],
     ["compress", "photo.png", "--target-size", "50k", "--target-psnr", "30"],
     ["compress", "photo.png", "--target-size", "many"],
     ["compress", "photo.png", "--target-size", "k"],
+    ["compress", "photo.png", "--target-size", "50i"],
+    ["compress", "photo.png", "--target-size", "50kk"],
+    ["compress", "photo.png", "--target-size", "-50k"],
     ["compress", "photo.png", "--target-size", "nan"],
     ["compress", "photo.png", "--target-bpp", "-1"],
     ["compress", "photo.png", "--target-bpp", "nan", "--effort", "6"],
@@ -141,10 +155,33 @@ def test_wrong_usage_exits_2(photo: Path, arguments: list[str], capsys: Any) -> 
     assert os.listdir() == ["photo.png"]
 
 
+SIZES = {
+    "50000": 50_000,
+    "50k": 50_000,
+    "50K": 50_000,
+    "50kb": 50_000,
+    "50 kB": 50_000,
+    "50KiB": 51_200,
+    "50ki": 51_200,
+    "2MB": 2_000_000,
+    "2m": 2_000_000,
+    ".5M": 500_000,
+    "1.5MiB": 1_572_864,
+    "1g": 10**9,
+    "700 b": 700,
+    "700B": 700,
+}
+
+
+@pytest.mark.parametrize("text", SIZES)
+def test_sizes_as_people_write_them(text: str) -> None:
+    assert read_size(click.Context(command), click.Option(["--x"]), text) == SIZES[text]
+
+
 def test_info_for_people_and_programs(aec: Path, capsys: Any) -> None:
     assert main(["info", "photo.aec"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("photo.aec\n  picture  32 x 24 RGB\n  quality  61 (q 38)\n")
+    assert out.startswith("photo.aec\n  picture  32 x 24 RGB\n  quality  60 or 61 (q 38)\n")
     assert main(["info", "--json", "photo.aec", "photo.aec"]) == 0
     lines = capsys.readouterr().out.splitlines()
     facts = json.loads(lines[0])

@@ -24,7 +24,7 @@ def test_compress_and_decompress_beside_the_input(photo: Path, capsys: Any) -> N
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"aecodec: photo.png -> photo.aec: {photo.stat().st_size:,} -> ")
-    assert "bpp, q 38, " in err and " dB" not in err
+    assert "bpp, quality 60, " in err and " dB" not in err
 
     photo.rename("original.png")
     assert main(["decompress", "photo.aec"]) == 0
@@ -70,7 +70,7 @@ def test_json(photo: Path, capsys: Any) -> None:
         "ratio": photo.stat().st_size / size,
         "bpp": 8 * size / (24 * 32),
         "q": 38,
-        "quality": 61,
+        "quality": 60,
         "model": b"stand-in".hex(),
         "width": 32,
         "height": 24,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aecodec import AecodecError
-from aecodec.format.quality import q_to_quality, quality_to_q
+from aecodec.format.quality import q_to_quality, qualities_of, quality_to_q
 
 
 def test_every_q_comes_back() -> None:
@@ -14,7 +14,8 @@ def test_every_q_comes_back() -> None:
 
 def test_the_ends_and_the_default() -> None:
     assert [quality_to_q(quality) for quality in (1, 2, 60, 99, 100)] == [0, 1, 38, 62, 63]
-    assert [q_to_quality(q) for q in (0, 1, 38, 63)] == [1, 3, 61, 100]
+    assert [q_to_quality(q) for q in (0, 1, 38, 63)] == [1, 2, 60, 100]
+    assert qualities_of(38) == [60, 61]
 
 
 def test_quality_never_falls_as_it_rises() -> None:

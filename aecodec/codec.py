@@ -21,6 +21,7 @@ from PIL import Image
 from aecodec.coding.decoder import Decoder
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress
 from aecodec.coding.encoder import Encoder, Settings
+from aecodec.coding.preview import decode_preview
 from aecodec.coding.target import Target, search
 from aecodec.errors import AecodecError, ImageError, memory_errors, shown
 from aecodec.format.box import Box
@@ -86,6 +87,7 @@ class Codec:
         effort: int = DEFAULT_EFFORT,
         on_progress: OnProgress | None = None,
         tune: str | None = None,
+        preview: bool = True,
     ) -> bytes:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 2 to 4], PIL or Picture)
         -> bytes of an .aec file. Colours under alpha 0 are not kept.
@@ -96,6 +98,7 @@ class Codec:
         which `on_progress` is told: steps begun, and how many there are; from 1 on with a filter.
         tune is "visual", for how a picture looks, or "psnr": which model encodes. By default it is
         the one that this codec was made with, or else "visual".
+        preview: whether a picture of more than a megapixel has one, for thumbnails, of up to 2 KiB.
         Raises ImageError for an image that is not such or too large, FormatError for metadata too
         large for a chunk, ModelError when the model is not installed or damaged, AecodecError for a
         quality, tile, effort or tune that is none, too little memory, or symbols that do not come
@@ -104,7 +107,7 @@ class Codec:
         if on_progress is not None and not callable(on_progress):
             raise AecodecError(f"on_progress is a function, not {shown(on_progress)}")
         picture, q = without_hidden_colours(as_picture(image)), quality_to_q(quality)
-        settings = Settings(tile, verify, effort)
+        settings = Settings(tile, verify, effort, preview)
         model = self._encoding_model(tune)
         with self._coding(picture):
             return Encoder(model, picture, settings, on_progress).encode(q)
@@ -118,6 +121,7 @@ class Codec:
         verify: bool = False,
         effort: int = DEFAULT_EFFORT,
         tune: str | None = None,
+        preview: bool = True,
     ) -> bytes:
         """As `encode`, at the quality that hits a size, a PSNR or a SSIMULACRA2.
 
@@ -128,7 +132,7 @@ class Codec:
         if not isinstance(target, Target):
             raise AecodecError(f"a target is a Target, not {shown(target)}")
         picture = without_hidden_colours(as_picture(image))
-        settings = Settings(tile, verify, effort)
+        settings = Settings(tile, verify, effort, preview)
         model = self._encoding_model(tune, target)
         metric = psnr if target.ssimulacra2 is None else ssimulacra2
         if metric is ssimulacra2:
@@ -179,6 +183,18 @@ class Codec:
         model = self._load(find_model(header.model_id.hex()))
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
             return Decoder(model, container, keep_going).decode(region, int(scale))
+
+    @own_state()
+    def decode_preview(
+        self, data: Buffer, keep_going: bool = False, partial: bool = False
+    ) -> Picture:
+        """The preview of a large picture, at least 256 pixels wide or high, which takes no time.
+
+        Raises AecodecError where the file has none (`info(data).preview` is 0), and what `decode`
+        does, for damaged tiles too, but with `keep_going`.
+        """
+        container = read_container(data, keep_going, partial)
+        return decode_preview(self._load(find_model(container.header.model_id.hex())), container)
 
     @contextmanager
     def _coding(self, picture: Picture) -> Iterator[None]:

@@ -20,9 +20,10 @@ from aecodec.errors import AecodecError
 from aecodec.format.container import read_head
 from aecodec.format.header import MODES, SIGNATURE
 from aecodec.format.info import info
+from aecodec.format.preview import read_preview
 from aecodec.format.quality import DEFAULT_QUALITY
 from aecodec.image.metadata import EXIF_PREFIX
-from aecodec.image.picture import from_pil, metadata_info, to_pil
+from aecodec.image.picture import Picture, from_pil, metadata_info, to_pil
 from aecodec.process import no_fork
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class AecImageFile(ImageFile.ImageFile):
     _data: bytes | None = None
     """of the file, until its pixels are decoded"""
     _scale = 1
+    _preview: int | None = None
+    """at which part of width and height the file has a preview"""
 
     def _open(self) -> None:
         assert self.fp is not None  # Pillow has opened it
@@ -53,6 +56,8 @@ class AecImageFile(ImageFile.ImageFile):
         self._size = head.header.width, head.header.height
         self._mode = _MODES[MODES[head.header.mode], head.alpha is not None]
         self.info.update(metadata_info(head.icc, head.exif, head.xmp))
+        if head.preview is not None:
+            self._preview = read_preview(head.preview, head.header).reduction
         self._data = data
 
     def verify(self) -> None:
@@ -72,23 +77,44 @@ class AecImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Decode at 1/2, 1/4 or 1/8, if that is no smaller than `size`; `thumbnail` asks for it."""
+        """Decode the preview, or at 1/8, 1/4 or 1/2, if that is no smaller than `size`."""
         if size is None or self._data is None or self._scale != 1:
             return None
         width, height = self._size
-        self._scale = reduction_for((width, height), (max(1, int(size[0])), max(1, int(size[1]))))
-        self._size = -(-width // self._scale), -(-height // self._scale)
+        wanted = max(1, int(size[0])), max(1, int(size[1]))
+        small = self._preview
+        if small and small <= min(width // wanted[0], height // wanted[1]):
+            self._reduce(small)
+        else:
+            self._preview = None
+            self._reduce(reduction_for((width, height), wanted))
         return self.mode, (0, 0, width / self._scale, height / self._scale)
+
+    def thumbnail(
+        self,
+        size: tuple[float, float],
+        resample: Image.Resampling = Image.Resampling.BICUBIC,
+        reducing_gap: float | None = 2.0,
+    ) -> None:
+        """As of every image; of a file with a preview as large, made of that."""
+        small = self._preview
+        if small and self._data is not None and self._scale == 1:
+            width, height = self._size
+            if small <= max(width / max(1, size[0]), height / max(1, size[1])):
+                self._reduce(small)
+        super().thumbnail(size, resample, reducing_gap)
+
+    def _reduce(self, scale: int) -> None:
+        """Decode at 1/scale, which is that of the preview or one that every file has."""
+        self._scale = scale
+        self._size = -(-self._size[0] // scale), -(-self._size[1] // scale)
 
     def load(self) -> Any:
         """Decode, once. Raises OSError."""
         data = self._data  # another thread may be about to drop it
         if data is not None:
             try:
-                lenient = ImageFile.LOAD_TRUNCATED_IMAGES
-                picture = _codec().decode_picture(
-                    data, scale=self._scale, keep_going=lenient, partial=lenient
-                )
+                picture = self._picture(data)
             except AecodecError as error:
                 raise OSError(str(error)) from error
             self.im = to_pil(picture).im
@@ -97,13 +123,20 @@ class AecImageFile(ImageFile.ImageFile):
                 self.fp.close()
         return super().load()
 
+    def _picture(self, data: bytes) -> Picture:
+        lenient = ImageFile.LOAD_TRUNCATED_IMAGES
+        if self._scale == self._preview:
+            return _codec().decode_preview(data, keep_going=lenient, partial=lenient)
+        scale = self._scale
+        return _codec().decode_picture(data, scale=scale, keep_going=lenient, partial=lenient)
+
 
 def _accept(start: bytes) -> bool:
     return start.startswith(SIGNATURE)
 
 
 def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
-    """Options: `quality` 1 to 100, `effort` 0 to 6, `tune` "visual" or "psnr", and metadata.
+    """Options: `quality` 1 to 100, `effort` 0 to 6, `tune` "visual" or "psnr", `preview`, metadata.
 
     Metadata are by default the image's own.
     """
@@ -123,6 +156,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
             options.get("quality", DEFAULT_QUALITY),
             effort=options.get("effort", DEFAULT_EFFORT),
             tune=options.get("tune"),
+            preview=options.get("preview", True),
         )
     except AecodecError as error:
         raise OSError(str(error)) from error

@@ -91,7 +91,7 @@ types:
         size: 4
         encoding: ASCII
         doc: |
-          Four letters. iccp: ICC profile; exif: a TIFF stream; xmpx: XMP, UTF-8; FLTR: a filter;
+          Four letters. iccp: ICC profile; exif: a TIFF stream; xmpx: XMP, UTF-8; prvw: a preview; FLTR: a filter;
           ALPH: alpha as a PNG file; TIDX: index of the tiles; TILE: a tile's payload. Of the others, those that
           begin with a lower-case letter are skipped, and those with an upper-case one refused.
         doc-ref: SPEC.md 3.2, 3.3
@@ -101,6 +101,7 @@ types:
           switch-on: type
           cases:
             '"TIDX"': tile_index
+            '"prvw"': preview
             '"FLTR"': filter
       - id: crc
         type: u4
@@ -112,6 +113,24 @@ types:
         type: u4
         repeat: eos
         doc: Bytes of the data of each chunk TILE, in their order.
+  preview:
+    doc-ref: SPEC.md 3.8
+    seq:
+      - id: reduction
+        type: u2
+        valid:
+          min: 2
+          max: 65535
+        doc: The preview is at 1/reduction of the picture's width and height.
+      - id: q
+        type: u1
+        valid:
+          min: 0
+          max: 63
+      - id: payload
+        type: u1
+        repeat: eos
+        doc: As of a tile of the preview's size.
   filter:
     doc-ref: SPEC.md 3.7
     seq:

@@ -54,6 +54,7 @@ def invalid_vectors(codec: Codec) -> Iterator[Invalid]:
     yield from bad_tiles(one, two)
     yield from bad_alphas(one)
     yield from bad_filters(one, some_filter(1), some_filter(1, 1001))
+    yield from bad_previews(one)
     yield from bad_payloads(one, load_model(MODEL))
 
 
@@ -122,8 +123,8 @@ def bad_chunks(one: File) -> Iterator[Invalid]:
 
 def bad_lists(one: File, two: File) -> Iterator[Invalid]:
     """Sections 3.3 and 3.4: chunks together."""
-    for kind in (b"iccp", b"exif", b"xmpx", b"FLTR", b"ALPH"):
-        name, some = kind.decode(), chunk(kind, bytes(5))
+    for kind in (b"iccp", b"exif", b"xmpx", b"prvw", b"FLTR", b"ALPH"):
+        name, some = kind.decode(), chunk(kind, b"\0\2\0\0\0" if kind == b"prvw" else bytes(5))
         data = replace(one, chunks=(some, some, *one.chunks)).data()
         yield Invalid(f"3.3-two-{name}", f"{name} twice", f"a second chunk {name}", data)
     data = replace(two, chunks=(two.chunks[0], *two.chunks)).data()
@@ -206,6 +207,21 @@ def bad_filters(one: File, good: bytes, large: bytes) -> Iterator[Invalid]:
         chunks = (chunk(b"FLTR", data), *one.chunks)
         file = replace(one, mode=mode, chunks=chunks)
         yield Invalid(f"3.7-{name}", f"FLTR: {what}", error, file.data(), found_by)
+
+
+def bad_previews(one: File) -> Iterator[Invalid]:
+    """Section 3.8."""
+    size = "of 40x24 pixels, not at most 512"
+    wide = replace(one, width=1025)
+    for name, what, error, data, file in (
+        ("cut", "two bytes", "the chunk prvw has 2 bytes", b"\0\2", one),
+        ("reduction-0", "at 1/0", f"prvw is 1/0 {size}", bytes(7), one),
+        ("reduction-1", "at 1/1", f"prvw is 1/1 {size}", b"\0\1\0" + bytes(4), one),
+        ("side", "513 pixels wide", "prvw is 1/2 of 1025x24", b"\0\2\0" + bytes(4), wide),
+        ("q", "a q 64", "prvw has q 64", b"\0\2\x40" + bytes(4), one),
+    ):
+        data = replace(file, chunks=(chunk(b"prvw", data), *file.chunks)).data()
+        yield Invalid(f"3.8-{name}", f"prvw: {what}", error, data)
 
 
 def png(samples: NDArray[Any]) -> bytes:

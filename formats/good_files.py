@@ -18,9 +18,10 @@ from aecodec.coding.encoder import encode_latents
 from aecodec.format.constants import FILTER_LIMITS
 from aecodec.format.container import read_container, write_container
 from aecodec.format.filter import Filter, feature_count, write_filter
+from aecodec.format.preview import Preview, write_preview
 from aecodec.format.quality import q_to_quality
 from aecodec.image.metadata import Metadata
-from aecodec.image.picture import Picture
+from aecodec.image.picture import Picture, reduced
 from aecodec.model.loaded import LoadedModel, load_model
 
 MODEL = "s1"
@@ -118,7 +119,8 @@ def chunk_lists(codec: Codec) -> Iterator[Valid]:
     """Every type of chunk, their order, and as many as there may be."""
     picture = Picture(synthetic(90, 60, 3, seed=5), synthetic_alpha(90, 60), **metadata())
     coded = read_container(codec.encode(picture, q_to_quality(24), 64))
-    data = write_container(replace(coded, filter=some_filter(1)))
+    preview = some_preview(codec, picture, 2, 20)
+    data = write_container(replace(coded, filter=some_filter(1), preview=preview))
     yield Valid("chunks-all", "every type of chunk", data)
     *others, index, left, right = split_chunks(data)
     unknown = (chunk(b"teSt", b"once"), chunk(b"teSt"))
@@ -132,8 +134,29 @@ def chunk_lists(codec: Codec) -> Iterator[Valid]:
         data = chunk(b"FLTR", some_filter(count))
         filtered = replace(plain, chunks=(data, *plain.chunks))
         yield Valid(f"filter-{count}", f"a filter of {count} limits", filtered.data())
+    yield from previews(codec)
     empty = replace(plain, chunks=(*map(chunk, (b"iccp", b"exif", b"xmpx")), *plain.chunks))
     yield Valid("chunks-empty", "metadata chunks without data", empty.data())
+
+
+def previews(codec: Codec) -> Iterator[Valid]:
+    """Of a colour and of a gray picture, one with alpha; and one that is no payload."""
+    for colours, alpha, reduction, q in (("rgb", True, 3, 20), ("gray", False, 2, 63)):
+        pixels = synthetic(100, 70, COLOURS[colours], seed=7)
+        picture = Picture(pixels, synthetic_alpha(100, 70) if alpha else None)
+        whole = read_container(codec.encode(picture, q_to_quality(24)))
+        data = write_container(replace(whole, preview=some_preview(codec, picture, reduction, q)))
+        yield Valid(f"preview-{colours}", f"a preview at 1/{reduction}", data)
+    plain = rgb_file(codec)
+    data = chunk(b"prvw", write_preview(Preview(65535, 0, b"no payload")))
+    what = "a preview that cannot be decoded, beside a picture that can"
+    yield Valid("preview-damaged", what, replace(plain, chunks=(data, *plain.chunks)).data())
+
+
+def some_preview(codec: Codec, picture: Picture, reduction: int, q: int) -> bytes:
+    """The data of a chunk prvw."""
+    data = codec.encode(reduced(picture, reduction).pixels, q_to_quality(q), effort=0)
+    return write_preview(Preview(reduction, q, read_container(data).payloads[0].data))
 
 
 def some_filter(count: int, first: int = 1000) -> bytes:

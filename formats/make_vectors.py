@@ -14,18 +14,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from bad_files import Invalid, invalid_vectors
 from good_files import MODEL, Valid, valid_vectors
-from PIL import Image
 
 from aecodec.codec import Codec
 from aecodec.coding.decoder import symbol_reader
-from aecodec.errors import AecodecError
-from aecodec.format.container import read_container
+from aecodec.coding.preview import preview_file
+from aecodec.errors import AecodecError, FormatError
+from aecodec.format.container import read_container, write_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
+from aecodec.format.preview import read_preview
+from aecodec.image.modes import joined
+from aecodec.image.picture import Picture
 from aecodec.model.loaded import LoadedModel, load_model
 from aecodec.model.points import PER_STEP
 
@@ -61,10 +63,7 @@ def main() -> None:
 def write_valid(codec: Codec, vector: Valid) -> dict[str, Any]:
     """File and expected pixels -> its entry in the manifest."""
     (FOLDER / "valid" / f"{vector.name}.aec").write_bytes(vector.data)
-    picture = codec.decode_picture(vector.data)
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    pixels = planes[0] if len(planes) == 1 else np.dstack(planes)
-    Image.fromarray(pixels).save(FOLDER / "valid" / f"{vector.name}.png", optimize=True)
+    write_pixels(codec.decode_picture(vector.data), f"{vector.name}.png")
     digest, escapes = symbols_digest(load_model(MODEL), vector.data)
     facts = asdict(info(vector.data))
     header = {key: facts[key] for key in ("width", "height", "mode", "q", "tile", "tiles")}
@@ -78,7 +77,29 @@ def write_valid(codec: Codec, vector: Valid) -> dict[str, Any]:
         "rmse": RMSE,
         **header,
         "chunks": [[chunk["type"], chunk["bytes"]] for chunk in facts["chunks"]],
+        **write_preview_of(codec, vector),
     }
+
+
+def write_pixels(picture: Picture, name: str) -> None:
+    """Colours and alpha alone."""
+    image = joined(picture.pixels, picture.alpha)
+    image.save(FOLDER / "valid" / name, optimize=True)
+
+
+def write_preview_of(codec: Codec, vector: Valid) -> dict[str, Any]:
+    """The expected pixels of its preview, if it has one that decodes -> what the manifest has."""
+    container = read_container(vector.data)
+    if container.preview is None:
+        return {}
+    try:
+        picture = codec.decode_preview(vector.data)
+    except FormatError:
+        return {}
+    write_pixels(picture, f"{vector.name}.preview.png")
+    preview = read_preview(container.preview, container.header)
+    data = write_container(preview_file(preview, container.header))
+    return {"preview_symbols_sha256": symbols_digest(load_model(MODEL), data)[0]}
 
 
 def write_invalid(codec: Codec, vector: Invalid) -> dict[str, str]:

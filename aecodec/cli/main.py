@@ -117,6 +117,13 @@ def aecodec() -> None:
 @click.option(
     "--verify", is_flag=True, help="Decode every tile as it is coded and compare the symbols."
 )
+@click.option(
+    "--no-preview",
+    "preview",
+    flag_value=False,
+    default=True,
+    help="Leave out the preview for thumbnails, up to 2 KiB, of pictures over a megapixel.",
+)
 @click.option("--model", metavar="ID", help="A name or id that `aecodec models` lists.")
 @options.max_pixels
 @options.recursive

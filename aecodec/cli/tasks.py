@@ -22,6 +22,7 @@ from aecodec.format.box import Box
 from aecodec.format.container import Container, read_head
 from aecodec.format.header import SIGNATURE, Header, read_header
 from aecodec.format.info import Info, info
+from aecodec.format.preview import read_preview
 from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.metadata import orientation
 from aecodec.image.modes import Pixels
@@ -124,7 +125,7 @@ class _Seen:
 
 def _jpeg_warning(target: str, facts: Info, seen: _Seen) -> list[str]:
     """Metadata and alpha, which a JPEG does without or has beside it, count for neither."""
-    size = facts.bytes - facts.icc - facts.exif - facts.xmp - facts.alpha
+    size = facts.bytes - facts.icc - facts.exif - facts.xmp - facts.preview - facts.alpha
     return jpeg_warning(name_of(target), seen.photo, size, facts.quality, lambda: seen.psnr)
 
 
@@ -159,6 +160,7 @@ class Compress(Task):
     strip: bool
     tile: int
     verify: bool
+    preview: bool
     tune: str | None
     model: str | None
 
@@ -205,6 +207,7 @@ class Compress(Task):
         options: dict[str, Any] = {
             "tile": self.tile,
             "verify": self.verify,
+            "preview": self.preview,
             "effort": self.effort,
             "tune": self.tune,
         }
@@ -238,13 +241,7 @@ class Decompress(Task):
         with failing_for(job.source):
             codec = late.load(header.model_id.hex())
             with Stopwatch() as watch:
-                picture = codec.decode_picture(
-                    data,
-                    region=region,
-                    scale=self._scale(region or header.whole()),
-                    keep_going=self.keep_going,
-                    partial=self.partial,
-                )
+                picture = self._decoded(codec, data, region, header)
         notes = tuple(f"{name_of(job.source)}: {note}" for note in picture.notes)
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
@@ -260,6 +257,17 @@ class Decompress(Task):
         sizes = job.source, len(data), job.target, size
         summary = Summary(*sizes, facts, watch.seconds, facts.quality)
         return Outcome(summary, warnings)
+
+    def _decoded(self, codec: Codec, data: bytes, region: Box | None, header: Header) -> Picture:
+        """By the preview, where that is enough."""
+        options = {"keep_going": self.keep_going, "partial": self.partial}
+        preview = read_head(data).preview if self.thumbnail and region is None else None
+        if preview is not None:
+            small = read_preview(preview, header).header(header)
+            if max(small.width, small.height) >= (self.thumbnail or 0):
+                return codec.decode_preview(data, **options)
+        scale = self._scale(region or header.whole())
+        return codec.decode_picture(data, region=region, scale=scale, **options)
 
     def _as_stored(self, region: Box, head: Container) -> Box:
         """A region, which counts pixels as they are shown, as one of the pixels as stored.

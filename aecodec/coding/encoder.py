@@ -17,6 +17,7 @@ from aecodec.coding.decoder import decode_latents
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
 from aecodec.coding.planes import Pixels
+from aecodec.coding.preview import FROM_PIXELS, best_preview, preview_reduction
 from aecodec.coding.refine import calls, refine
 from aecodec.coding.transform import (
     AnalyzedPicture,
@@ -28,12 +29,14 @@ from aecodec.coding.transform import (
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
 from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_TILE
+from aecodec.format.constants import DEFAULT_TILE, HYPER_STRIDE, MAX_TILE, PREVIEW_SIDE
 from aecodec.format.container import Container, Payload, write_container
 from aecodec.format.header import GRAY, RGB, Header
 from aecodec.format.payload import SymbolEncoder
+from aecodec.format.preview import write_preview
 from aecodec.format.quality import integer
-from aecodec.image.picture import Picture
+from aecodec.image.hidden import without_hidden_colours
+from aecodec.image.picture import Picture, reduced
 from aecodec.model.entropy_model import scale_of_index, take_batch
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
@@ -57,6 +60,8 @@ class Settings:
     """whether every payload is decoded and its symbols are compared with what was encoded"""
     effort: int = DEFAULT_EFFORT
     """0 (fastest) to 6 (smallest): rounds of refinement and, from 1 on, a filter"""
+    preview: bool = True
+    """whether a large picture has one"""
 
     def __post_init__(self) -> None:
         effort_to_rounds(self.effort)
@@ -92,6 +97,12 @@ class Encoder:
             header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha
         )
         self.boxes = header.tiles()
+        self.small: Encoder | None = None
+        if settings.preview and width * height > FROM_PIXELS:
+            self.reduction = preview_reduction(width, height)
+            shown = without_hidden_colours(reduced(picture, self.reduction))
+            shown = replace(shown, alpha=None)
+            self.small = Encoder(loaded, shown, replace(settings, tile_side=PREVIEW_SIDE))
         self.on_progress, self.begun = on_progress, count(1)
         self.kept: dict[tuple[int, bool], list[TileLatents]] | None = {} if keep_latents else None
 
@@ -112,10 +123,27 @@ class Encoder:
                 accumulate_filter_statistics(fit, loaded, y_r, self.pixels, q, box)
         weight = float(loaded.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
         filter_data = fit.best(loaded.tables, weight) if fit is not None else None
-        header = replace(self.head.header, q=q)
         return write_container(
-            replace(self.head, header=header, payloads=tuple(payloads), filter=filter_data)
+            replace(
+                self.head,
+                header=replace(self.head.header, q=q),
+                payloads=tuple(payloads),
+                preview=self.preview(sum(len(payload.data) for payload in payloads)),
+                filter=filter_data,
+            )
         )
+
+    def preview(self, payload_bytes: int) -> bytes | None:
+        """Of a large picture that takes so many bytes itself: the data of its chunk."""
+        if self.small is None:
+            return None
+        found = best_preview(self.small.only_payload, self.reduction, payload_bytes)
+        return found and write_preview(found)
+
+    def only_payload(self, q: int, refined: bool) -> bytes:
+        """Of a picture of one tile, without its file."""
+        (latents,), (box,) = self.latents(q, refined), self.boxes
+        return self.encode_tile(latents, q, box, rounding_bias=1.0)[0]
 
     def latents(self, q: int, refined: bool) -> Iterable[TileLatents]:
         """y and z of every tile."""

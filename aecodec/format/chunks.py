@@ -15,9 +15,17 @@ from aecodec.format.constants import (
     TABLE_COUNT,
 )
 from aecodec.format.header import MODES, Header
+from aecodec.format.preview import read_preview
 
-INDEX, TILE, FILTER = "TIDX", "TILE", "FLTR"
-TYPES = {"iccp": "icc", "exif": "exif", "xmpx": "xmp", FILTER: "filter", "ALPH": "alpha"}
+INDEX, TILE, FILTER, PREVIEW = "TIDX", "TILE", "FLTR", "prvw"
+TYPES = {
+    "iccp": "icc",
+    "exif": "exif",
+    "xmpx": "xmp",
+    PREVIEW: "preview",
+    FILTER: "filter",
+    "ALPH": "alpha",
+}
 """Chunks before the index and the tiles, in the order of writing -> their fields in Container."""
 
 HEAD = struct.Struct(">I4s")  # SPEC 3.1: length, type
@@ -81,9 +89,9 @@ def check_head(kind: str, length: int) -> None:
 
 
 def check_chunk(chunk: Chunk, header: Header, before: Sequence[Chunk]) -> None:
-    """Raises FormatError for a chunk that may not be there, or a filter that is none.
+    """Raises FormatError for a chunk that may not be there, or a filter or preview that is none.
 
-    That is an unknown critical one, or a second one of a known type (SPEC 3.2, 3.3, 3.7).
+    That is an unknown critical one, or a second one of a known type (SPEC 3.2, 3.3, 3.7, 3.8).
     """
     known = chunk.type in TYPES or chunk.type == INDEX
     if chunk.critical and not known:
@@ -92,6 +100,8 @@ def check_chunk(chunk: Chunk, header: Header, before: Sequence[Chunk]) -> None:
         raise FormatError(f"a second chunk {chunk.type}")
     if chunk.type == FILTER:
         _check_filter(chunk.data, header)
+    if chunk.type == PREVIEW:
+        read_preview(chunk.data, header)
 
 
 def _check_filter(data: bytes, header: Header) -> None:

@@ -22,7 +22,10 @@ DEFAULT_TILE = 1024  # half the memory and 2/3 of the time of 2048, for 0.1 % of
 MAX_TILES = 2**16
 MAX_ANCILLARY_BYTES = 2**24  # 16 MiB: ten times the largest colour profile or EXIF seen in photos
 MAX_CRITICAL_BYTES = 2**28
-MAX_CHUNKS = 64  # before the tiles: version 1 names six; the rest is room for what others add
+MAX_CHUNKS = 64  # before the tiles: version 1 names seven; the rest is room for what others add
+
+PREVIEW_SIDE = 512
+"""SPEC 3.8: pixels, the most of a preview's sides, so that who shows many knows what each takes."""
 
 TABLE_COUNT = 64
 """SPEC 4.4: tables of a model, one for every scale."""

@@ -52,6 +52,7 @@ class Container:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    preview: bytes | None = None  # SPEC 3.8
     filter: bytes | None = None  # SPEC 3.7
     alpha: bytes | None = None  # a PNG file
 

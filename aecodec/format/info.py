@@ -42,6 +42,7 @@ class Info:
     icc: int  # bytes, 0 where there is none
     exif: int
     xmp: int
+    preview: int
     filter: int
     alpha: int
 

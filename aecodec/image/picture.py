@@ -235,6 +235,21 @@ _UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 
+def reduced(picture: Picture, reduction: int) -> Picture:
+    """At 1/reduction, ceil(W / r) x ceil(H / r), without metadata: means, by what is seen.
+
+    A few rows at a time, without Pillow's copy of the whole.
+    """
+    rows = range(0, picture.pixels.shape[0], 8 * reduction)
+    parts = []
+    for row in rows:
+        strip = slice(row, row + rows.step)
+        alpha = None if picture.alpha is None else picture.alpha[strip]
+        parts.append(split(np.array(joined(picture.pixels[strip], alpha).reduce(reduction))))
+    pixels, alphas = zip(*parts, strict=True)
+    return Picture(np.concatenate(pixels), None if alphas[0] is None else np.concatenate(alphas))
+
+
 def small(picture: Picture, size: int) -> Picture:
     """A thumbnail that fits into size by size pixels, upright, in its own colour profile."""
     shown = upright(picture)

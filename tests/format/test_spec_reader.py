@@ -18,7 +18,8 @@ FORMATS = ROOT / "formats"
 DESCRIPTION = FORMATS / "aec.ksy"
 VALID = sorted((FORMATS / "vectors" / "valid").glob("*.aec"))
 REFUSED = (
-    "2-* 2.1-* 2.2-* 2.4-width* 2.4-height* 2.6-* 2.7-tile-* 3.1-cut-* 3.7-cut 3.7-limits 3.7-table"
+    "2-* 2.1-* 2.2-* 2.4-width* 2.4-height* 2.6-* 2.7-tile-* 3.1-cut-* "
+    "3.7-cut 3.7-limits 3.7-table 3.8-cut 3.8-reduction* 3.8-q"
 )
 """Of the invalid vectors, those that break what the description says."""
 
@@ -38,6 +39,10 @@ def test_the_description_reads_what_aecodec_reads(path: Path) -> None:
         body = bodies["FLTR"]
         tables = [body.difference_table, body.limited_table, body.sample_table, body.offset_table]
         assert bytes([body.num_limits, *tables, *body.payload]) == container.filter
+    if container.preview is not None:
+        body = bodies["prvw"]
+        start = body.reduction.to_bytes(2, "big") + bytes([body.q])
+        assert start + bytes(body.payload) == container.preview
     payloads = [chunk.data for chunk in read.chunks if chunk.type == "TILE"]
     assert payloads == [payload.data for payload in container.payloads]
     assert len(payloads) == read.header.rows * read.header.columns

@@ -17,9 +17,11 @@ import aecodec
 from aecodec.cli.main import main
 from aecodec.codec import Codec
 from aecodec.coding.decoder import symbol_reader
-from aecodec.format.container import read_container
+from aecodec.coding.preview import preview_file
+from aecodec.format.container import Container, read_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
+from aecodec.format.preview import read_preview
 from aecodec.image.picture import Picture
 from aecodec.model import precision
 from aecodec.model.points import PER_STEP
@@ -58,7 +60,17 @@ def test_a_valid_file_says_what_it_is(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
 def test_a_valid_file_gives_the_symbols(vector: dict[str, Any]) -> None:
-    container, digest, escapes = read_container(data_of("valid", vector)), hashlib.sha256(), 0
+    container = read_container(data_of("valid", vector))
+    assert symbols_of(container) == (vector["symbols_sha256"], vector["escapes"])
+    if digest := vector.get("preview_symbols_sha256"):
+        assert container.preview
+        preview = read_preview(container.preview, container.header)
+        assert symbols_of(preview_file(preview, container.header))[0] == digest
+
+
+def symbols_of(container: Container) -> tuple[str, int]:
+    """SHA-256 of y_r of every tile as SPEC 7.2 has it, and how many symbols escape."""
+    digest, escapes = hashlib.sha256(), 0
     header, model = container.header, loaded(MANIFEST["model"])
     with torch.inference_mode():
         for tile, payload in zip(header.tiles(), container.payloads, strict=True):
@@ -67,20 +79,28 @@ def test_a_valid_file_gives_the_symbols(vector: dict[str, Any]) -> None:
             y_hat = model.model.walk_symbols(shape, header.q, symbol_reader(decoder))
             escapes += decoder.escapes
             digest.update((PER_STEP * y_hat).contiguous().numpy().astype("<i4").tobytes())
-    assert digest.hexdigest() == vector["symbols_sha256"]
-    assert escapes == vector["escapes"]
+    return digest.hexdigest(), escapes
 
 
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
 def test_a_valid_file_gives_the_pixels(vector: dict[str, Any]) -> None:
-    picture = codec().decode_picture(data_of("valid", vector))
-    with Image.open(FOLDER / "valid" / f"{vector['name']}.png") as image:
+    data = data_of("valid", vector)
+    same_pixels(codec().decode_picture(data), vector["name"], vector)
+    if "preview_symbols_sha256" in vector:
+        same_pixels(codec().decode_preview(data), f"{vector['name']}.preview", vector)
+
+
+def same_pixels(picture: Picture, name: str, vector: dict[str, Any]) -> None:
+    with Image.open(FOLDER / "valid" / f"{name}.png") as image:
         expected, bands = np.array(image), image.getbands()
     assert ("A" in bands) == (picture.alpha is not None)
     if picture.alpha is not None:
         assert np.array_equal(picture.alpha, expected[..., -1])
         expected = expected[..., 0] if bands == ("L", "A") else expected[..., :3]
-    same_pixels(picture, expected, vector)
+    assert picture.pixels.shape == expected.shape
+    error = np.abs(picture.pixels.astype(float) - expected)
+    assert error.max() <= vector["peak_error"]
+    assert np.sqrt(np.square(error).mean()) <= vector["rmse"]
 
 
 @pytest.mark.parametrize("name", ["q-0", "q-32", "q-63"])
@@ -95,19 +115,12 @@ def test_less_precision_moves_samples_by_a_level(
     assert np.square(error).mean() < 0.06
 
 
-def same_pixels(picture: Picture, expected: np.ndarray, vector: dict[str, Any]) -> None:
-    assert picture.pixels.shape == expected.shape
-    error = np.abs(picture.pixels.astype(float) - expected)
-    assert error.max() <= vector["peak_error"]
-    assert np.sqrt(np.square(error).mean()) <= vector["rmse"]
-
-
 def test_the_valid_files_cover_what_they_should() -> None:
     assert any(vector["escapes"] > 100 for vector in VALID)
     assert {vector["mode"] for vector in VALID} == {"RGB", "gray"}
     assert {0, 63} <= {vector["q"] for vector in VALID}
     kinds = {kind for vector in VALID for kind, _ in vector["chunks"]}
-    assert {"iccp", "exif", "xmpx", "FLTR", "ALPH", "TIDX", "TILE"} < kinds
+    assert {"iccp", "exif", "xmpx", "prvw", "FLTR", "ALPH", "TIDX", "TILE"} < kinds
 
 
 @pytest.mark.parametrize("vector", INVALID, ids=name_of)
@@ -150,6 +163,8 @@ def test_the_command_tells_of_every_valid_file(capsys: pytest.CaptureFixture[str
 def test_manifest_and_folder_agree_and_are_small() -> None:
     paths = [path for path in FOLDER.rglob("*") if path.is_file()]
     listed = {f"valid/{vector['name']}{end}" for vector in VALID for end in (".aec", ".png")}
+    previews = {name_of(vector) for vector in VALID if "preview_symbols_sha256" in vector}
+    listed |= {f"valid/{name}.preview.png" for name in previews}
     listed |= {f"invalid/{vector['name']}.aec" for vector in INVALID} | {"manifest.json"}
     assert {path.relative_to(FOLDER).as_posix() for path in paths} == listed
     assert sum(path.stat().st_size for path in paths) < 2_000_000

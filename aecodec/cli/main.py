@@ -214,7 +214,7 @@ def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) ->
 
 
 @aecodec.command("info")
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True)
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=options.Name())
 @options.as_json
 def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     """Check .aec files and tell what is in them, without decoding.
@@ -252,6 +252,7 @@ def _installed(model_id: str) -> InstalledModel | None:
     "-o",
     "--output",
     metavar="REPORT_DIR",
+    type=options.Name("dir"),
     default="aecodec-bench",
     show_default=True,
     help="Folder for the report; a run that was stopped goes on from what is there.",

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import MAX_PIXELS
 from aecodec.process import cores
+
+
+class Name(click.ParamType):
+    """The name of a file or folder, which shells complete; the command says what is wrong with it.
+
+    `click.Path` has words and an exit code of its own for that, and echoes names that are no UTF-8
+    to the shell, which fails.
+    """
+
+    name = "name"
+
+    def __init__(self, kind: Literal["file", "dir"] = "file") -> None:
+        self.kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """What tells a shell to complete names by itself."""
+        return [CompletionItem(os.fsencode(incomplete).decode(errors="replace"), self.kind)]
 
 
 def default_workers() -> int:
@@ -62,9 +83,13 @@ def take_target(options: dict[str, Any]) -> Target | None:
         raise click.UsageError(str(error)) from error
 
 
-inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=Name())
 output = click.option(
-    "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=Name(),
+    help="Output file, or folder for several; - is stdout.",
 )
 force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
 recursive = click.option(

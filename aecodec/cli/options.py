@@ -17,7 +17,7 @@ from aecodec.format.constants import MAX_PIXELS
 from aecodec.process import cores
 
 
-class Name(click.ParamType):
+class Name(click.ParamType):  # type: ignore[type-arg]
     """The name of a file or folder, which shells complete; the command says what is wrong with it.
 
     `click.Path` has words and an exit code of its own for that, and echoes names that are no UTF-8

@@ -1,8 +1,10 @@
 """aecodec: photos in few bytes by a learned codec.
 
-    data = aecodec.encode(image, quality=60)    # PIL image or uint8 array [H, W, 3] -> bytes
+    data = aecodec.encode(image, quality=60)    # PIL image, uint8 array [H, W, 3] or file -> bytes
     image = aecodec.decode(data)                # -> PIL image, metadata in image.info
     aecodec.info(data)                          # what the file says, without loading a model
+
+A file is its name (str or path), a binary stream, which is read to its end, or its bytes.
 
 Everything raises AecodecError or one of its children, and nothing else.
 torch is imported with the first picture, not with this package.
@@ -26,9 +28,9 @@ from aecodec.process import no_fork
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
-    from typing_extensions import Buffer
 
     from aecodec.codec import Codec
+    from aecodec.files import Source
     from aecodec.format.info import Info, info
     from aecodec.image.picture import Picture
 
@@ -58,7 +60,7 @@ _LAZY = {
 
 
 def encode(
-    image: Picture | Image.Image | np.ndarray[Any, Any],
+    image: Picture | Image.Image | np.ndarray[Any, Any] | Source,
     quality: int = DEFAULT_QUALITY,
     effort: int = DEFAULT_EFFORT,
     tune: str | None = None,
@@ -67,7 +69,7 @@ def encode(
     return _default_codec().encode(image, quality, effort=effort, tune=tune)
 
 
-def decode(data: Buffer) -> Image.Image:
+def decode(data: Source) -> Image.Image:
     """Decode a file on the CPU: see `Codec.decode`."""
     return _default_codec().decode(data)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
@@ -24,22 +24,21 @@ from aecodec.coding.encoder import Encoder, Settings
 from aecodec.coding.preview import decode_preview
 from aecodec.coding.target import Target, search
 from aecodec.errors import AecodecError, ImageError, memory_errors, shown
+from aecodec.files import Source
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
 from aecodec.format.container import read_container
 from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, integer, quality_to_q
 from aecodec.image.hidden import without_hidden_colours
-from aecodec.image.picture import ImageLike, Picture, as_picture, to_pil
+from aecodec.image.photo_file import picture_of
+from aecodec.image.picture import ImageLike, Picture, to_pil
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
 from aecodec.model.ambient import own_state
 from aecodec.model.loaded import LoadedModel, choose_device, load_installed
 from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
 from aecodec.process import no_fork
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 
 class Codec:
@@ -80,7 +79,7 @@ class Codec:
     @own_state()
     def encode(
         self,
-        image: ImageLike,
+        image: ImageLike | Source,
         quality: int = DEFAULT_QUALITY,
         tile: int = DEFAULT_TILE,
         verify: bool = False,
@@ -92,6 +91,8 @@ class Codec:
         """Gray or RGB image, with or without alpha (uint8 [H, W] or [H, W, 2 to 4], PIL or Picture)
         -> bytes of an .aec file. Colours under alpha 0 are not kept.
 
+        image may be a photo's file, too: its name, a binary stream, or its bytes, which
+        `aecodec.picture.read_picture` reads; only that tells what it loses.
         quality is 1 to 100; tile the side of a tile in pixels, a multiple of 64 up to 2048. With
         `verify`, every payload is decoded and its symbols are compared with what was encoded.
         effort is 0 (fastest) to 6 (smallest): how long to refine the latents for this picture, of
@@ -99,14 +100,14 @@ class Codec:
         tune is "visual", for how a picture looks, or "psnr": which model encodes. By default it is
         the one that this codec was made with, or else "visual".
         preview: whether a picture of more than a megapixel has one, for thumbnails, of up to 2 KiB.
-        Raises ImageError for an image that is not such or too large, FormatError for metadata too
-        large for a chunk, ModelError when the model is not installed or damaged, AecodecError for a
-        quality, tile, effort or tune that is none, too little memory, or symbols that do not come
-        back.
+        Raises ImageError for an image that is not such, cannot be read or is too large, FormatError
+        for metadata too large for a chunk, ModelError when the model is not installed or damaged,
+        AecodecError for a quality, tile, effort or tune that is none, too little memory, or symbols
+        that do not come back.
         """
         if on_progress is not None and not callable(on_progress):
             raise AecodecError(f"on_progress is a function, not {shown(on_progress)}")
-        picture, q = without_hidden_colours(as_picture(image)), quality_to_q(quality)
+        picture, q = self._picture(image), quality_to_q(quality)
         settings = Settings(tile, verify, effort, preview)
         model = self._encoding_model(tune)
         with self._coding(picture):
@@ -115,7 +116,7 @@ class Codec:
     @own_state()
     def encode_to(
         self,
-        image: ImageLike,
+        image: ImageLike | Source,
         target: Target,
         tile: int = DEFAULT_TILE,
         verify: bool = False,
@@ -131,7 +132,7 @@ class Codec:
         """
         if not isinstance(target, Target):
             raise AecodecError(f"a target is a Target, not {shown(target)}")
-        picture = without_hidden_colours(as_picture(image))
+        picture = self._picture(image)
         settings = Settings(tile, verify, effort, preview)
         model = self._encoding_model(tune, target)
         metric = psnr if target.ssimulacra2 is None else ssimulacra2
@@ -146,24 +147,25 @@ class Codec:
             return search(encoder.encode, measure, target, encoder.head.header.pixel_count)
 
     def decode(
-        self, data: Buffer, region: Box | None = None, scale: int = 1, partial: bool = False
+        self, data: Source, region: Box | None = None, scale: int = 1, partial: bool = False
     ) -> Image.Image:
-        """Bytes of an .aec file -> PIL image, with its metadata in `image.info`.
+        """An .aec file -> PIL image, with its metadata in `image.info`.
 
+        data: the file's bytes, its name, or a binary stream, which is read to its end.
         region: pixels of the whole picture as it is stored; only the tiles are decoded that it, and
         what blends into it, touches; previews of the whole are taken out of the metadata. scale 2,
         4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
         partial: `data` may be the beginning of a file.
         Raises FormatError for a damaged file, ModelError when its model is not installed,
         ImageError for a picture over the limit of pixels or a region outside of it, AecodecError
-        for another scale or too little memory.
+        for a file that cannot be read, another scale or too little memory.
         """
         return to_pil(self.decode_picture(data, region, scale, partial=partial))
 
     @own_state()
     def decode_picture(
         self,
-        data: Buffer,
+        data: Source,
         region: Box | None = None,
         scale: int = 1,
         keep_going: bool = False,
@@ -186,7 +188,7 @@ class Codec:
 
     @own_state()
     def decode_preview(
-        self, data: Buffer, keep_going: bool = False, partial: bool = False
+        self, data: Source, keep_going: bool = False, partial: bool = False
     ) -> Picture:
         """The preview of a large picture, at least 256 pixels wide or high, which takes no time.
 
@@ -195,6 +197,10 @@ class Codec:
         """
         container = read_container(data, keep_going, partial)
         return decode_preview(self._load(find_model(container.header.model_id.hex())), container)
+
+    def _picture(self, image: ImageLike | Source) -> Picture:
+        """What is coded of an image."""
+        return without_hidden_colours(picture_of(image, self._max_pixels))
 
     @contextmanager
     def _coding(self, picture: Picture) -> Iterator[None]:

@@ -17,10 +17,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Literal, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
 from unicodedata import category
 
 from aecodec.errors import AecodecError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 STANDARD = "-"  # standard input or output
 MAX_INPUT_BYTES = 2**31  # 8 bytes a pixel of the largest picture: an endless input ends here
@@ -30,6 +33,8 @@ _MAX_LINKS = 40
 """in a row, as Linux follows them"""
 Parts: TypeAlias = "Sequence[bytes | memoryview]"
 """of a file, so that nobody joins large ones only to write them"""
+Source: TypeAlias = "Buffer | str | os.PathLike[str] | os.PathLike[bytes] | IO[bytes]"
+"""where callers of the library have a file: its bytes, its name, or a binary stream"""
 _placing = threading.Lock()
 """held where a file appears or is put in place, so that `stop_writing` leaves none torn"""
 _unfinished: set[Path] = set()
@@ -92,10 +97,52 @@ def is_stream(name: str | Path) -> bool:
 
 def read_bytes(source: str | Path) -> bytes:
     """All of a file, a pipe, or standard input for `-`. Raises AecodecError."""
+    if source != STANDARD:
+        return _read_file(source)
     try:
-        if source == STANDARD:
-            return read_stream(_opened(sys.stdin).buffer)
-        with open(_own(source), "rb") as stream:
+        return read_stream(_opened(sys.stdin).buffer)
+    except OSError as error:
+        raise AecodecError(reason(error)) from error
+
+
+def file_bytes(source: Source) -> bytes:
+    """All of a file: its bytes, those that its name stands for, or what is left in a stream.
+
+    The stream is not sought in, and stays open; `-` is a name as any other. Raises AecodecError,
+    which says the name where that cannot be read.
+    """
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, str | os.PathLike):
+        name = os.fsdecode(source)
+        try:
+            return _read_file(name)
+        except AecodecError as error:
+            raise AecodecError(f"{readable(name)}: {error}") from error
+    try:
+        return memoryview(source).tobytes()  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError) as error:
+        if isinstance(error, TypeError) and hasattr(source, "read"):
+            return _read_callers(source)
+        raise AecodecError(f"not the bytes of a file but {type(source).__name__}") from error
+
+
+def _read_callers(stream: Any) -> bytes:
+    """What is left in a caller's stream, which may be of any class and raise anything."""
+    try:
+        return read_stream(stream)
+    except AecodecError:
+        raise
+    except TypeError as error:
+        raise AecodecError("not a binary stream") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise AecodecError(f"the stream cannot be read: {reason}") from error
+
+
+def _read_file(name: str | Path) -> bytes:
+    try:
+        with open(_own(name), "rb") as stream:
             return read_stream(stream)
     except OSError as error:
         raise AecodecError(reason(error)) from error
@@ -103,7 +150,7 @@ def read_bytes(source: str | Path) -> bytes:
         raise AecodecError(str(error)) from error
 
 
-def read_stream(stream: BinaryIO) -> bytes:
+def read_stream(stream: IO[bytes]) -> bytes:
     """All that is left in a binary stream. Raises AecodecError over MAX_INPUT_BYTES."""
     data = bytearray()
     while (block := stream.read(_BLOCK_BYTES)) != b"":

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import sys
 import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
 """How threads wait, read when torch is loaded: by all OpenMP libraries (GNU's on Linux, LLVM's on
@@ -23,9 +24,15 @@ MIB = 2**20
 MALLOC = {-3: 32 * MIB, -1: 128 * MIB}
 """glibc's M_MMAP_THRESHOLD, at its largest, and M_TRIM_THRESHOLD. Layers free and take the same
 megabytes again and again: by default the kernel would clear them anew each time."""
-CPU_MAX = (Path("/sys/fs/cgroup/cpu.max"),)
-CFS = tuple(Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
-"""Where Linux says how many microseconds of processors a container may have in how many."""
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+"""Where Linux keeps control groups, and says which of them this process is in: containers and
+services are such. A group in a group may take no more than that."""
+CPU_QUOTAS = (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+"""Files of a group, of either version: microseconds of processors that it may have in how many."""
+MEMORY_LIMITS = ("memory.max", "memory.limit_in_bytes")
+"""The same of bytes."""
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -96,17 +103,62 @@ def limit_threads(most: int) -> None:
 
 def cores() -> int:
     """How many cores this process may use: those it is kept to, or fewer by a container's quota."""
+    found = kept_to()
+    return max(1, min(found, round(quota() or found)))
+
+
+def kept_to() -> int:
+    """How many cores this process is kept to, which may be all there are."""
     affinity = getattr(os, "sched_getaffinity", None)
-    found = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(found, round(_quota() or found)))
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _quota() -> float | None:
-    """Cores' worth of time that a container may take; None where nothing limits it."""
-    for files in (CPU_MAX, CFS):
-        try:
-            quota, period = " ".join(path.read_text("utf-8") for path in files).split()
-            return int(quota) / int(period) if int(quota) > 0 else None
-        except (OSError, ValueError, ZeroDivisionError):  # "max", no such file
-            continue
-    return None
+def quota() -> float | None:
+    """Cores' worth of time that this process's control groups may take; None: nothing limits it."""
+    found = [_numbers(group, names) for group in _groups("cpu") for names in CPU_QUOTAS]
+    quotas = [pair[0] / pair[1] for pair in found if len(pair) == 2 and min(pair) > 0]
+    return min(quotas, default=None)
+
+
+def memory() -> int | None:
+    """Bytes that this process may take: the machine's, or fewer by its control groups."""
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return None
+    found = [_numbers(group, (name,)) for group in _groups("memory") for name in MEMORY_LIMITS]
+    return min([whole, *(number for numbers in found for number in numbers)])
+
+
+def _numbers(group: Path, names: tuple[str, ...]) -> list[int]:
+    """What files of a control group hold; nothing where one is missing, or says "max"."""
+    try:
+        return [int(word) for name in names for word in (group / name).read_text("utf-8").split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Folders of the control groups that this process is in, and of those around them.
+
+    Some are not there: a container may see its own group alone, as the outermost.
+    """
+    try:
+        lines = MEMBERSHIP.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        lines = []
+    roots = {"": CGROUPS, controller: CGROUPS / controller}
+    yield from roots.values()
+    for line in lines:
+        controllers, _, path = line.partition(":")[2].partition(":")
+        inner = PurePosixPath(path).parts[1:]
+        for kind in {*controllers.split(",")} & roots.keys():
+            if ".." not in inner:  # outside of what a container sees
+                yield from (roots[kind].joinpath(*inner[: n + 1]) for n in range(len(inner)))
+
+
+def processor() -> str:
+    """What the system calls the processor."""
+    lines = CPUINFO.read_text("utf-8", "replace").splitlines() if CPUINFO.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

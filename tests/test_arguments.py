@@ -6,6 +6,7 @@ import array
 import copy
 import io
 import mmap
+import os
 import pickle
 from collections.abc import Callable
 from functools import cache
@@ -22,6 +23,7 @@ from aecodec.codec import Codec
 from aecodec.errors import AecodecError, FormatError
 from aecodec.format.box import Box
 from aecodec.format.container import read_container
+from aecodec.image.photo_file import read_picture
 from aecodec.image.picture import Picture
 from tests.payloads import codec
 from tests.photos import photo
@@ -92,10 +94,130 @@ def closed() -> mmap.mmap:
     return memory
 
 
+class Entry:
+    """A path of a class of its own, with a name in bytes."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(self.path)
+
+
+class Arriving:
+    """A stream that is read a little at a time, and not sought in."""
+
+    def __init__(self, path: str) -> None:
+        self.rest = Path(path).read_bytes()
+
+    def read(self, size: int) -> bytes:
+        """Less than was asked for."""
+        part, self.rest = self.rest[:99], self.rest[99:]
+        return part
+
+
+def behind_a_start(path: str) -> io.BytesIO:
+    """A stream that stands where the file begins, behind other bytes."""
+    stream = io.BytesIO(b"other" + Path(path).read_bytes())
+    stream.seek(5)
+    return stream
+
+
+SOURCES: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "Path": Path,
+    "bytes path": Entry,
+    "file": lambda path: io.BufferedReader(io.FileIO(path)),
+    "unbuffered": io.FileIO,
+    "BytesIO": behind_a_start,
+    "pieces": Arriving,
+    "bytearray": lambda path: bytearray(Path(path).read_bytes()),
+    "memoryview": lambda path: memoryview(Path(path).read_bytes()),
+}
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> tuple[str, str]:
+    """A photo's file and one of ours, whose names are no UTF-8."""
+    photo_file, ours = (str(tmp_path / os.fsdecode(b"\xff." + kind)) for kind in (b"png", b"aec"))
+    Image.fromarray(PIXELS).save(photo_file, "PNG")
+    Path(ours).write_bytes(file())
+    return photo_file, ours
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_files_of_every_kind(kind: str, names: tuple[str, str]) -> None:
+    """Streams are read from where they stand, and left open."""
+    used = []
+
+    def source(path: str) -> Any:
+        used.append(SOURCES[kind](path))
+        return used[-1]
+
+    photo_file, ours = names
+    assert aecodec.info(source(ours)) == aecodec.info(file())
+    assert codec().encode(source(photo_file), effort=0) == file()
+    target = aecodec.Target(size=900)
+    small = codec().encode_to(source(photo_file), target, effort=0)
+    assert small == codec().encode_to(PIXELS, target, effort=0)
+    for read in (aecodec.decode, codec().decode):
+        assert read(source(ours)).tobytes() == decoded()
+    assert codec().decode_picture(source(ours), partial=True).pixels.tobytes() == decoded()
+    assert np.array_equal(read_picture(source(photo_file)).pixels, PIXELS)
+    for stream in used:
+        if hasattr(stream, "close"):
+            assert not stream.closed and not stream.read(1)
+            stream.close()
+
+
+def test_a_name_is_never_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(lambda: aecodec.info("-"), "^-: no such file")
+    Path("-").write_bytes(file())
+    assert aecodec.info("-") == aecodec.info(file())
+
+
+class Broken:
+    """A stream of somebody who raises what he likes."""
+
+    def read(self, size: int) -> bytes:
+        """Two lines."""
+        raise LookupError("went\naway")
+
+
+def closed_file() -> io.BytesIO:
+    stream = io.BytesIO(file())
+    stream.close()
+    return stream
+
+
+NO_FILES: list[tuple[Callable[[], Any], str]] = [
+    (lambda: "none\n.aec", "^none .aec: no such file or directory$"),
+    (lambda: Path("none"), "^none: no such file or directory$"),
+    (lambda: "", "^: no such file or directory$"),
+    (lambda: "a\0b", r"^a\\x00b: embedded null byte$"),
+    (lambda: Path(), "^.: is a directory$"),
+    (lambda: io.StringIO("text"), "^not a binary stream$"),
+    (lambda: io.StringIO(), "^not a binary stream$"),
+    (Broken, "^the stream cannot be read: went away$"),
+    (closed_file, "^the stream cannot be read: I/O operation on closed file"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), NO_FILES)
+def test_what_cannot_be_read(make: Callable[[], Any], words: str) -> None:
+    for read in (aecodec.info, aecodec.decode, codec().decode_picture):
+        refused(lambda read=read: read(make()), words)  # type: ignore[misc]
+    for read_photo in (codec().encode, read_picture):
+        with pytest.raises(aecodec.ImageError, match=words):
+            read_photo(make())
+
+
+def test_a_photo_s_file_over_the_limit(names: tuple[str, str]) -> None:
+    refused(lambda: Codec(max_pixels=1199).encode(names[0]), "40x30 is over the limit of 1199")
+
+
 NO_BYTES: dict[str, Callable[[], Any]] = {
-    "str": lambda: "photo.aec",
-    type(Path()).__name__: lambda: Path("photo.aec"),
-    "BytesIO": lambda: io.BytesIO(file()),
     "NoneType": lambda: None,
     "int": lambda: 7,
     "list": lambda: [137, 65],
@@ -177,7 +299,7 @@ def closed_image() -> Image.Image:
 NO_PICTURES: list[Callable[[], Any]] = [
     lambda: None,
     lambda: PIXELS.tolist(),
-    lambda: "photo.png",
+    lambda: b"no photo",
     lambda: torch.zeros(8, 8, 3, dtype=torch.uint8),
     lambda: PIXELS.astype(np.float32),
     lambda: PIXELS.astype(np.uint16),

@@ -47,6 +47,14 @@ def test_opening_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Image.open(file).size == (200, 120)
 
 
+def test_imageio_reads_and_writes_by_pillow(tmp_path: Path) -> None:
+    imageio = pytest.importorskip("imageio.v3")
+    imageio.imwrite(tmp_path / "photo.aec", PIXELS, quality=80)
+    data = (tmp_path / "photo.aec").read_bytes()
+    for source in (tmp_path / "photo.aec", data):
+        assert np.array_equal(imageio.imread(source), np.asarray(Image.open(io.BytesIO(data))))
+
+
 def test_draft_decodes_small() -> None:
     file = coded(PIXELS[:, :199], effort=0)
     image = Image.open(file)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import sys
 import textwrap
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,29 +132,60 @@ def test_each_thread_takes_no_more_than_its_share() -> None:
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ((), 8),
-        (("max 100000",), 8),
-        (("250000 100000",), 2),
-        (("300000 100000",), 3),
-        (("50000 100000",), 1),
-        (("1600000 100000",), 8),
-        (("-1", "100000"), 8),
-        (("400000", "100000"), 4),
-        (("nonsense",), 8),
-    ],
-)
+@pytest.fixture
+def groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, dict[str, str]], None]:
+    """Lets this process be in control groups, by /proc/self/cgroup and the files of groups."""
+    monkeypatch.setattr(process, "CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(process, "MEMBERSHIP", tmp_path / "membership")
+
+    def make(membership: str, files: dict[str, str]) -> None:
+        process.MEMBERSHIP.write_text(membership)
+        for name, text in files.items():
+            path = process.CGROUPS / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{text}\n")
+
+    return make
+
+
+def v1(group: str, most: int) -> dict[str, str]:
+    return {f"{group}/cpu.cfs_quota_us": f"{most}", f"{group}/cpu.cfs_period_us": "100000"}
+
+
+CONTAINER, NESTED = "0::/\n", "1:name=systemd:/x\n0::/a.slice/b c\n"
+QUOTAS: list[tuple[str, dict[str, str], int]] = [
+    ("", {}, 8),
+    (CONTAINER, {"cpu.max": "max 100000"}, 8),
+    (CONTAINER, {"cpu.max": "250000 100000"}, 2),
+    ("", {"cpu.max": "300000 100000"}, 3),
+    (CONTAINER, {"cpu.max": "50000 100000"}, 1),
+    (CONTAINER, {"cpu.max": "1600000 100000"}, 8),
+    (CONTAINER, {"cpu.max": "100000 0"}, 8),
+    (CONTAINER, {"cpu.max": "nonsense"}, 8),
+    (NESTED, {"a.slice/b c/cpu.max": "300000 100000"}, 3),
+    (NESTED, {"a.slice/b c/cpu.max": "max 100000", "a.slice/cpu.max": "400000 100000"}, 4),
+    (NESTED, {"a.slice/b c/cpu.max": "300000 100000", "a.slice/cpu.max": "200000 100000"}, 2),
+    (NESTED, {"other/cpu.max": "100000 100000", "x/cpu.max": "100000 100000"}, 8),
+    ("0::/../b\n", {"../b/cpu.max": "100000 100000"}, 8),
+    ("4:cpu,cpuacct:/docker/1\n", v1("cpu", -1), 8),
+    ("4:cpu,cpuacct:/docker/1\n", v1("cpu", 400000), 4),
+    ("4:cpu,cpuacct:/docker/1\n", v1("cpu/docker/1", 500000) | v1("cpu", -1), 5),
+    ("4:cpuset:/1\nnonsense\n", v1("cpu/1", 100000), 8),
+]
+
+
+@pytest.mark.parametrize(("membership", "files", "expected"), QUOTAS)
 def test_cores(
-    files: tuple[str, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    membership: str,
+    files: dict[str, str],
+    expected: int,
+    groups: Callable[[str, dict[str, str]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those that the process is kept to, or a container's quota."""
-    paths = tuple(tmp_path / f"{n}" for n in range(max(1, len(files))))
-    for path, text in zip(paths, files, strict=False):
-        path.write_text(f"{text}\n")
-    monkeypatch.setattr(process, "CPU_MAX", paths)
-    monkeypatch.setattr(process, "CFS", ())
+    """Those that the process is kept to, or the least quota of the groups that it is in."""
+    groups(membership, files)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     assert cores() == expected
     monkeypatch.delattr(os, "sched_getaffinity")
@@ -160,3 +193,25 @@ def test_cores(
     assert cores() == min(5, expected)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert cores() == 1
+
+
+def test_memory(
+    groups: Callable[[str, dict[str, str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's, or the least that the groups may have."""
+    sizes = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__, raising=False)
+    assert process.memory() == 4_096_000
+    groups("3:memory:/a\n", {"memory/a/memory.limit_in_bytes": f"{2**63 - 4096}"})
+    assert process.memory() == 4_096_000
+    groups("3:memory:/a\n0::/b\n", {"memory.max": "max", "b/memory.max": "3000000"})
+    assert process.memory() == 3_000_000
+    monkeypatch.delattr(os, "sysconf")
+    assert process.memory() is None
+
+
+def test_the_processor_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "CPUINFO", tmp_path / "cpuinfo")
+    assert process.processor() == platform.machine()
+    process.CPUINFO.write_text("processor : 0\nmodel name\t: A: B\nmodel name : C\n")
+    assert process.processor() == "A: B"

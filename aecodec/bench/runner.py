@@ -1,6 +1,5 @@
 """The order of events: photos, codecs, tasks, comparison, pictures for the viewer, files."""
 
-import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
 from aecodec.files import readable
 from aecodec.model.store import DEFAULT_TUNE, TUNED
-from aecodec.process import cores
+from aecodec.process import cores, processor
 
 INSTEAD = {"vvc": "vtm"}
 """The published curve to show where a codec cannot be run, if it has another name."""
@@ -252,11 +251,7 @@ def _bd_rate(anchor: CodecResult, test: CodecResult, metric: str) -> BdRate | No
 
 def machine(jobs: int) -> str:
     """System, processor, and how many cores each of the processes had."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cpu = names[0] if names else platform.machine()
-    text = f"{platform.system()} {platform.machine()}, {cpu}, {os.cpu_count()} cores"
+    text = f"{platform.system()} {platform.machine()}, {processor()}, {cores()} cores"
     if not jobs:
         return f"{text}; one process, {cores()} threads"
     share = len(core_shares(jobs)[0])

@@ -24,7 +24,7 @@ from aecodec.bench.metrics import tools
 from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
 from aecodec.coding.effort import OnProgress
-from aecodec.process import prepare
+from aecodec.process import cores, prepare
 
 FUNCTIONS = {
     "measure": measure.measure_photo,
@@ -189,9 +189,9 @@ def core_shares(processes: int) -> list[list[int]]:
     """Which cores each process keeps to; empty lists where the system cannot say."""
     if not hasattr(os, "sched_getaffinity"):
         return [[]] * processes
-    cores = sorted(os.sched_getaffinity(0))
-    each = max(1, len(cores) // processes)
-    return [[cores[(n * each + k) % len(cores)] for k in range(each)] for n in range(processes)]
+    kept = sorted(os.sched_getaffinity(0))
+    each = max(1, cores() // processes)
+    return [[kept[(n * each + k) % len(kept)] for k in range(each)] for n in range(processes)]
 
 
 def _begin(shares: SimpleQueue[list[int]]) -> None:

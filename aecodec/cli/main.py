@@ -20,7 +20,7 @@ from aecodec import __version__, files
 from aecodec import bench as benchmark
 from aecodec.bench.table import text_table
 from aecodec.cli import options
-from aecodec.cli.console import Failure, failing_for, name_of, run
+from aecodec.cli.console import Failure, failing_for, name_of, run, say
 from aecodec.cli.progress import show_progress
 from aecodec.cli.summary import describe, tuned_for
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
@@ -227,7 +227,7 @@ def _run(task: Task, suffix: str, taken: tuple[str, ...], tells_others: bool) ->
 
 
 @aecodec.command("info")
-@click.argument("sources", metavar="FILE...", nargs=-1, required=True)
+@click.argument("sources", metavar="FILE...", nargs=-1, required=True, type=options.Name())
 @options.as_json
 def info_command(sources: tuple[str, ...], as_json: bool) -> None:
     """Check .aec files and tell what is in them, without decoding.
@@ -265,6 +265,7 @@ def _installed(model_id: str) -> InstalledModel | None:
     "-o",
     "--output",
     metavar="REPORT_DIR",
+    type=options.Name("dir"),
     default="aecodec-bench",
     show_default=True,
     help="Folder for the report; a run that was stopped goes on from what is there.",
@@ -312,3 +313,19 @@ def models(as_json: bool) -> None:
             f"{mark} {model.name}  {model.model_id}  {tuned_for(model)}  size {model.size}"
             f"  {model.bytes:,} bytes  {model.path}"
         )
+
+
+@aecodec.command()
+@options.as_json
+def doctor(as_json: bool) -> int:
+    """Check the installation, and tell what it runs on: paste that into reports of bugs.
+
+    The exit code is 1 where something that pictures need is broken.
+    """
+    from aecodec.cli.doctor import diagnose, text  # late: it looks for packages
+
+    found = diagnose()
+    click.echo(json.dumps(asdict(found)) if as_json else text(found))
+    for problem in found.problems:
+        say(f"error: {problem}")
+    return 1 if found.problems else 0

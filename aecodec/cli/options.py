@@ -6,10 +6,11 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError
@@ -18,6 +19,25 @@ from aecodec.format.constants import MAX_PIXELS
 from aecodec.image.formats import PHOTO_SUFFIXES
 from aecodec.plan import is_folder
 from aecodec.process import cores
+
+
+class Name(click.ParamType):  # type: ignore[type-arg]
+    """The name of a file or folder, which shells complete; the command says what is wrong with it.
+
+    `click.Path` has words and an exit code of its own for that, and echoes names that are no UTF-8
+    to the shell, which fails.
+    """
+
+    name = "name"
+
+    def __init__(self, kind: Literal["file", "dir"] = "file") -> None:
+        self.kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """What tells a shell to complete names by itself."""
+        return [CompletionItem(os.fsencode(incomplete).decode(errors="replace"), self.kind)]
 
 
 def default_workers() -> int:
@@ -87,9 +107,13 @@ def check_name(output: str, many: bool, suffix: str) -> None:
         raise click.UsageError(f"-o {output}: compress writes .aec files; name it {own}")
 
 
-inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+inputs = click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=Name())
 output = click.option(
-    "-o", "--output", metavar="OUT", help="Output file, or folder for several; - is stdout."
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=Name(),
+    help="Output file, or folder for several; - is stdout.",
 )
 force = click.option("-f", "--force", is_flag=True, help="Overwrite outputs.")
 skip_existing = click.option(

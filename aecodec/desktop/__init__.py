@@ -1,1 +1,1 @@
-"""Desktop habits: the MIME type and thumbnails of .aec files, for freedesktop.org desktops."""
+"""What desktops and their tools know of .aec files, and the manual page."""

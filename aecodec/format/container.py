@@ -9,9 +9,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from aecodec.errors import AecodecError, FormatError
+from aecodec.errors import FormatError
+from aecodec.files import Source, file_bytes
 from aecodec.format.chunks import (
     CRC,
     HEAD,
@@ -25,9 +26,6 @@ from aecodec.format.chunks import (
 )
 from aecodec.format.constants import MAX_CHUNKS
 from aecodec.format.header import HEADER_BYTES, Header, read_header, write_header
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _LENGTH = struct.Struct(">I")
 
@@ -71,8 +69,9 @@ def write_container(container: Container) -> bytes:
     return write_header(container.header) + b"".join(map(write_chunk, chunks))
 
 
-def read_container(data: Buffer, keep_going: bool = False, partial: bool = False) -> Container:
-    """Take a file apart after checking all of it. Raises FormatError naming the rule it breaks.
+def read_container(data: Source, keep_going: bool = False, partial: bool = False) -> Container:
+    """Take a file apart after checking all of it. Raises FormatError naming the rule it breaks,
+    AecodecError where there is no file.
 
     With `keep_going`, tiles that are damaged or cut off come as damaged payloads. With `partial`,
     a file may end within its tiles: those that it cuts or lacks come as cut ones.
@@ -82,14 +81,6 @@ def read_container(data: Buffer, keep_going: bool = False, partial: bool = False
     header, chunks, start = read_chunks(data)
     payloads = tuple(read_payloads(data, header, chunks, start, keep_going, partial))
     return Container(header, payloads, **_fields(chunks))
-
-
-def file_bytes(data: Buffer) -> bytes:
-    """What a caller has of a file, as bytes. Raises AecodecError where it holds none."""
-    try:
-        return data if isinstance(data, bytes) else memoryview(data).tobytes()
-    except (TypeError, ValueError, BufferError) as error:
-        raise AecodecError(f"not the bytes of a file but {type(data).__name__}") from error
 
 
 def read_head(data: bytes) -> Container:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from aecodec.files import Source, file_bytes
 from aecodec.format.chunks import TILE, TYPES
 from aecodec.format.constants import FORMAT_VERSION
-from aecodec.format.container import file_bytes, read_chunks, read_payloads
+from aecodec.format.container import read_chunks, read_payloads
 from aecodec.format.header import MODES
 from aecodec.format.quality import q_to_quality
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,12 @@ class Info:
     alpha: int
 
 
-def info(data: Buffer) -> Info:
-    """Check a whole file, CRCs included, and say what it holds. Raises FormatError, AecodecError
-    for what is no bytes."""
+def info(data: Source) -> Info:
+    """Check a whole file, CRCs included, and say what it holds.
+
+    data: its bytes, its name, or a binary stream. Raises FormatError, and AecodecError where
+    there is no file.
+    """
     data = file_bytes(data)
     header, chunks, start = read_chunks(data)
     payloads = [ChunkInfo(TILE, len(p.data)) for p in read_payloads(data, header, chunks, start)]

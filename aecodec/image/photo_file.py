@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -25,7 +25,7 @@ from aecodec.image.gif import read_gif
 from aecodec.image.jpeg import SOI, behind, bytes_behind, outline, with_end
 from aecodec.image.metadata import Metadata, save_options
 from aecodec.image.modes import joined
-from aecodec.image.picture import Picture, from_pil, pillow_errors, upright
+from aecodec.image.picture import ImageLike, Picture, as_picture, from_pil, pillow_errors, upright
 from aecodec.image.png import SIGNATURE as PNG
 from aecodec.image.png import reduced_png
 
@@ -40,8 +40,8 @@ _WITHOUT_GRAY = (".ppm", ".webp")
 _WITHOUT_RGB = (".pgm",)
 
 
-def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a photo from a path, a binary stream or its bytes.
+def read_picture(source: files.Source, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a photo: its bytes, its name, or a binary stream, which stays open.
 
     Raises ImageError for a file that cannot be read, is no photo of a format in READABLE, is
     damaged, or has more than `max_pixels`.
@@ -53,6 +53,14 @@ def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PI
             image.info.update(file.info)
             picture = from_pil(image, max_pixels)
         return replace(picture, notes=picture.notes + file.notes)
+
+
+def picture_of(image: ImageLike | files.Source, max_pixels: int = MAX_PIXELS) -> Picture:
+    """As `as_picture`, or a photo file as `read_picture` reads it. Raises ImageError."""
+    is_file = isinstance(image, str | os.PathLike | bytes | bytearray | memoryview)
+    if is_file or hasattr(image, "read"):
+        return read_picture(cast(files.Source, image), max_pixels)
+    return as_picture(cast(ImageLike, image))
 
 
 class _Prepared(NamedTuple):
@@ -115,13 +123,9 @@ def photo_format(data: bytes) -> str | None:
         return None
 
 
-def _read(source: str | Path | BinaryIO | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
+def _read(source: files.Source) -> bytes:
     try:
-        if isinstance(source, (str, Path)):
-            return files.read_bytes(Path(source))
-        return files.read_stream(source)
+        return files.file_bytes(source)
     except AecodecError as error:
         raise ImageError(str(error)) from error
 

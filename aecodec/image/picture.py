@@ -106,7 +106,8 @@ def as_picture(image: ImageLike) -> Picture:
         return from_pil(image)
     if isinstance(image, np.ndarray):
         return Picture(*split(image))
-    raise ImageError(f"not a Picture, PIL image or numpy array but {type(image).__name__}")
+    what = type(image).__name__
+    raise ImageError(f"not a Picture, PIL image, numpy array or photo file but {what}")
 
 
 def from_pil(image: Image.Image, max_pixels: int = MAX_PIXELS) -> Picture:

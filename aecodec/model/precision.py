@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from aecodec.model.layers import Depthwise, Pointwise, pointwise
 from aecodec.model.model import Model
 
-CAPABILITIES = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+CAPABILITIES = {"_is_avx512_bf16_supported": "AVX-512", "_is_amx_tile_supported": "AMX"}
 """Tests of `torch.cpu` for instructions that multiply bfloat16 and sum in binary32. On ARM nobody
 has measured it, so that it counts as none; PyTorch's own test of oneDNN counts emulation, too."""
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
@@ -28,9 +28,14 @@ NETWORKS = ("analysis", "synthesis", "small")
 @cache
 def has_bfloat16() -> bool:
     """Whether the processor multiplies matrices of bfloat16, as far as PyTorch can tell."""
+    return bool(bfloat16_by())
+
+
+def bfloat16_by() -> tuple[str, ...]:
+    """What it does so by."""
     if not torch.backends.mkldnn.is_available() or any(name in os.environ for name in LIMITS):
-        return False
-    return any(bool(getattr(torch.cpu, name, bool)()) for name in CAPABILITIES)
+        return ()
+    return tuple(by for name, by in CAPABILITIES.items() if getattr(torch.cpu, name, bool)())
 
 
 def add_fast_networks(model: Model) -> None:

@@ -1,7 +1,6 @@
 """Five write-ups on autoencoders, rebuilt: results (JSON) and figures go into the folder --out."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import torch
 
 from aecodec.errors import AecodecError
 from aecodec.files import write_bytes
+from aecodec.process import cores
 from benchmarks.autoencoders import cifar10, common, mnist, resolutions, stl10, ycbcr
 from benchmarks.autoencoders.data import DataFolder
 from benchmarks.autoencoders.study import Study, to_json
@@ -67,7 +67,7 @@ def command(name: str, quick: bool) -> str:
 
 
 def machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    return {"cores": cores(), "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def say(line: str) -> None:

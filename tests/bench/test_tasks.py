@@ -11,6 +11,7 @@ from PIL import Image
 
 pytest.importorskip("skimage")
 
+from aecodec import process
 from aecodec.bench.codecs import CLASSES, Jpeg
 from aecodec.bench.tasks import Results, Task, core_shares, run_tasks
 from tests.bench.synthetic import synthetic
@@ -116,3 +117,5 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert core_shares(2) == [[0, 2], [3, 5]]
     assert core_shares(1) == [[0, 2, 3, 5]]
     assert core_shares(5) == [[0], [2], [3], [5], [0]]
+    monkeypatch.setattr(process, "quota", lambda: 2.0)
+    assert core_shares(2) == [[0], [2]]

@@ -276,9 +276,37 @@ def test_a_bench_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "error: bench: matplotlib missing: pip install 'aecodec[bench]'" in only_error(capsys)
 
 
+NAMES = [
+    ("compress ph", 2, "file,ph"),
+    ("compress -q 60 --json a.png ", 6, "file,"),
+    ("compress a.png -o out/", 4, "file,out/"),
+    ("compress a.png --output ", 4, "file,"),
+    ("decompress in", 2, "file,in"),
+    ("decompress a.aec -o ", 4, "file,"),
+    ("info a.aec b", 3, "file,b"),
+    ("bench ph", 2, "dir,ph"),
+    ("bench -o re", 3, "dir,re"),
+    ("compress \udcff", 2, "file,\ufffd"),
+    ("compress a.png --tune v", 4, "plain,visual"),
+    ("mod", 1, "plain,models"),
+]
+
+
+@pytest.mark.parametrize(("words", "number", "expected"), NAMES)
+def test_shells_complete_names(
+    words: str, number: int, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", f"aecodec {words}")
+    monkeypatch.setenv("COMP_CWORD", str(number))
+    monkeypatch.setenv("_AECODEC_COMPLETE", "bash_complete")
+    with pytest.raises(SystemExit, match="0"):
+        main([])
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
 def test_every_command_has_help(capsys: Any) -> None:
     assert main(["--help"]) == 0
-    assert set(command.commands) == {"compress", "decompress", "info", "bench", "models"}
+    assert set(command.commands) == {"compress", "decompress", "info", "bench", "models", "doctor"}
     for name in command.commands:
         assert main([name, "--help"]) == 0
         assert capsys.readouterr().err == ""

@@ -120,15 +120,6 @@ def test_damage_gives_a_picture_or_an_image_error(photo: bytes, place: int, nois
         assert read_picture(damaged, max_pixels=2**20).pixels.dtype == np.uint8
 
 
-def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="^no such file or directory$"):
-        read_picture(tmp_path / "none.png")
-    with pytest.raises(ImageError, match="^is a directory$"):
-        read_picture(tmp_path)
-    with pytest.raises(ImageError, match="null byte"):
-        read_picture("a\0b")
-
-
 def test_the_table_of_formats_is_pillow_s() -> None:
     Image.init()
     assert {suffix: Image.EXTENSION[suffix] for suffix in FORMATS} == FORMATS

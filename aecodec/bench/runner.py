@@ -10,6 +10,7 @@ from pathlib import Path
 from aecodec.bench.bd_rate import bd_rate, overlap
 from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.files import write_report
+from aecodec.bench.headline import headline
 from aecodec.bench.kodak import SHA256, differences
 from aecodec.bench.naming import make_codec, name_of, settings_of, steps_of
 from aecodec.bench.photos import Photo, read_bundled, read_folder
@@ -80,13 +81,15 @@ def run_benchmark(
         found[one.name] if isinstance(one, Opened) else _published(one, kodak, note)
         for one in opened
     ]
+    compared = compare([result for result in shown if result])
     report = Report(
         photos="scikit-image's photos" if folder is None else readable(folder.resolve().name),
         photo_names=tuple(photo.name for photo in photos),
         machine=machine(settings.jobs),
         command=settings.command,
-        codecs=compare([result for result in shown if result]),
+        codecs=compared,
         notes=(*notes, *_failed(shown)),
+        headline=headline(compared, len(photos)),
     )
     with _file_errors(settings.report_folder):
         write_report(report, views, settings.report_folder)

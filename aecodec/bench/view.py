@@ -17,6 +17,8 @@ RATES = (0.15, 0.4, 1.0)
 """bits per pixel"""
 VIEWED = 4
 """photos in the viewer, evenly over the folder"""
+EQUAL = 1.03
+"""times the lower rate is the most that the viewer calls equal to it"""
 MAX_BYTES = 24_000_000
 """of pictures in the report; photos beyond that are left out of its viewer"""
 
@@ -27,6 +29,28 @@ class Views:
 
     photos: list[Photo]
     pictures: dict[tuple[str, float, str], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A picture that may stand beside another of the same photo."""
+
+    rate: float  # one of RATES, as which it was asked for
+    equal: bool  # whether the two files may be called of equal rates
+
+
+def matches(views: Views, photo: str, rate: float, codec: str) -> dict[str, list[Match]]:
+    """For one picture of the viewer, by codec's name that codec's pictures, nearest rate first."""
+    bpp = views.pictures[photo, rate, codec]["bpp"]
+    found: dict[str, list[tuple[float, float]]] = {}
+    for (name, asked, other), row in views.pictures.items():
+        if name == photo:
+            ratio = max(row["bpp"], bpp) / min(row["bpp"], bpp)
+            found.setdefault(other, []).append((ratio, asked))
+    return {
+        other: [Match(asked, ratio <= EQUAL) for ratio, asked in sorted(each)]
+        for other, each in found.items()
+    }
 
 
 def wanted_views(

@@ -8,7 +8,7 @@ from aecodec.bench.scales import METRICS
 TOLD = ("ssimulacra2", "cvvdp", "psnr")
 """The metrics of the sentence; the eye's first. No model of ours is trained on CVVDP."""
 ANCHORS = {"jpeg": "JPEG", "avif": "AVIF"}
-"""What it compares with, and the names there; where neither was run, with the first other codec."""
+"""What it compares with, and the names there; without both, the first other codec."""
 
 
 def headline(codecs: Sequence[CodecResult], photos: int) -> str:
@@ -18,7 +18,7 @@ def headline(codecs: Sequence[CodecResult], photos: int) -> str:
     there is nothing to say: no two codecs, or none with a common range of quality.
     """
     subject = _subject(codecs)
-    found = [(METRICS[name].title, _shares(codecs, subject, name)) for name in TOLD if subject]
+    found = [(METRICS[name].title, _shares(subject, name)) for name in TOLD if subject]
     told = [(title, shares) for title, shares in found if shares]
     if subject is None or not told:
         return ""
@@ -35,14 +35,12 @@ def _subject(codecs: Sequence[CodecResult]) -> CodecResult | None:
     return next(iter(ours or [codec for codec in run if codec.name != "jpeg"]), None)
 
 
-def _shares(codecs: Sequence[CodecResult], subject: CodecResult, metric: str) -> str:
-    """ "37 % of JPEG's bytes and 77 % of AVIF's", of the anchors with a common range."""
-    others = [codec.name for codec in codecs if codec is not subject]
-    anchors = [name for name in ANCHORS if name in others] or others[:1]
+def _shares(subject: CodecResult, metric: str) -> str:
+    """ "37 % of JPEG's bytes and 77 % of AVIF's", of anchors with a common range."""
+    rates = {name: rate for name, rate in subject.bd_rates[metric].items() if rate}
     shares = [
-        f"{100 + rate.percent:.0f} % of {ANCHORS.get(name, name)}'s"
-        f"{' (more)' if round(rate.percent) > 0 else ''}"
-        for name in anchors
-        if (rate := subject.bd_rates[metric].get(name))
+        f"{100 + rates[name].percent:.0f} % of {ANCHORS.get(name, name)}'s"
+        f"{' (more)' if round(rates[name].percent) > 0 else ''}"
+        for name in [name for name in ANCHORS if name in rates] or list(rates)[:1]
     ]
     return " and ".join(shares).replace("'s", "'s bytes", 1)

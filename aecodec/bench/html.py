@@ -8,7 +8,7 @@ from typing import Any
 from aecodec.bench.measure import VIEW_SIDE, data_uri
 from aecodec.bench.report import CodecResult, Report, rounded
 from aecodec.bench.table import described_photos
-from aecodec.bench.view import MAX_BYTES, RATES, Views, matches
+from aecodec.bench.view import EQUAL, MAX_BYTES, RATES, Views, matches
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -60,4 +60,10 @@ def _views(views: Views) -> dict[str, Any]:
             break
         photos.append({"name": photo.name, "picture": original})
         pictures += found
-    return {"photos": photos, "pictures": pictures, "side": VIEW_SIDE, "rates": RATES}
+    return {
+        "photos": photos,
+        "pictures": pictures,
+        "side": VIEW_SIDE,
+        "rates": RATES,
+        "equal": EQUAL,
+    }

@@ -14,7 +14,7 @@ from PIL import Image
 
 from aecodec.errors import AecodecError, ImageError
 from aecodec.files import read_bytes, readable
-from aecodec.image.formats import PHOTO_SUFFIXES
+from aecodec.image.formats import FORMATS, PHOTO_SUFFIXES
 from aecodec.image.metadata import orientation
 from aecodec.image.photo_file import read_picture
 from aecodec.image.picture import Picture, without_metadata
@@ -76,7 +76,7 @@ def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
     if others := +others:
         report(skipped(others))
     if not photos:
-        raise AecodecError(f"{folder}: no photos ({', '.join(PHOTO_SUFFIXES)})")
+        raise AecodecError(f"{folder}: no photos ({', '.join(FORMATS)})")
     for line in changes_of(photos):
         report(line)
     return photos

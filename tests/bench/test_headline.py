@@ -46,6 +46,8 @@ def test_what_was_not_measured_or_has_no_common_range_is_not_said() -> None:
     assert sentence(aec, codec("jpeg", 1, low=80)) == ""
     far = sentence(aec, codec("jpeg", 1, low=80), codec("avif", 0.5))
     assert far == "At equal PSNR, aec:tune=psnr needs 100 % of AVIF's bytes"
+    far = sentence(aec, codec("jpeg", 1, low=80), codec("webp", 1, low=80), codec("jxl", 0.25))
+    assert far == "At equal PSNR, aec:tune=psnr needs 200 % of jxl's bytes (more)"
 
 
 def test_without_the_usual_codecs() -> None:

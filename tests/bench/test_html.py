@@ -23,7 +23,7 @@ from aecodec import bench
 from aecodec.bench import html, runner
 from aecodec.bench.codecs import Jpeg, Jxl
 from aecodec.bench.photos import Photo
-from aecodec.bench.report import CodecResult, Failure, Measurement, Report
+from aecodec.bench.report import CodecResult, Failure, Report
 from aecodec.bench.scales import METRICS
 from aecodec.bench.view import EQUAL, RATES, Match, Views, matches, wanted_views
 from tests.bench.synthetic import synthetic
@@ -295,15 +295,11 @@ def test_photos_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_views_are_at_settings_between_the_measured_ones() -> None:
-    def rows(steps: tuple[float, ...], rates: tuple[float, ...]) -> list[Measurement]:
-        return [
-            Measurement("c", step, "a", 1, bpp, 30, None, None, 1, 1, 1)
-            for step, bpp in zip(steps, rates, strict=True)
-        ]
-
-    assert wanted_views(Jpeg(q=(10, 30)), rows((10, 30), (0.2, 0.8)), "a") == [(RATES[1], 20)]
-    assert wanted_views(Jxl(d=(4.0, 0.5)), rows((4.0, 0.5), (0.2, 0.8)), "a") == [(0.4, 1.41)]
-    assert wanted_views(Jpeg(), rows((10,), (0.2,)), "a") == []
+    plain = dict(zip(RATES, RATES, strict=True))
+    assert wanted_views(Jpeg(q=(10, 30)), {0.2: 10, 0.8: 30}, plain) == [(RATES[1], 20)]
+    assert wanted_views(Jxl(d=(4.0, 0.5)), {0.2: 4.0, 0.8: 0.5}, plain) == [(0.4, 1.41)]
+    assert wanted_views(Jpeg(q=(10, 30)), {0.2: 10, 0.8: 30}, {0.4: 0.41}) == [(0.4, 20)]
+    assert wanted_views(Jpeg(), {0.2: 10}, plain) == []
 
 
 def test_failures_are_on_the_page() -> None:

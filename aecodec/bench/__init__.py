@@ -14,6 +14,7 @@ Read the modules in this order; nothing refers forward:
     tasks.py      many of those in several processes, results kept
     report.py     all results as one object and as JSON
     bd_rate.py    two RD curves -> one percentage
+    headline.py   what a run found, in a sentence
     published.py  RD curves read from papers' data instead of run here
     view.py       which pictures the report's viewer shows
     table.py, plot.py, html.py    what a person reads

@@ -28,8 +28,15 @@ Steps = tuple[float, ...]
 class BenchCodec(Protocol):
     """What the benchmark asks of a codec."""
 
-    suffix: ClassVar[str]  # the file name's ending, with the dot
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending, with the dot."""
+
+    @property
+    def has_gray(self) -> bool:
+        """Whether it codes gray as such: then pictures may be gray, both ways."""
 
     @property
     def version(self) -> str:
@@ -43,6 +50,32 @@ class BenchCodec(Protocol):
 
 
 @dataclass(frozen=True)
+class InGray:
+    """A codec that has gray, for gray photos: RGB of three equal channels here, gray in files."""
+
+    codec: BenchCodec
+    has_gray: ClassVar[bool] = True
+
+    @property
+    def suffix(self) -> str:
+        """The codec's."""
+        return self.codec.suffix
+
+    @property
+    def version(self) -> str:
+        """The codec's."""
+        return self.codec.version
+
+    def encode(self, picture: Image.Image, step: float, path: Path) -> None:
+        """Encode one channel."""
+        self.codec.encode(picture.getchannel(0), step, path)
+
+    def decode(self, path: Path) -> Image.Image:
+        """Decode, as RGB."""
+        return self.codec.decode(path).convert("RGB")
+
+
+@dataclass(frozen=True)
 class Aec:
     """aecodec itself; the model is loaded before anything is timed."""
 
@@ -52,6 +85,7 @@ class Aec:
     effort: int = DEFAULT_EFFORT
     device: str = "cpu"
     suffix: ClassVar[str] = ".aec"
+    has_gray: ClassVar[bool] = True
 
     @property
     def version(self) -> str:
@@ -112,6 +146,7 @@ class Jpeg(PillowCodec):
     progressive: bool = True
     fixed: ClassVar[str] = "optimized tables"
     suffix: ClassVar[str] = ".jpg"
+    has_gray: ClassVar[bool] = True
     library: ClassVar[str] = "libjpeg_turbo"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
@@ -127,7 +162,7 @@ class Jpeg(PillowCodec):
 
 @dataclass(frozen=True)
 class Jpeg2000(PillowCodec):
-    """JPEG 2000, irreversible; ratio is uncompressed to compressed bytes.
+    """JPEG 2000, irreversible; ratio is uncompressed RGB to compressed bytes, for gray photos too.
 
     mct=1 codes luma and chroma: Pillow's default codes R, G and B separately, which doubles the
     rate at equal quality and would flatter every other codec here.
@@ -137,21 +172,24 @@ class Jpeg2000(PillowCodec):
     irreversible: bool = True
     mct: int = 1
     suffix: ClassVar[str] = ".jp2"
+    has_gray: ClassVar[bool] = True
     library: ClassVar[str] = "jpg_2000"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
-        """Encode to 1/`step` of the uncompressed bytes."""
+        """Encode to 1/`step` of the bytes that it has as RGB."""
+        ratio = step * len(picture.getbands()) / 3
         options: dict[str, Any] = {"irreversible": self.irreversible, "mct": self.mct}
-        picture.save(path, quality_mode="rates", quality_layers=[step], **options)
+        picture.save(path, quality_mode="rates", quality_layers=[ratio], **options)
 
 
 @dataclass(frozen=True)
 class WebP(PillowCodec):
-    """WebP, lossy, always 4:2:0; Pillow has no way to libwebp's sharp chroma."""
+    """WebP, lossy, always 4:2:0, gray too; Pillow has no way to libwebp's sharp chroma."""
 
     q: Steps = (5, 20, 40, 60, 75, 85, 92, 97)
     method: int = 6
     suffix: ClassVar[str] = ".webp"
+    has_gray: ClassVar[bool] = False
     library: ClassVar[str] = "webp"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
@@ -171,11 +209,13 @@ class Avif(PillowCodec):
     speed: int = 4
     tune: str = "iq"
     suffix: ClassVar[str] = ".avif"
+    has_gray: ClassVar[bool] = True
     library: ClassVar[str] = "avif"
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         """Encode at quality `step`."""
-        options: dict[str, Any] = {"subsampling": ":".join(self.chroma), "max_threads": cores()}
+        chroma = "400" if picture.mode == "L" else self.chroma
+        options: dict[str, Any] = {"subsampling": ":".join(chroma), "max_threads": cores()}
         options["advanced"] = {"tune": self.tune}
         picture.save(path, quality=int(step), speed=self.speed, **options)
 
@@ -187,6 +227,7 @@ class Jxl:
     d: Steps = (15, 9, 6, 4, 2.5, 1.5, 0.8, 0.4)
     effort: int = 7
     suffix: ClassVar[str] = ".jxl"
+    has_gray: ClassVar[bool] = True
 
     @property
     def version(self) -> str:
@@ -220,6 +261,7 @@ class Heic:
     chroma: str = "444"
     preset: str = "slow"
     suffix: ClassVar[str] = ".heic"
+    has_gray: ClassVar[bool] = True
 
     @property
     def version(self) -> str:

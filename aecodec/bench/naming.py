@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from aecodec.bench.codecs import CLASSES, BenchCodec, Steps
+from aecodec.bench.codecs import CLASSES, BenchCodec, InGray, Steps
 from aecodec.errors import AecodecError
 
 
@@ -53,7 +53,8 @@ def _value(text: str, default: Any, value: str) -> Any:
 
 
 def name_of(codec: BenchCodec) -> str:
-    """The codec as on the command line, without its steps: 'jpeg:chroma=444'."""
+    """The codec as on the command line, without its steps: 'jpeg:chroma=444'; in gray as well."""
+    codec = _plain(codec)
     name = next(name for name, each in CLASSES.items() if each is type(codec))
     told = [
         f"{field.name}={_text(getattr(codec, field.name))}"
@@ -81,8 +82,13 @@ def knob(codec: BenchCodec) -> str:
 
 def steps_of(codec: BenchCodec) -> Steps:
     """The values of that setting."""
+    codec = _plain(codec)
     steps: Steps = getattr(codec, knob(codec))
     return steps
+
+
+def _plain(codec: BenchCodec) -> BenchCodec:
+    return codec.codec if isinstance(codec, InGray) else codec
 
 
 def _text(value: Any) -> str:

@@ -29,6 +29,7 @@ class Bpg:
     m: int = 9  # x265's preset, 1 to 9
     fixed: ClassVar[str] = "-c ycbcr -b 8"
     suffix: ClassVar[str] = ".bpg"
+    has_gray: ClassVar[bool] = True
 
     @property
     def version(self) -> str:
@@ -63,6 +64,7 @@ class Vvc:
     preset: str = "medium"
     fixed: ClassVar[str] = "4:2:0, 10 bit inside, --qpa 0"
     suffix: ClassVar[str] = ".266"
+    has_gray: ClassVar[bool] = False
 
     @property
     def version(self) -> str:

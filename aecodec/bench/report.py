@@ -112,7 +112,8 @@ class Report:
     machine: str
     command: str
     codecs: tuple[CodecResult, ...]
-    notes: tuple[str, ...]  # what was left out, and why
+    notes: tuple[str, ...]  # what was left out or changed, and why
+    headline: str = ""  # what was found, in a sentence; "" where there is nothing to say
 
     @property
     def metrics(self) -> list[Metric]:
@@ -122,6 +123,7 @@ class Report:
     def to_json(self) -> str:
         """Everything but the rows per photo; BD-rates are keyed by anchor."""
         content = {
+            "headline": self.headline,
             "photos": self.photos,
             "photo_names": list(self.photo_names),
             "machine": self.machine,

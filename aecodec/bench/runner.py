@@ -9,6 +9,7 @@ from pathlib import Path
 from aecodec.bench.bd_rate import bd_rate, overlap
 from aecodec.bench.codecs import BenchCodec
 from aecodec.bench.files import write_report
+from aecodec.bench.headline import headline
 from aecodec.bench.kodak import SHA256, differences
 from aecodec.bench.naming import make_codec, name_of, settings_of, steps_of
 from aecodec.bench.photos import Photo, read_bundled, read_folder
@@ -26,7 +27,7 @@ from aecodec.bench.report import (
 )
 from aecodec.bench.scales import METRICS
 from aecodec.bench.tasks import Results, Task, core_shares, run_alone, run_tasks
-from aecodec.bench.view import VIEWED, Views, wanted_views
+from aecodec.bench.view import RATES, VIEWED, Views, wanted_views
 from aecodec.coding.effort import OnProgress
 from aecodec.errors import AecodecError
 from aecodec.files import readable
@@ -79,13 +80,15 @@ def run_benchmark(
         found[one.name] if isinstance(one, Opened) else _published(one, kodak, note)
         for one in opened
     ]
+    compared = compare([result for result in shown if result])
     report = Report(
         photos="scikit-image's photos" if folder is None else readable(folder.resolve().name),
         photo_names=tuple(photo.name for photo in photos),
         machine=machine(settings.jobs),
         command=settings.command,
-        codecs=compare([result for result in shown if result]),
+        codecs=compared,
         notes=(*notes, *_failed(shown)),
+        headline=headline(compared, len(photos)),
     )
     with _file_errors(settings.report_folder):
         write_report(report, views, settings.report_folder)
@@ -204,18 +207,38 @@ def _views(
     jobs: int,
     on_progress: OnProgress,
 ) -> Views:
-    """The viewer's pictures: some photos, at some rates, by every codec."""
+    """The viewer's pictures: some photos, at some rates, by every codec.
+
+    Twice: by the curves measured, then as near as they can to the rates that the first codec has.
+    """
     shown = [photos[n * len(photos) // VIEWED] for n in range(VIEWED)] if photos else []
-    shown = list(dict.fromkeys(shown))
-    wanted = {
-        (photo.name, rate, one.name): Task("view", one.codec, one.version, step, photo)
-        for photo in shown
-        for one in run
-        for rate, step in wanted_views(one.codec, found[one.name].measurements, photo.name)
-    }
-    rows = run_tasks(list(dict.fromkeys(wanted.values())), results, jobs, on_progress)
-    pictures = {key: rows[task] for key, task in wanted.items()}
-    return Views(shown, {key: row for key, row in pictures.items() if isinstance(row, dict)})
+    views = Views(list(dict.fromkeys(shown)), {})
+    for _ in range(2):
+        wanted = {
+            (photo.name, rate, one.name): Task("view", one.codec, one.version, step, photo)
+            for photo in views.photos
+            for one in run
+            for rate, step in _wanted(one, found[one.name], photo.name, views, run[0].name)
+        }
+        rows = run_tasks(list(dict.fromkeys(wanted.values())), results, jobs, on_progress)
+        pictures = {key: rows[task] for key, task in wanted.items()}
+        views = Views(
+            views.photos, {k: row for k, row in pictures.items() if isinstance(row, dict)}
+        )
+    return views
+
+
+def _wanted(
+    one: Opened, found: CodecResult, photo: str, views: Views, first: str
+) -> list[tuple[float, float]]:
+    """`wanted_views` by all that is known so far of a codec and a photo."""
+    known = {row.bpp: row.setting for row in found.measurements if row.image == photo}
+    targets = {}
+    for rate in RATES:
+        if row := views.pictures.get((photo, rate, one.name)):
+            known[row["bpp"]] = row["setting"]
+        targets[rate] = views.pictures.get((photo, rate, first), {}).get("bpp", rate)
+    return wanted_views(one.codec, known, targets)
 
 
 def compare(results: Sequence[CodecResult]) -> tuple[CodecResult, ...]:

@@ -18,8 +18,9 @@ EXPLANATION = (
 
 
 def text_table(report: Report) -> str:
-    """The codecs, one a line, under aligned columns; then the notes."""
-    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}", ""]
+    """What was found; the codecs, one a line, under aligned columns; then the notes."""
+    lines = [report.headline, ""] if report.headline else []
+    lines += [f"{described_photos(report)}, {report.machine}", ""]
     lines += _aligned(codec_rows(report))
     lines += ["", EXPLANATION, *report.notes]
     return "\n".join(lines)
@@ -28,7 +29,8 @@ def text_table(report: Report) -> str:
 def markdown_table(report: Report) -> str:
     """The same as markdown, then BD-rates by every metric, costs, every RD point and what each
     codec was."""
-    parts = [markdown_summary(report)]
+    parts = [f"{report.headline}\n"] if report.headline else []
+    parts.append(markdown_summary(report))
     for metric in report.metrics:
         range_ = f"In brackets the range that it was computed over: {metric.scale}."
         table = markdown(bd_rows(report, metric))
@@ -40,10 +42,16 @@ def markdown_table(report: Report) -> str:
 
 def markdown_summary(report: Report) -> str:
     """What was measured, the codecs, one a line, and the notes, as markdown."""
-    lines = [f"{report.photos}: {len(report.photo_names)} photos, {report.machine}.", ""]
+    lines = [f"{described_photos(report)}, {report.machine}.", ""]
     lines += markdown(codec_rows(report))
     lines += ["", EXPLANATION, "", *(f"* {note}" for note in report.notes)]
     return "\n".join(lines) + "\n"
+
+
+def described_photos(report: Report) -> str:
+    """'Kodak: 24 photos'."""
+    count = len(report.photo_names)
+    return f"{report.photos}: {count} photo{'s' * (count != 1)}"
 
 
 def markdown_points(codec: CodecResult) -> str:

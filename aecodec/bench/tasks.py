@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from aecodec.bench import measure
-from aecodec.bench.codecs import BenchCodec
+from aecodec.bench.codecs import BenchCodec, InGray
 from aecodec.bench.metrics import tools
 from aecodec.bench.naming import name_of, settings_of
 from aecodec.bench.photos import Photo
@@ -49,12 +49,15 @@ class Task:
         """Changes with everything that the result may depend on; 64 hexadecimal digits."""
         facts = [self.kind, name_of(self.codec), settings_of(self.codec), self.version, self.step]
         facts += [self.photo.name, self.photo.sha256, machine, _measuring()]
+        facts += ["gray"] * self.photo.gray + list(self.photo.changes)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def run(self) -> dict[str, Any] | str:
         """-> result, or what is wrong in one line, whatever a foreign codec raises."""
+        in_gray = self.photo.gray and self.codec.has_gray
+        codec = InGray(self.codec) if in_gray else self.codec
         try:
-            return FUNCTIONS[self.kind](self.codec, self.step, self.photo)
+            return FUNCTIONS[self.kind](codec, self.step, self.photo)
         except Exception as error:
             return " ".join(f"{error}".split()) or type(error).__name__
 

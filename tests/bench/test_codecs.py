@@ -18,7 +18,9 @@ from aecodec.bench.codecs import CLASSES, Avif, BenchCodec, Jpeg, Jpeg2000
 from aecodec.bench.measure import code, measure_memory, measure_photo, view_photo
 from aecodec.bench.metrics import PSNR_MAX
 from aecodec.bench.naming import make_codec, name_of, settings_of, split_codecs, steps_of
+from aecodec.bench.photos import Photo
 from aecodec.bench.programs import NotInstalled, from_y4m, to_y4m
+from aecodec.bench.tasks import Task
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model
@@ -47,6 +49,31 @@ def test_codecs_round_trip(name: str) -> None:
     assert last["bpp"] == 8 * last["bytes"] / (61 * 93)
     assert last["psnr"] > 32 and last["encode_s"] > 0 and last["decode_s"] > 0
     assert len(steps_of(codec)) >= 8 and last["codec"] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["aec", "jpeg", "jpeg:chroma=444", "jpeg2000", "webp", "avif:speed=9", "jxl", "heic"]
+)
+def test_gray_photos_are_gray_in_files_that_can_be(name: str, tmp_path: Path) -> None:
+    codec, path = installed(name), tmp_path / "gray"
+    gray, step = synthetic(61, 93).picture().convert("L"), steps_of(codec)[-1]
+    photo = Photo("gray.png", np.asarray(gray.convert("RGB")), gray=True)
+    row = Task("measure", codec, "1", step, photo).run()
+    assert isinstance(row, dict), row
+    assert row["codec"] == name and row["psnr"] > 32
+    codec.encode(gray, step, path.with_suffix(codec.suffix))
+    assert path.with_suffix(codec.suffix).stat().st_size == row["bytes"]
+    decoded = codec.decode(path.with_suffix(codec.suffix))
+    assert decoded.mode == ("RGB" if name == "webp" else "L")
+    assert codec.has_gray == (name != "webp")
+
+
+def test_jpeg2000_spends_as_much_on_gray(tmp_path: Path) -> None:
+    sizes = []
+    for picture in (synthetic(128, 128).picture(), synthetic(128, 128).picture().convert("L")):
+        Jpeg2000().encode(picture, 20, tmp_path / "a.jp2")
+        sizes.append((tmp_path / "a.jp2").stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
 
 def test_codecs_are_told_apart_on_the_command_line() -> None:
@@ -109,6 +136,7 @@ class Broken:
     random: bool = False
     version: str = "1"
     suffix: ClassVar[str] = ".txt"
+    has_gray: ClassVar[bool] = False
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         path.write_text("")

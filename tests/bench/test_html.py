@@ -23,9 +23,9 @@ from aecodec import bench
 from aecodec.bench import html, runner
 from aecodec.bench.codecs import Jpeg, Jxl
 from aecodec.bench.photos import Photo
-from aecodec.bench.report import CodecResult, Failure, Measurement, Report
+from aecodec.bench.report import CodecResult, Failure, Report
 from aecodec.bench.scales import METRICS
-from aecodec.bench.view import RATES, Views, wanted_views
+from aecodec.bench.view import EQUAL, RATES, Match, Views, matches, wanted_views
 from tests.bench.synthetic import synthetic
 
 TOOLS = {"ms_ssim": "pytorch_msssim", "ssimulacra2": "ssimulacra2", "cvvdp": "pycvvdp"}
@@ -108,6 +108,11 @@ def test_bd_rates_against_any_anchor_by_any_metric(page: Any, folder: Path) -> N
         cells = [row.locator("td").all_inner_texts() for row in rows]
         return {row[0].removesuffix(" (published)"): row[1] for row in cells}
 
+    def every() -> dict[str, list[str]]:
+        rows = page.locator("#bd-all tbody tr").all()
+        cells = [row.locator("td").all_inner_texts() for row in rows]
+        return {row[0].removesuffix(" (published)"): row for row in cells}
+
     options = page.locator("#metric option").all()
     assert [option.get_attribute("value") for option in options] == MEASURED
     for anchor, metric in (
@@ -121,10 +126,14 @@ def test_bd_rates_against_any_anchor_by_any_metric(page: Any, folder: Path) -> N
         assert shown().keys() == codecs.keys() - {anchor}
         for name, text in shown().items():
             percent = codecs[name][key][anchor]
-            assert text == ("no common range" if percent is None else f"{percent:+.1f} %")
+            none = "not measured" if name in ("bpg", "vtm") else "no common range"
+            assert text == (none if percent is None else f"{percent:+.1f} %")
+            place = 1 + MEASURED.index(metric)
+            assert every()[name][place] == text
     page.select_option("#anchor", "jpeg")
     assert page.locator("#image-table tbody tr").count() == 2
-    assert page.locator("#speed-plot svg text", has_text="webp").count() == 1
+    speeds = page.locator("#speed-plots figure")
+    assert [each.locator("svg text", has_text="webp").count() for each in speeds.all()] == [1, 1]
 
 
 @pytest.mark.slow
@@ -166,17 +175,97 @@ def test_the_scales_are_those_of_python(page: Any) -> None:
 
 
 @pytest.mark.slow
-def test_equal_rates_are_matched(page: Any) -> None:
+def test_rates_are_called_equal_where_they_are(page: Any) -> None:
     page.select_option("#v-left", "jpeg")
     page.select_option("#v-right", "webp")
+    found = set()
     for rate in page.locator("#v-rate-left option").all():
         page.select_option("#v-rate-left", rate.get_attribute("value"))
         canvas(page)
-        texts = [page.locator(f"#c-{side}").inner_text() for side in ("left", "right")]
-        left, right = (float(re.findall(r"([\d.]+) bpp", text)[0]) for text in texts)
-        assert right == pytest.approx(left, rel=0.15)
+        left, right = page.evaluate("['left', 'right'].map(side => chosen(side).bpp)")
+        equal = max(left, right) <= EQUAL * min(left, right)
+        found.add(equal)
+        box, told = page.locator("#v-equal"), page.locator("#v-rates").inner_text()
+        assert box.is_checked() == box.is_enabled() == equal
+        assert page.locator("#v-rate-right").is_enabled() == (not equal)
+        assert told.startswith("Equal rates: " if equal else "Not at equal rates: ")
+        assert f"{left:.3f} bpp left, {right:.3f} bpp right, " in told and " % " in told
+    assert found == {True, False}
+
+
+@pytest.mark.slow
+def test_equal_rates_can_be_given_up_and_asked_for_again(page: Any) -> None:
+    page.select_option("#v-left", "jpeg")
+    page.select_option("#v-right", "webp")
+    rates = page.locator("#v-rate-left option").all()
+    for rate in rates:
+        page.select_option("#v-rate-left", rate.get_attribute("value"))
+        if page.locator("#v-equal").is_enabled():
+            break
+    matched = page.locator("#v-rate-right").input_value()
     page.locator("#v-equal").uncheck()
-    assert page.locator("#v-rate-right").is_enabled()
+    others = [each.get_attribute("value") for each in page.locator("#v-rate-right option").all()]
+    page.select_option("#v-rate-right", next(each for each in others if each != matched))
+    canvas(page)
+    assert page.locator("#v-rates").inner_text().startswith("Not at equal rates")
+    page.locator("#v-equal").check()
+    assert page.locator("#v-rate-right").input_value() == matched
+    page.select_option("#v-right", "original")
+    assert not page.locator("#v-equal").is_checked() and page.locator("#v-equal").is_disabled()
+    canvas(page)
+    assert page.locator("#v-rates").inner_text() == ""
+
+
+@pytest.mark.slow
+def test_nothing_is_off_the_edge_of_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("document.querySelector('details').open = true")
+    page.wait_for_function("+$('plots').querySelector('svg').viewBox.baseVal.width < 400")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    inside = "e => e.closest('.wide, svg') || e.getBoundingClientRect().right <= innerWidth"
+    assert page.evaluate(f"[...document.body.querySelectorAll('*')].every({inside})")
+    page.set_viewport_size({"width": 1200, "height": 900})
+
+
+@pytest.mark.slow
+def test_every_chart_has_points_a_caption_and_the_legend_in_view(page: Any) -> None:
+    page.select_option("#anchor", "jpeg")
+    page.select_option("#metric", "psnr")
+    for figure in page.locator("figure").all():
+        assert figure.locator("svg g g path").count() and figure.locator("figcaption").inner_text()
+    page.locator("#plots figure").last.scroll_into_view_if_needed()
+    assert page.evaluate("$('legend').getBoundingClientRect().top") >= 0
+    page.select_option("#anchor", "vtm")
+    if len(MEASURED) > 1:
+        page.select_option("#metric", MEASURED[-1])
+        assert page.locator("#speed-plots figure").count() == 0
+        assert "No BD-rates by" in page.locator("#speed-plots").inner_text()
+    for box in page.locator("#legend input").all():
+        box.uncheck()
+    assert page.locator("#plots").inner_text() == "No points of the codecs chosen."
+    for box in page.locator("#legend input").all():
+        box.check()
+
+
+@pytest.mark.slow
+def test_the_page_begins_with_what_was_found(page: Any, folder: Path) -> None:
+    told = json.loads((folder / "report.json").read_text())["headline"]
+    assert re.match(r"At equal \S+, webp needs \d+ % of JPEG's bytes", told)
+    assert page.locator("#headline").inner_text().replace("\xa0", " ") == told
+    assert (folder / "table.md").read_text().startswith(told + "\n")
+
+
+def test_rates_within_three_percent_match() -> None:
+    rates = {("jpeg", 0.4): 0.4, ("webp", 0.4): 0.412, ("webp", 1.0): 0.9, ("avif", 0.4): 0.388}
+    pictures = {("a", rate, codec): {"bpp": bpp} for (codec, rate), bpp in rates.items()}
+    views = Views([], pictures | {("b", 0.4, "jxl"): {"bpp": 0.4}})
+    assert matches(views, "a", 0.4, "jpeg") == {
+        "jpeg": [Match(0.4, True)],
+        "webp": [Match(0.4, True), Match(1.0, False)],
+        "avif": [Match(0.4, False)],
+    }
+    assert matches(views, "a", 1.0, "webp")["webp"] == [Match(1.0, True), Match(0.4, False)]
+    assert matches(views, "b", 0.4, "jxl") == {"jxl": [Match(0.4, True)]}
 
 
 @pytest.mark.slow
@@ -197,7 +286,8 @@ def test_data_cannot_end_the_script(folder: Path) -> None:
 
 def test_photos_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     photos = [Photo(f"{n}.png", np.full((8, 8, 3), n, np.uint8)) for n in range(3)]
-    pictures = {(photo.name, 0.4, "jpeg"): {"picture": "x" * 1000} for photo in photos}
+    row = {"picture": "x" * 1000, "bpp": 0.4}
+    pictures = {(photo.name, 0.4, "jpeg"): row for photo in photos}
     monkeypatch.setattr(html, "MAX_BYTES", 2500)
     text = html.html_report(Report("here", (), "", "", (), ()), Views(photos, pictures))
     assert re.findall(r'"name":"(\d.png)"', text) == ["0.png", "1.png"]
@@ -205,15 +295,11 @@ def test_photos_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_views_are_at_settings_between_the_measured_ones() -> None:
-    def rows(steps: tuple[float, ...], rates: tuple[float, ...]) -> list[Measurement]:
-        return [
-            Measurement("c", step, "a", 1, bpp, 30, None, None, 1, 1, 1)
-            for step, bpp in zip(steps, rates, strict=True)
-        ]
-
-    assert wanted_views(Jpeg(q=(10, 30)), rows((10, 30), (0.2, 0.8)), "a") == [(RATES[1], 20)]
-    assert wanted_views(Jxl(d=(4.0, 0.5)), rows((4.0, 0.5), (0.2, 0.8)), "a") == [(0.4, 1.41)]
-    assert wanted_views(Jpeg(), rows((10,), (0.2,)), "a") == []
+    plain = dict(zip(RATES, RATES, strict=True))
+    assert wanted_views(Jpeg(q=(10, 30)), {0.2: 10, 0.8: 30}, plain) == [(RATES[1], 20)]
+    assert wanted_views(Jxl(d=(4.0, 0.5)), {0.2: 4.0, 0.8: 0.5}, plain) == [(0.4, 1.41)]
+    assert wanted_views(Jpeg(q=(10, 30)), {0.2: 10, 0.8: 30}, {0.4: 0.41}) == [(0.4, 20)]
+    assert wanted_views(Jpeg(), {0.2: 10}, plain) == []
 
 
 def test_failures_are_on_the_page() -> None:

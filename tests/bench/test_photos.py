@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 pytest.importorskip("matplotlib")
 
@@ -24,16 +25,42 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     assert photos[0].image.shape == (4, 5, 3) and photos[0].pixels == 20
 
 
-def test_other_modes_are_left_out_with_a_message(tmp_path: Path) -> None:
-    Image.new("RGB", (5, 4)).save(tmp_path / "colour.png")
-    Image.new("L", (5, 4)).save(tmp_path / "gray.png")
-    Image.new("RGBA", (5, 4)).save(tmp_path / "alpha.png")
+def test_photos_of_every_mode_are_taken_as_compress_does(tmp_path: Path) -> None:
+    Image.new("CMYK", (5, 4), (0, 255, 255, 0)).save(tmp_path / "cmyk.tif")
+    Image.fromarray(np.full((4, 5), 51 * 257, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("L", (5, 4), 51).save(tmp_path / "gray.png")
+    for mode in ("LA", "RGBA"):
+        Image.new(mode, (5, 4), (51,) * len(mode)).save(tmp_path / f"{mode}.png")
+    gray = Image.new("P", (5, 4), 1)
+    gray.putpalette([0, 0, 0, 51, 51, 51])
+    gray.save(tmp_path / "palette.gif")
     messages: list[str] = []
-    assert [photo.name for photo in read_folder(tmp_path, messages.append)] == ["colour.png"]
+    photos = {photo.name: photo for photo in read_folder(tmp_path, messages.append)}
+    grays = {name for name, photo in photos.items() if photo.gray}
+    assert grays == {"LA.png", "deep.png", "gray.png", "palette.gif"}
+    for name, photo in photos.items():
+        assert photo.image.shape == (4, 5, 3) and photo.image.dtype == np.uint8
+        assert np.all(photo.image == ([255, 0, 0] if name == "cmyk.tif" else 51))
     assert messages == [
-        "alpha.png: left out, mode RGBA instead of RGB",
-        "gray.png: left out, mode L instead of RGB",
+        "LA.png, RGBA.png: alpha was left out",
+        "cmyk.tif: CMYK was converted to RGB",
+        "deep.png: 16-bit samples were reduced to 8 bits",
     ]
+
+
+def test_photos_are_turned_upright_and_metadata_left_out_without_a_word(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    text = PngInfo()
+    text.add_text("source", "a camera")
+    for name in "abcde":
+        Image.new("RGB", (5, 4)).save(tmp_path / f"{name}.png", exif=exif)
+    Image.new("RGB", (5, 4)).save(tmp_path / "plain.png", pnginfo=text)
+    messages: list[str] = []
+    photos = read_folder(tmp_path, messages.append)
+    assert [photo.image.shape for photo in photos] == [(5, 4, 3)] * 5 + [(4, 5, 3)]
+    assert messages == ["a.png, b.png, c.png and 2 more: turned upright, as EXIF says"]
+    assert not photos[-1].changes
 
 
 def test_other_files_are_told_once(tmp_path: Path) -> None:
@@ -53,7 +80,7 @@ def test_a_name_that_is_no_utf8_can_be_written_into_a_report(tmp_path: Path) -> 
 
 
 def test_a_folder_without_photos_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AecodecError, match="no RGB photos"):
+    with pytest.raises(AecodecError, match="no photos"):
         read_folder(tmp_path, lambda _: None)
     with pytest.raises(AecodecError, match="not a folder"):
         read_folder(tmp_path / "missing", lambda _: None)
@@ -61,7 +88,7 @@ def test_a_folder_without_photos_is_an_error(tmp_path: Path) -> None:
 
 def test_a_broken_photo_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    with pytest.raises(ImageError, match=r"broken\.png: cannot be read"):
+    with pytest.raises(ImageError, match=r"broken\.png: not a picture of a known format"):
         read_folder(tmp_path, lambda _: None)
 
 

@@ -59,13 +59,13 @@ def without_bpg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder with two photos, one of them large enough for MS-SSIM, and a gray picture."""
+    """A folder with two photos, one of them large enough for MS-SSIM, and what is no photo."""
     folder = tmp_path / "holidays"
     folder.mkdir()
     for name, size in (("large.png", (192, 180)), ("small.png", (97, 65))):
         blobs = np.random.default_rng(7).integers(0, 256, (9, 9, 3), dtype=np.uint8)
         Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC).save(folder / name)
-    Image.new("L", (40, 40)).save(folder / "gray.png")
+    (folder / "notes.txt").touch()
     return folder
 
 
@@ -90,7 +90,7 @@ def test_run_writes_a_whole_report(photos: Path, tmp_path: Path) -> None:
         photos, asked, folder, say=lines.append, on_progress=lambda *n: done.append(n), command="me"
     )
     assert sorted(path.name for path in folder.iterdir()) == FILES.split()
-    assert "gray.png: left out, mode L instead of RGB" in report.notes
+    assert "1 file was skipped: 1 .txt" in report.notes
     assert any(note.startswith("bpg: left out. bpgdec is not on PATH") for note in report.notes)
     assert lines == list(report.notes) and (56, 56) in done
     check_json(json.loads(report.to_json()))
@@ -166,6 +166,20 @@ def test_on_kodak_the_published_curves_are_shown_as_such(
     assert re.fullmatch(r"-[\d.]+ % \[[\d.]+\.\.[\d.]+\]", by_psnr[3][1])
 
 
+@pytest.mark.usefixtures("without_bpg")
+def test_one_gray_photo_is_a_folder_of_photos(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    gray = Image.linear_gradient("L").resize((64, 48))
+    gray.save(tmp_path / "in" / "gray.png")
+    report = bench.run(tmp_path / "in", "jpeg:q=20/80,webp:q=20/80", tmp_path / "out")
+    assert report.photo_names == ("gray.png",) and report.notes == ()
+    for codec in report.codecs:
+        assert len(codec.points) == 2 and not codec.failures
+    data = saved(gray, "JPEG", quality=80, optimize=True, progressive=True)
+    assert report.codecs[0].measurements[1].bytes == len(data)
+    assert text_table(report).startswith("At equal ") and "in: 1 photo, " in text_table(report)
+
+
 @pytest.fixture
 def bundled(monkeypatch: pytest.MonkeyPatch) -> None:
     """One small photo in the place of those that are bundled."""
@@ -223,6 +237,7 @@ def test_a_report_from_before_a_metric_is_read(photos: Path, tmp_path: Path) -> 
     bench.run(photos, "jpeg:q=20/80,webp:q=20/80", tmp_path)
     later = ("cvvdp", "butteraugli", "butteraugli_3norm")
     content = json.loads((tmp_path / "report.json").read_text())
+    del content["headline"]  # which is younger, too
     for codec in content["codecs"]:
         for point in codec["points"]:
             for name in later:

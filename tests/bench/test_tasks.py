@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ class Fragile:
     q: tuple[float, ...] = (0, 1, 2)
     version: str = "1"
     suffix: ClassVar[str] = ".bmp"
+    has_gray: ClassVar[bool] = False
 
     def encode(self, picture: Image.Image, step: float, path: Path) -> None:
         if step == 1:
@@ -79,9 +80,11 @@ def test_what_a_result_depends_on_is_in_its_key(tmp_path: Path) -> None:
         Task("measure", task.codec, "2", 20, task.photo),
         Task("measure", Jpeg(chroma="444"), "1", 20, task.photo),
         Task("measure", task.codec, "1", 20, synthetic(20, 30, seed=1)),
+        Task("measure", task.codec, "1", 20, replace(task.photo, gray=True)),
+        Task("measure", task.codec, "1", 20, replace(task.photo, changes=("turned",))),
     ]
     keys = {each.key("here") for each in [task, *others]} | {task.key("there")}
-    assert len(keys) == 7 and task.key("here") == tasks(20)[0].key("here")
+    assert len(keys) == 9 and task.key("here") == tasks(20)[0].key("here")
 
 
 def test_results_without_a_metric_are_not_taken_where_it_is(

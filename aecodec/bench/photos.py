@@ -13,7 +13,7 @@ from PIL import Image
 
 from aecodec.errors import AecodecError, ImageError
 from aecodec.files import readable
-from aecodec.image.formats import PHOTO_SUFFIXES, READABLE
+from aecodec.image.formats import READABLE, SIMPLE
 from aecodec.plan import is_apple_double, kind_of, skipped
 
 # Read as files, not by skimage.data's functions: those may go to the network once pooch is there.
@@ -53,14 +53,14 @@ def read_folder(folder: Path, report: Callable[[str], None]) -> list[Photo]:
     photos: list[Photo] = []
     others: Counter[str] = Counter()
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        if path.suffix.lower() not in PHOTO_SUFFIXES:
+        if path.suffix.lower() not in SIMPLE:
             others[kind_of(path)] += not path.name.startswith(".")
         elif not is_apple_double(path) and (photo := _read_photo(path, report)):
             photos.append(photo)
     if others := +others:
         report(skipped(others))
     if not photos:
-        raise AecodecError(f"{folder}: no RGB photos ({', '.join(PHOTO_SUFFIXES)})")
+        raise AecodecError(f"{folder}: no RGB photos ({', '.join(SIMPLE)})")
     return photos
 
 

@@ -1,13 +1,14 @@
-"""Photo files in and out, by Pillow: a file <-> a Picture."""
+"""Photo files in and out: a file <-> a Picture. By Pillow, but for HEIC and JPEG XL."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -22,7 +23,12 @@ from aecodec.image.bmp import bmp_colours
 from aecodec.image.formats import FORMATS, READABLE, WRITABLE
 from aecodec.image.gif import SIGNATURE as GIF
 from aecodec.image.gif import read_gif
+from aecodec.image.heif import avif_image, heic_image, kind_of_heif
 from aecodec.image.jpeg import SOI, behind, bytes_behind, outline, with_end
+from aecodec.image.jpeg2000 import SIGNATURES as JPEG2000
+from aecodec.image.jpeg2000 import jpeg2000_image
+from aecodec.image.jxl import SIGNATURES as JPEG_XL
+from aecodec.image.jxl import decoded_jxl
 from aecodec.image.metadata import Metadata, save_options
 from aecodec.image.modes import joined
 from aecodec.image.picture import Picture, from_pil, pillow_errors, upright
@@ -43,16 +49,40 @@ _WITHOUT_RGB = (".pgm",)
 def read_picture(source: str | Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a photo from a path, a binary stream or its bytes.
 
-    Raises ImageError for a file that cannot be read, is no photo of a format in READABLE, is
-    damaged, or has more than `max_pixels`.
+    Raises ImageError for a file that cannot be read, is no photo of a format in READABLE or
+    OTHERS, is damaged, or has more than `max_pixels`.
     """
     data = _read(source)
     with pillow_errors("read this picture"):
-        file = _prepared(data, max_pixels)
-        with opened(file.data) as image:
-            image.info.update(file.info)
+        reader = _reader(data)
+        image, notes = reader(data, max_pixels)
+        with image:
             picture = from_pil(image, max_pixels)
-        return replace(picture, notes=picture.notes + file.notes)
+        return replace(picture, notes=picture.notes + notes)
+
+
+def _reader(data: bytes) -> _Reader:
+    if data.startswith(JPEG2000):
+        return jpeg2000_image
+    if data.startswith(JPEG_XL):
+        return _jxl_image
+    return {"AVIF": avif_image, "HEIC": heic_image, None: _simple_image}[kind_of_heif(data)]
+
+
+def _jxl_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
+    found = decoded_jxl(data, max_pixels)
+    return _simple_image(found, max_pixels) if isinstance(found, bytes) else found
+
+
+def _simple_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
+    file = _prepared(data, max_pixels)
+    image = opened(file.data)
+    image.info.update(file.info)
+    return image, file.notes
+
+
+_Reader: TypeAlias = Callable[[bytes, int], tuple[Image.Image, tuple[str, ...]]]
+"""A file and the limit of pixels -> an image for `from_pil`, and notes on what else it had"""
 
 
 class _Prepared(NamedTuple):

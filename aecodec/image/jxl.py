@@ -31,7 +31,6 @@ SIGNATURES = (CODESTREAM, b"\0\0\0\x0cJXL \r\n\x87\n")
 _KIND = "a JPEG XL file"
 _KEPT = {b"Exif": "EXIF", b"xml ": "XMP"}
 _JPEG = b"jbrd"  # beside which the decoder must see metadata, too: it is the JPEG file's
-_OFFSET = 4  # bytes before EXIF, that tell where in it its TIFF stream begins: at once
 _TYPES = {"I;16": np.uint16, "F": np.float32, "F;16": np.float16}  # by mode; else bytes
 _OWN_PROFILES = b"jxl "
 _USUAL = re.compile(r"sRGB|(RGB_D65_SRG|Gra_D65)_\w{3}_SRG")
@@ -133,8 +132,8 @@ def decoded_jxl(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, .
     if icc[16:20] == b"CMYK":
         raise ImageError("JPEG XL in CMYK, which is not known: export it anew")
     image = _first_frame(codestream) if head.animated else _image(found, samples)
-    exif, xmp = more.get(b"Exif"), more.get(b"xml ")
-    image.info.update(upright_info(None if _is_usual(icc) else icc, (exif or b"")[_OFFSET:], xmp))
+    exif, xmp = _without_offset(more.get(b"Exif") or b""), more.get(b"xml ")
+    image.info.update(upright_info(None if _is_usual(icc) else icc, exif, xmp))
     image.info["bit_depth"] = head.bits
     frames = ("further frames were left out",) if head.animated else ()
     unfit = (_KEPT[kind] for kind, body in more.items() if body is None)
@@ -204,6 +203,11 @@ def _first_frame(data: bytes) -> Image.Image:
     if frame.dtype not in (np.uint8, np.uint16):
         raise ImageError("an animation of float samples, which is not known: export it anew")
     return _of_integers(frame)
+
+
+def _without_offset(exif: bytes) -> bytes:
+    """A TIFF stream, without the bytes that tell where it begins, which not every writer has."""
+    return exif if exif.startswith((b"II*\0", b"MM\0*")) else exif[4:]
 
 
 def _inflated(data: bytes) -> bytes | None:

@@ -76,6 +76,20 @@ def test_colours_by_number(space: int, told: bool) -> None:
     assert notes == (("its colour space, number 21, was read as sRGB",) if told else ())
 
 
+def test_palettes_are_looked_up() -> None:
+    index = (GRAY % 3).astype(np.uint8)
+    colours = bytes(range(9))
+    data = saved(Image.fromarray(index), "JPEG2000", irreversible=False)
+    palette = atom(b"pclr", b"\0\3\3\7\7\7" + colours)
+    palette += atom(b"cmap", b"\0\0\1\0\0\0\1\1\0\0\1\2")
+    place = data.index(b"jp2c") - 4
+    start, header = data.index(b"jp2h") - 4, data[data.index(b"jp2h") + 4 : place]
+    header = header.replace(b"colr\1\0\0\0\0\0\x11", b"colr\1\0\0\0\0\0\x10")
+    data = data[:start] + atom(b"jp2h", header + palette) + data[place:]
+    wanted = np.frombuffer(colours, np.uint8).reshape(3, 3)[index]
+    assert np.array_equal(read_picture(data).pixels, wanted)
+
+
 def test_ycc_becomes_rgb() -> None:
     gray = np.dstack([GRAY, np.full_like(PIXELS[..., 1:], 128)])
     samples = j2k(gray, mct=False, colorspace="SYCC")

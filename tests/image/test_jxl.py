@@ -73,9 +73,10 @@ def test_a_picture_is_turned_once(turn: int) -> None:
     assert picture.exif == exif(1)
 
 
+@pytest.mark.parametrize("offset", [bytes(4), b""], ids=["offset", "none, as pillow-jxl-plugin"])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_exif_and_xmp_are_kept(compressed: bool) -> None:
-    kept = {b"Exif": bytes(4) + exif(), b"xml ": b"<x/>"}
+def test_exif_and_xmp_are_kept(compressed: bool, offset: bytes) -> None:
+    kept = {b"Exif": offset + exif(), b"xml ": b"<x/>"}
     atoms = [
         atom(b"brob", kind + brotli_encode(body)) if compressed else atom(kind, body)
         for kind, body in kept.items()

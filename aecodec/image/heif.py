@@ -61,12 +61,14 @@ def heic_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ..
         mode, samples = "LA", samples[..., ::3]
     mode = "L" if mode == "I" else mode
     height, width = samples.shape[:2]
-    image = Image.frombytes(mode, (width, height), samples.tobytes())
+    samples = np.ascontiguousarray(samples)
+    image = Image.frombuffer(mode, (width, height), samples, "raw", mode, 0, 1)
     image.info.update(upright_info(info.get("icc_profile"), info["exif"], info.get("xmp")))
     image.info.update(_facts(info["bit_depth"], _code(info)))
     if "pixel_aspect_ratio" in info:
         image.info["aspect"] = info["pixel_aspect_ratio"]
-    return image, (*further_frames(len(file) - 1), *_left_out(info), *_gain_map(primary_item(data)))
+    left_out = dict.fromkeys((*_left_out(info), *_gain_map(primary_item(data))))
+    return image, (*further_frames(len(file) - 1), *left_out)
 
 
 def _code(info: Mapping[str, Any]) -> Code | None:

@@ -168,12 +168,12 @@ def _decoded(data: bytes) -> Any:
 @cache
 def _decoder() -> Any:
     """The class of decoders. The plugin around it would register itself in everybody's Pillow."""
-    name, module = "pillow_jxl.pillow_jxl", sys.modules.get("pillow_jxl.pillow_jxl")
+    package, name = importlib.util.find_spec("pillow_jxl"), "pillow_jxl.pillow_jxl"
+    spec = package and PathFinder.find_spec(name, package.submodule_search_locations)
+    if not spec or not spec.loader:
+        raise needs_extra(_KIND)
+    module = sys.modules.get(name)
     if module is None:
-        package = importlib.util.find_spec("pillow_jxl")
-        spec = package and PathFinder.find_spec(name, package.submodule_search_locations)
-        if not spec or not spec.loader:
-            raise needs_extra(_KIND)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     return module.Decoder

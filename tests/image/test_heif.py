@@ -14,6 +14,7 @@ from PIL import AvifImagePlugin, Image
 
 from aecodec.errors import ImageError
 from aecodec.image.metadata import orientation
+from aecodec.image.modes import GAIN_MAP
 from aecodec.image.photo_file import read_picture
 from aecodec.image.picture import Picture, without_metadata
 from aecodec.image.psnr import psnr
@@ -169,6 +170,27 @@ def test_further_pictures_are_told() -> None:
         picture = read_picture(data)
         assert near(picture.pixels, PIXELS)
         assert picture.notes == ("1 further frame was left out",)
+
+
+@pytest.mark.parametrize("make", [avif, lambda **more: heic(PIXELS, **more)], ids=["AVIF", "HEIC"])
+def test_gain_maps_are_told(make: Any) -> None:
+    """By the kind of an item, which here had another one."""
+    picture = read_picture(make(exif=b"Exif\0\0" + exif(1)).replace(b"Exif", b"tmap", 1))
+    assert near(picture.pixels, PIXELS) and picture.notes == (GAIN_MAP,)
+
+
+def test_auxiliary_images_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {"urn:com:apple:photo:2020:aux:hdrgainmap": [2], "urn:x:matte": [3]}
+    real = pillow_heif.open_heif
+
+    def with_more(*given: Any, **options: Any) -> Any:
+        file = real(*given, **options)
+        file.info.update(aux=kinds, depth_images=[None])
+        return file
+
+    monkeypatch.setattr(pillow_heif, "open_heif", with_more)
+    notes = ("a depth image was left out", GAIN_MAP, "auxiliary images were left out")
+    assert read_picture(HEIC).notes == notes
 
 
 @BOTH

@@ -79,7 +79,7 @@ def primary_item(data: bytes) -> Item:
         own = _associated(first(meta, b"iprp", b"ipma"), _number(first(meta, b"pitm")))
     except (struct.error, IndexError):
         return Item(properties, 0, frozenset())
-    mine = tuple(properties[place] for place in own if place < len(properties))
+    mine = tuple(properties[place] for place in own if 0 <= place < len(properties))
     others = tuple(atom for place, atom in enumerate(properties) if place not in own)
     return Item(mine + others, len(mine), kinds)
 
@@ -95,18 +95,16 @@ def _kinds(iinf: memoryview) -> Iterator[bytes]:
 
 
 def _associated(ipma: memoryview, item: int) -> tuple[int, ...]:
-    """The places, from 0 on, of the properties of an item."""
-    number, wide = (">I" if ipma[0] else ">H"), ipma[3] & 1
+    """The places, from 0 on, of the properties of an item; -1 is none."""
+    head = struct.Struct(">IB" if ipma[0] else ">HB")
+    kind, mask = ("H", 0x7FFF) if ipma[3] & 1 else ("B", 0x7F)
     place = 8
     for _ in range(min(struct.unpack_from(">I", ipma, 4)[0], _MOST_ATOMS)):
-        (owner,) = struct.unpack_from(number, ipma, place)
-        place += struct.calcsize(number)
-        count, place = ipma[place], place + 1
-        end = place + count * (2 if wide else 1)
-        found = struct.unpack_from(f">{count}{'H' if wide else 'B'}", ipma, place)
+        owner, count = head.unpack_from(ipma, place)
+        found = struct.Struct(f">{count}{kind}")
         if owner == item:
-            return tuple((one & (0x7FFF if wide else 0x7F)) - 1 for one in found)
-        place = end
+            return tuple((one & mask) - 1 for one in found.unpack_from(ipma, place + head.size))
+        place += head.size + found.size
     return ()
 
 

@@ -116,8 +116,7 @@ def avif_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ..
         notes = (f"EXIF is {UNFIT}",)
     item = primary_item(data)
     depths = [_depth(atom.body) for atom in item.properties if atom.kind == b"av1C"]
-    has_profile = "icc_profile" in image.info
-    code = None if has_profile else code_points(item.found(b"colr"))
+    code = None if "icc_profile" in image.info else code_points(item.found(b"colr"))
     image.info.update(_facts(max(depths, default=8), code))
     with contextlib.suppress(AttributeError):  # of Pillow, which may rename its own
         exif, turn = image._decoder.get_info()[4:6]

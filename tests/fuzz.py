@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import io
 import resource
 import secrets
 import sys
@@ -24,7 +25,9 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import torch
 from PIL import Image
 
@@ -126,7 +129,27 @@ def photo_seeds() -> dict[str, bytes]:
         ("TIFF", with_folder(2, 2, {})),
         ("BMP", bmp(b"DEBM", profile=bytes(200))),
     ]
+    seeds += other_seeds()
     return {f"{form} {number}": data for number, (form, data) in enumerate(seeds)}
+
+
+def other_seeds() -> list[tuple[str, bytes]]:
+    """Photos in formats that have readers of their own."""
+    pixels = photo(64, 64)
+    image, deep, heic = Image.fromarray(pixels), pixels.astype(np.uint16) * 257, io.BytesIO()
+    pillow_heif.encode("RGB", (64, 64), pixels.tobytes(), heic, quality=50)
+    jpeg, turned = saved(image, "JPEG"), {"save_all": True, "append_images": [image.rotate(90)]}
+    return [
+        ("AVIF", saved(image, "AVIF", exif=b"Exif\0\0" + exif_with_preview(), xmp=b"<x/>")),
+        ("AVIF", saved(image, "AVIF", **turned)),
+        ("HEIC", heic.getvalue()),
+        ("JPEG 2000", saved(image.convert("LA"), "JPEG2000")),
+        ("JPEG 2000", saved(image, "JPEG2000", no_jp2=True, irreversible=True)),
+        ("JPEG 2000", bytes(imagecodecs.jpeg2k_encode(deep))),
+        ("JPEG XL", bytes(imagecodecs.jpegxl_encode(deep, lossless=True))),
+        ("JPEG XL", bytes(imagecodecs.jpegxl_encode(np.stack([pixels, pixels]), level=80))),
+        ("JPEG XL", bytes(imagecodecs.jpegxl_encode_jpeg(jpeg))),
+    ]
 
 
 def edit_aec(random: Random, data: bytes, other: bytes) -> bytes:

@@ -121,7 +121,9 @@ def test_a_folder_that_cannot_be_looked_into_is_told(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("suffix", ["jfif", "JPE", "jif", "jfi", "mpo", "jpg_large", "jpg-large"])
-@pytest.mark.parametrize("more", ["png_large", "pnm", "pbm", "dib", "apng"])
+@pytest.mark.parametrize(
+    "more", ["png_large", "pnm", "pbm", "dib", "apng", "heic", "HIF", "avif", "jxl", "j2k", "jpf"]
+)
 def test_other_names_of_formats_are_taken(suffix: str, more: str) -> None:
     touch(f"in/a.{suffix}", f"in/b.{more}")
     found = plan(["in"], "out", ".aec", PHOTO_SUFFIXES, recursive=True)

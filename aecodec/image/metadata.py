@@ -1,14 +1,16 @@
 """Colour profile, EXIF and XMP: from a PIL image, and back into what Pillow's writers take.
 
 Byte for byte, but for EXIF in TIFF: there its tags are part of the file's own structure, so they
-are copied one by one, and Pillow turns the pixels of a TIFF upright as it reads them. From every
-other format the pixels come as they are stored, and the orientation tag with them.
+are copied one by one, and Pillow turns the pixels of a TIFF upright as it reads them, as other
+libraries do those of HEIC and JPEG XL, where one tag says so. From every other format the pixels
+come as they are stored, and the orientation tag with them.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
@@ -29,6 +31,7 @@ class Metadata(TypedDict):
 
 NAMES: tuple[Literal["icc", "exif", "xmp"], ...] = ("icc", "exif", "xmp")
 NAMED = {"icc": "a colour profile", "exif": "EXIF", "xmp": "XMP"}
+UNFIT = "damaged or over 16 MiB and was left out"  # in notes
 EXIF_PREFIX = b"Exif\x00\x00"  # before the EXIF in JPEG and in Pillow's `info`
 
 _WITHOUT = ("PPM", "BMP")  # formats that hold none, at least not as Pillow writes them
@@ -36,6 +39,8 @@ XMP_IN_PNG = "XML:com.adobe.xmp"
 _ORIENTATION, _RESOLUTION = 274, 282
 _INTEROPERABILITY, _INTEROPERABILITY_INDEX, _ADOBE_RGB = 40965, 1, "R03"  # DCF 2.0
 RAW_PROFILE = "Raw profile type "  # ImageMagick's, of PNG files before PNG had eXIf
+_INTEGERS = {1: "B", 3: "H", 4: "I"}  # TIFF's types of numbers that an orientation may have
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>))[2-8]""")
 _RAW_LAYOUT = re.compile(r"\s*[^\n]*\n\s*(\d{1,10})\n([0-9A-Fa-f\s]*)")
 KEPT_PROFILES = ("icc", "icm", "exif", "app1", "xmp")
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"  # as JPEG has it, and a raw profile "APP1"
@@ -95,6 +100,31 @@ def orientation(exif: bytes | None) -> int:
     """EXIF 2.32 tag 274: 1 to 8, where 1 is upright; missing or damaged is 1."""
     value = _tag(exif, _ORIENTATION)
     return int(value) if value in range(1, 9) else 1
+
+
+def with_orientation(exif: bytes, turn: int) -> bytes | None:
+    """EXIF that says so instead, byte for byte else; None where it says nothing of it."""
+    order, found = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4]), bytearray(exif)
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", exif, place)
+            if tag == _ORIENTATION and kind in _INTEGERS:
+                struct.pack_into(f"{order}{_INTEGERS[kind]}", found, place + 8, turn)
+    except struct.error:
+        return None
+    return bytes(found) if _tag(bytes(found), _ORIENTATION) == turn else None
+
+
+def upright_info(icc: bytes | None, exif: bytes | None, xmp: bytes | None) -> dict[str, bytes]:
+    """The `info` of an image whose pixels were turned as it was read, so that nobody does again."""
+    exif = (exif or b"").removeprefix(EXIF_PREFIX)
+    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp or b"")
+    found = {"icc_profile": icc, "exif": with_orientation(exif, 1) or exif, "xmp": xmp}
+    return {name: value for name, value in found.items() if value}
 
 
 def bare_exif(turn: int) -> bytes | None:

@@ -23,6 +23,7 @@ _TIFF_COLOUR_MAP = 320
 _TIFF_EXTRA_SAMPLES = 338
 _WHITE_IS_ZERO = 0
 _PREMULTIPLIED = 1
+GAIN_MAP = "the gain map that would make it HDR was left out"
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 Pixels: TypeAlias = NDArray[np.uint8]  # [H, W, 3], RGB, or [H, W], gray
@@ -67,15 +68,22 @@ def mode_of(image: Image.Image) -> str:
     return "LA" if image.format == "PNG" and tiles and tiles[0][3] == "LA;16B" else image.mode
 
 
+def further_frames(count: int) -> tuple[str, ...]:
+    """A note on so many frames after the first, or pictures beside the primary one."""
+    said = f"{count} further frame{' was' if count == 1 else 's were'} left out"
+    return (said,) if count > 0 else ()
+
+
 def lost_in_loading(image: Image.Image, bits: int) -> Iterator[str]:
     """Notes on what the file has and Pillow leaves out or cuts without a word."""
-    further = getattr(image, "n_frames", 1) - 1
-    if further > 0:
-        yield f"{further} further frame{' was' if further == 1 else 's were'} left out"
-    elif image.format == "JPEG" and "mp" in image.info and _is_ultra_hdr(image):
-        yield "the gain map that would make it HDR was left out"
-    if bits > 8 and image.mode != "F":
-        yield f"{bits}-bit samples were reduced to 8 bits"
+    further = further_frames(getattr(image, "n_frames", 1) - 1)
+    yield from further
+    if not further and image.format == "JPEG" and "mp" in image.info and _is_ultra_hdr(image):
+        yield GAIN_MAP
+    told = image.info.get("bit_depth")  # by what has read it; pillow-heif's name, too
+    deepest = told if isinstance(told, int) and told > 8 else bits
+    if deepest > 8 and image.mode != "F":
+        yield f"{deepest}-bit samples were reduced to 8 bits"
     if image.mode in ("La", "RGBa") or _PREMULTIPLIED in _tiff_tag(image, _TIFF_EXTRA_SAMPLES, ()):
         yield "colours multiplied by alpha were divided by it and rounded"
     kept = 3 if image.mode == "RGBX" else len(image.getbands())
@@ -211,8 +219,15 @@ def _from_integers(image: Image.Image, bits: int) -> _Converted:
     if samples.min() < 0 or samples.max() > top:
         found = f"{samples.min()} to {samples.max()}"
         raise ImageError(f"its samples go from {found}; only 0 to {top} is understood")
-    levels = (samples.astype(np.uint32) * 255 + top // 2) // top
+    levels = to_8_bits(samples, top.bit_length())
     return _with_key(_gray(levels, image), samples, image.info.get("transparency")), None
+
+
+def to_8_bits(samples: Samples, bits: int) -> NDArray[np.uint8]:
+    """Integers of up to 16 bits, rounded to levels of 8."""
+    top = 2**bits - 1
+    levels = (samples.astype(np.uint32) * 255 + top // 2) // top
+    return np.asarray(levels, np.uint8)
 
 
 def _from_floats(image: Image.Image, bits: int) -> _Converted:

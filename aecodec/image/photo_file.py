@@ -1,4 +1,4 @@
-"""Photo files in and out, by Pillow: a file <-> a Picture."""
+"""Photo files in and out: a file <-> a Picture. By Pillow, but for HEIC and JPEG XL."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import contextlib
 import io
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -22,7 +23,12 @@ from aecodec.image.bmp import bmp_colours
 from aecodec.image.formats import FORMATS, READABLE, WRITABLE
 from aecodec.image.gif import SIGNATURE as GIF
 from aecodec.image.gif import read_gif
+from aecodec.image.heif import avif_image, heic_image, kind_of_heif
 from aecodec.image.jpeg import SOI, behind, bytes_behind, outline, with_end
+from aecodec.image.jpeg2000 import SIGNATURES as JPEG2000
+from aecodec.image.jpeg2000 import jpeg2000_image
+from aecodec.image.jxl import SIGNATURES as JPEG_XL
+from aecodec.image.jxl import decoded_jxl
 from aecodec.image.metadata import Metadata, save_options
 from aecodec.image.modes import joined
 from aecodec.image.picture import ImageLike, Picture, as_picture, from_pil, pillow_errors, upright
@@ -43,16 +49,45 @@ _WITHOUT_RGB = (".pgm",)
 def read_picture(source: files.Source, max_pixels: int = MAX_PIXELS) -> Picture:
     """Read a photo: its bytes, its name, or a binary stream, which stays open.
 
-    Raises ImageError for a file that cannot be read, is no photo of a format in READABLE, is
-    damaged, or has more than `max_pixels`.
+    Raises ImageError for a file that cannot be read, is no photo of a format in READABLE or
+    OTHERS, is damaged, or has more than `max_pixels`.
     """
     data = _read(source)
     with pillow_errors("read this picture"):
-        file = _prepared(data, max_pixels)
-        with opened(file.data) as image:
-            image.info.update(file.info)
+        reader = _READERS.get(_other_format(data), _simple_image)
+        image, notes = reader(data, max_pixels)
+        with image:
             picture = from_pil(image, max_pixels)
-        return replace(picture, notes=picture.notes + file.notes)
+        return replace(picture, notes=picture.notes + notes)
+
+
+def _other_format(data: bytes) -> str | None:
+    """A key of OTHERS, or None."""
+    if data.startswith(JPEG2000):
+        return "JPEG 2000"
+    return "JPEG XL" if data.startswith(JPEG_XL) else kind_of_heif(data)
+
+
+def _jxl_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
+    found = decoded_jxl(data, max_pixels)
+    return _simple_image(found, max_pixels) if isinstance(found, bytes) else found
+
+
+def _simple_image(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
+    file = _prepared(data, max_pixels)
+    image = opened(file.data)
+    image.info.update(file.info)
+    return image, file.notes
+
+
+_Reader: TypeAlias = Callable[[bytes, int], tuple[Image.Image, tuple[str, ...]]]
+"""A file and the limit of pixels -> an image for `from_pil`, and notes on what else it had"""
+_READERS: dict[str | None, _Reader] = {
+    "AVIF": avif_image,
+    "HEIC": heic_image,
+    "JPEG 2000": jpeg2000_image,
+    "JPEG XL": _jxl_image,
+}
 
 
 def picture_of(image: ImageLike | files.Source, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -115,7 +150,9 @@ def opened(data: bytes) -> ImageFile.ImageFile:
 
 
 def photo_format(data: bytes) -> str | None:
-    """Pillow's name of a photo file's format, by its first bytes; None: it is none."""
+    """The name of a photo file's format, by its first bytes; None: it is none."""
+    if other := _other_format(data):
+        return other
     try:
         with opened(data) as image:
             return image.format

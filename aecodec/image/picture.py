@@ -22,7 +22,7 @@ from aecodec.format.constants import MAX_PIXELS
 from aecodec.format.header import size_error
 from aecodec.image.beside import notes_beside
 from aecodec.image.colour import described_colours
-from aecodec.image.formats import READABLE
+from aecodec.image.formats import OTHERS, READABLE
 from aecodec.image.metadata import (
     EXIF_PREFIX,
     Metadata,
@@ -175,7 +175,7 @@ def pillow_errors(doing: str) -> Iterator[None]:
     except AecodecError:
         raise
     except UnidentifiedImageError as error:
-        known = ", ".join(READABLE)
+        known = ", ".join((*READABLE, *OTHERS))
         raise ImageError(f"not a picture of a known format ({known})") from error
     except MemoryError as error:
         raise ImageError(f"cannot {doing}: not enough memory") from error

@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 from aecodec.format.constants import MAX_ANCILLARY_BYTES
 from aecodec.image.jpeg import bytes_behind
-from aecodec.image.metadata import KEPT_PROFILES, RAW_PROFILE, XMP_IN_PNG, raw_profile_kind
+from aecodec.image.metadata import (
+    KEPT_PROFILES,
+    RAW_PROFILE,
+    UNFIT,
+    XMP_IN_PNG,
+    raw_profile_kind,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 IEND = bytes(4) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
@@ -25,7 +31,6 @@ _SAYS_NOTHING = {*b"bKGD cLLI hIST iDOT mDCV oFFs sBIT sPLT tIME vpAg".split()}
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _INCH = 0.0254  # metres
 _MOST_NOTES = 8
-_UNFIT = "damaged or over 16 MiB and was left out"
 
 
 class Chunk(NamedTuple):
@@ -90,7 +95,7 @@ class _Beside:
                 self.seen.add(chunk.kind)
                 found = _read(chunk)
                 self.info |= found or {}
-                self.notes += [f"the chunk {name} is {_UNFIT}"] if found is None else []
+                self.notes += [f"the chunk {name} is {UNFIT}"] if found is None else []
         elif chunk.kind not in _SAYS_NOTHING:
             self.notes.append(f"a chunk {name} was left out")
 
@@ -107,7 +112,7 @@ class _Beside:
         elif key not in self.info and (value := read_text(chunk)) is not None:
             self.info[key] = value if key == "xmp" else value.decode("latin-1")
         elif key not in self.info:
-            self.notes.append(f"the text {name!r} is {_UNFIT}")
+            self.notes.append(f"the text {name!r} is {UNFIT}")
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:

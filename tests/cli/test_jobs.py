@@ -73,10 +73,10 @@ def test_a_folder_of_one_photo_is_as_one_of_many(tree: Path, capsys: Any) -> Non
 
 
 def test_what_a_folder_has_besides_is_told_once(tree: Path, capsys: Any) -> None:
-    for name in ("x.heic", "deep/y.HEIC", "z.avif"):
+    for name in ("x.cr3", "deep/y.CR3", "z.svg"):
         Path("in", name).touch()
     Path("in/._a.png").write_bytes(bytes.fromhex("00051607") + bytes(50))
-    warning = "aecodec: warning: in: 4 files were skipped: 2 .heic, 1 .avif, 1 .txt\n"
+    warning = "aecodec: warning: in: 4 files were skipped: 2 .cr3, 1 .svg, 1 .txt\n"
     assert main(["compress", "-r", "in", "--effort", "0"]) == 0
     err = capsys.readouterr().err
     assert err.startswith(warning) and err.count("skipped") == 1

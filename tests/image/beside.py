@@ -36,6 +36,11 @@ def icc(profile: bytes) -> tuple[bytes, bytes]:
     return b"iCCP", b"name\0\0" + zlib.compress(profile)
 
 
+def atom(kind: bytes, body: bytes) -> bytes:
+    """A box of ISO's, as AVIF, JPEG 2000 and JPEG XL have them."""
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
 def with_segment(marker: int, body: bytes) -> bytes:
     whole = JPEG
     size = (len(body) + 2).to_bytes(2, "big")

@@ -17,6 +17,7 @@ from aecodec.image.picture import Picture, without_metadata
 from aecodec.image.psnr import psnr
 from tests.image.samples import EXACT, GRAY, KINDS, NOTED, PIXELS, RGB, exif, same, written
 from tests.photos import saved
+from tests.processes import run_python
 
 LOSSLESS = (".png", ".webp", ".tiff", ".tif", ".ppm", ".bmp")
 
@@ -129,3 +130,26 @@ def test_the_table_of_formats_is_pillow_s() -> None:
 def test_an_unknown_suffix_is_refused(suffix: str) -> None:
     with pytest.raises(ImageError, match="cannot write a picture as"):
         output_format(suffix)
+
+
+WITH_PLUGINS = """
+import io, sys
+import numpy, pillow_heif
+from imagecodecs import jpegxl_encode
+from PIL import Image
+from aecodec.image.photo_file import read_picture
+pixels, heic = numpy.zeros((64, 64, 3), numpy.uint8), io.BytesIO()
+pillow_heif.encode("RGB", (64, 64), pixels.tobytes(), heic)
+files = heic.getvalue(), jpegxl_encode(pixels)
+found = [read_picture(file).pixels.shape for file in files]
+print(len(found), *{"HEIF", "JXL"} & set(Image.OPEN))
+import pillow_jxl
+print(*{"HEIF", "JXL"} & set(Image.OPEN))
+read_picture(files[1])
+"""
+
+
+def test_readers_of_other_libraries_are_not_given_to_pillow() -> None:
+    """What `Image.open` reads is the caller's affair, who may still import a plugin for it."""
+    done = run_python(WITH_PLUGINS)
+    assert done.stdout.split() == ["2", "JXL"], done.stderr

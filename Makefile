@@ -2,6 +2,10 @@
 # make weights-small TILES=..., make weights-release VALID=... KODAK=...: what follows from new weights.
 PYTHON ?= python3
 MODEL ?= s1
+# Where Linux gets the build of PyTorch without CUDA, unless pip has been told where to look.
+ifeq ($(shell uname -s)$(PIP_INDEX_URL)$(PIP_EXTRA_INDEX_URL)$(PIP_FIND_LINKS),Linux)
+TORCH_FROM := --extra-index-url https://download.pytorch.org/whl/cpu
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
@@ -30,7 +34,7 @@ check: $(READY)
 # (aecodec/bench/cvvdp.py).
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" $(TORCH_FROM) -c constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt cvvdp
 	touch $@

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -176,16 +177,24 @@ def run_alone(task: Task, jobs: int) -> dict[str, Any] | str:
 
 @contextlib.contextmanager
 def _pool(processes: int, of: int = 0) -> Iterator[ProcessPoolExecutor]:
-    """Processes that ignore Ctrl-C, which is for this one; ended without waiting for more work."""
+    """Processes that ignore Ctrl-C, which is for this one; ended without waiting for more work.
+
+    On Ctrl-C and SIGTERM not even for what they are doing.
+    """
     context = multiprocessing.get_context("spawn")
     shares: SimpleQueue[list[int]] = context.SimpleQueue()
     for share in core_shares(of or processes)[:processes]:
         shares.put(share)
-    pool = ProcessPoolExecutor(processes, context, _begin, (shares,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        pool = ProcessPoolExecutor(processes, context, _begin, (shares, folder))
+        try:
+            yield pool
+        except (KeyboardInterrupt, SystemExit):
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def core_shares(processes: int) -> list[list[int]]:
@@ -197,8 +206,9 @@ def core_shares(processes: int) -> list[list[int]]:
     return [[kept[(n * each + k) % len(kept)] for k in range(each)] for n in range(processes)]
 
 
-def _begin(shares: SimpleQueue[list[int]]) -> None:
-    """In each process, first: its cores, for whatever starts threads."""
+def _begin(shares: SimpleQueue[list[int]], folder: str) -> None:
+    """In each process, first: its cores, for whatever starts threads; where temporary files go."""
+    tempfile.tempdir = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare()
     share = shares.get()

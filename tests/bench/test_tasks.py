@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +17,7 @@ from aecodec import process
 from aecodec.bench.codecs import CLASSES, Jpeg
 from aecodec.bench.tasks import Results, Task, core_shares, run_tasks
 from tests.bench.synthetic import synthetic
+from tests.processes import run_python
 
 
 @dataclass(frozen=True)
@@ -122,3 +125,24 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert core_shares(5) == [[0], [2], [3], [5], [0]]
     monkeypatch.setattr(process, "quota", lambda: 2.0)
     assert core_shares(2) == [[0], [2]]
+
+
+INTERRUPTED = """
+import os, signal, sys, tempfile, threading, time
+from aecodec.bench.tasks import _pool
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+number = int(sys.argv[1])
+with _pool(2) as pool:
+    print(pool.submit(tempfile.mkdtemp).result(), flush=True)
+    threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
+    pool.submit(time.sleep, 60).result()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, 143)])
+def test_a_signal_ends_what_the_processes_do(number: signal.Signals, code: int) -> None:
+    start = time.perf_counter()
+    done = run_python(INTERRUPTED, str(int(number)))
+    assert time.perf_counter() - start < 30
+    assert done.returncode == code
+    assert not os.path.exists(done.stdout.strip())

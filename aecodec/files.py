@@ -210,7 +210,7 @@ def check_output(target: str, source: str, force: bool) -> None:
     if read and os.path.samestat(there, read):
         raise AecodecError("is the input too; name another output with -o")
     if not force and not is_stream(target):
-        raise AecodecError("exists already; -f overwrites it")
+        raise AecodecError("exists already; -f overwrites it, --skip-existing leaves it")
 
 
 def _stat(name: str, standard: TextIO | None) -> os.stat_result | None:

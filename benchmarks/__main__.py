@@ -12,6 +12,7 @@ from aecodec.errors import AecodecError
 NAMES = {
     "demo": ("demo", "one photo through the real commands, then codecs on bundled photos"),
     "effort": ("effort.measure", "what every effort of the encoder saves, and what it takes"),
+    "firstday": ("firstday.measure", "what a new user types, what is printed, how long it takes"),
     "speed": ("speed.measure", "how long one photo takes, beside the arithmetic in it"),
     "multiresolution": ("multiresolution.measure", "one file decoded at several sizes, in part"),
     "channels": ("multiresolution.channels", "a small picture from some channels of the latents"),

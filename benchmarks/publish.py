@@ -15,6 +15,7 @@ from benchmarks import memory, monotone
 from benchmarks.autoencoders import tables
 from benchmarks.cards import read_reports, write_card
 from benchmarks.effort import measure as effort
+from benchmarks.firstday import measure as firstday
 from benchmarks.multiresolution import channels
 from benchmarks.multiresolution import measure as multiresolution
 from benchmarks.pages import RESULTS, ROOT, fill
@@ -23,7 +24,7 @@ from benchmarks.training import diagnosis, experiments, throughput
 
 MEASURED = (
     *(effort, speed, multiresolution, channels, memory, monotone),
-    *(diagnosis, experiments, throughput),
+    *(diagnosis, experiments, throughput, firstday),
 )
 
 

@@ -229,6 +229,9 @@ class Decompress(Task):
         suffix = Path(job.target).suffix
         if self.thumbnail or (not suffix and files.is_stream(job.target)):
             suffix = ".png"
+        with failing_for(job.source):
+            if files.exists(job.source) and not files.begins_with(job.source, SIGNATURE):
+                _header(files.read_bytes(job.source), job.source)  # not its name, which may be PNG
         with failing_for(job.target):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):

@@ -71,6 +71,7 @@ FAILURES = [
     ("compress photo.png -o good.aec", "good.aec: exists already; -f overwrites it"),
     ("compress good.aec", "good.aec: is an .aec file already; aecodec decompress good.aec"),
     ("compress -f photo -o ./photo", "./photo: is the input too"),
+    ("decompress photo.png", "photo.png: is PNG, not .aec; aecodec compress photo.png"),
     ("decompress photo.png -o x.png", "photo.png: is PNG, not .aec; aecodec compress photo.png"),
     ("decompress notes -o x.png", "notes: not an .aec file"),
     ("decompress bad.aec", "bad.aec: tile 0 (column 0, row 0): damaged chunk"),

@@ -65,13 +65,13 @@ def test_photos_are_turned_upright_and_metadata_left_out_without_a_word(tmp_path
 
 def test_other_files_are_told_once(tmp_path: Path) -> None:
     Image.new("RGB", (5, 4)).save(tmp_path / "a.jfif", "JPEG")
-    for name in ("b.heic", "c.HEIC", "d.avif", ".hidden"):
+    for name in ("b.svg", "c.SVG", "d.psd", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "._a.png").write_bytes(bytes.fromhex("00051607") + bytes(50))
     (tmp_path / "folder.png").mkdir()
     messages: list[str] = []
     assert [photo.name for photo in read_folder(tmp_path, messages.append)] == ["a.jfif"]
-    assert messages == ["3 files were skipped: 2 .heic, 1 .avif"]
+    assert messages == ["3 files were skipped: 2 .svg, 1 .psd"]
 
 
 def test_a_name_that_is_no_utf8_can_be_written_into_a_report(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ FROM_PIXELS = 2**20
 SIDE = 256
 """pixels, what desktops call large: the least that a preview's longer side has"""
 MAX_BYTES = 2048
-SHARE = 200
+SHARE = 100
 """A preview has at most one part in so many of what the picture itself takes."""
 
 

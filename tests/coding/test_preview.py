@@ -82,7 +82,7 @@ def test_only_large_pictures_have_one_and_a_small_one(monkeypatch: pytest.Monkey
     pixels = photo(1025, 1024)
     assert codec().encode(pixels[:1024, :1024], effort=0, tile=64).find(b"prvw") < 0
     facts = info(codec().encode(pixels[:1024, :1025], 90, effort=0))
-    assert 100 < facts.preview <= min(2048, facts.bytes // 200) + 3
+    assert 100 < facts.preview <= min(2048, facts.bytes // 100) + 3
 
 
 def test_the_best_in_reach_is_taken() -> None:

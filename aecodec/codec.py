@@ -27,7 +27,7 @@ from aecodec.errors import AecodecError, ImageError, memory_errors, shown
 from aecodec.files import Source
 from aecodec.format.box import Box
 from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
-from aecodec.format.container import read_container
+from aecodec.format.container import Container, read_container
 from aecodec.format.header import size_error
 from aecodec.format.quality import DEFAULT_QUALITY, integer, quality_to_q
 from aecodec.image.hidden import without_hidden_colours
@@ -177,10 +177,8 @@ class Codec:
         """
         if not isinstance(scale, Integral) or scale not in REDUCTIONS:
             raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{shown(scale)}")
-        container = read_container(data, keep_going, partial)
+        container = self._read(data, keep_going, partial)
         header = container.header
-        if error := size_error(header.width, header.height, self._max_pixels):
-            raise ImageError(error)
         region = header.region(region)
         model = self._load(find_model(header.model_id.hex()))
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
@@ -195,8 +193,17 @@ class Codec:
         Raises AecodecError where the file has none (`info(data).preview` is 0), and what `decode`
         does, for damaged tiles too, but with `keep_going`.
         """
+        container = self._read(data, keep_going, partial)
+        model = self._load(find_model(container.header.model_id.hex()))
+        with memory_errors("decode the preview"):
+            return decode_preview(model, container)
+
+    def _read(self, data: Source, keep_going: bool, partial: bool) -> Container:
+        """Take a file apart. Raises ImageError for a picture over the limit."""
         container = read_container(data, keep_going, partial)
-        return decode_preview(self._load(find_model(container.header.model_id.hex())), container)
+        if error := size_error(container.header.width, container.header.height, self._max_pixels):
+            raise ImageError(error)
+        return container
 
     def _picture(self, image: ImageLike | Source) -> Picture:
         """What is coded of an image."""

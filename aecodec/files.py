@@ -114,7 +114,10 @@ def file_bytes(source: Source) -> bytes:
     if isinstance(source, bytes):
         return source
     if isinstance(source, str | os.PathLike):
-        name = os.fsdecode(source)
+        try:
+            name = os.fsdecode(source)
+        except Exception as error:  # of a caller's class
+            raise AecodecError(f"not the name of a file but {type(source).__name__}") from error
         try:
             return _read_file(name)
         except AecodecError as error:
@@ -136,8 +139,8 @@ def _read_callers(stream: Any) -> bytes:
     except TypeError as error:
         raise AecodecError("not a binary stream") from error
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise AecodecError(f"the stream cannot be read: {reason}") from error
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise AecodecError(f"the stream cannot be read: {what}") from error
 
 
 def _read_file(name: str | Path) -> bytes:
@@ -353,6 +356,14 @@ def keep_time(source: str, target: str) -> None:
         os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     except OSError as error:
         raise AecodecError(f"its time cannot be set: {error.strerror}") from error
+
+
+def same_time(source: str, target: str) -> bool:
+    """Whether `keep_time` may have been there: disks keep times of two seconds or better."""
+    try:
+        return abs(os.stat(source).st_mtime - os.stat(target).st_mtime) <= 2
+    except OSError:
+        return False
 
 
 def _opened(stream: TextIO | None) -> TextIO:

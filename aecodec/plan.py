@@ -38,6 +38,8 @@ class Job:
     target: str
     into: bool = False
     """Whether the target goes into a folder that may have to be made."""
+    contested: bool = False
+    """Whether another input's usual output has the same name, so that one there may be of that."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,8 @@ def _apart(
     notes: list[str] = []
     again: list[str] = []
     numbers: Counter[str] = Counter()
+    unique = {(os.path.realpath(source), usual) for source, usual in pairs}
+    claims = Counter(_key(usual) for _, usual in unique)
     done: set[tuple[str, str]] = set()
     for own, (source, usual) in zip(inputs, pairs, strict=True):
         once = os.path.realpath(source), usual
@@ -218,7 +222,7 @@ def _apart(
             key = _key(target)
             other = jobs.get(key)
             if not other and (key == own or key not in taken):
-                jobs[key] = Job(source, target, into)
+                jobs[key] = Job(source, target, into, claims[_key(usual)] > 1)
                 if target != usual:
                     notes.append(_renamed(jobs[key], usual, jobs.get(_key(usual))))
                 break

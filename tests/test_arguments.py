@@ -104,6 +104,13 @@ class Entry:
         return os.fsencode(self.path)
 
 
+class Nameless:
+    """A path whose class is at fault."""
+
+    def __fspath__(self) -> str:
+        raise OSError("no name")
+
+
 class Arriving:
     """A stream that is read a little at a time, and not sought in."""
 
@@ -199,6 +206,7 @@ NO_FILES: list[tuple[Callable[[], Any], str]] = [
     (lambda: Path(), "^.: is a directory$"),
     (lambda: io.StringIO("text"), "^not a binary stream$"),
     (lambda: io.StringIO(), "^not a binary stream$"),
+    (Nameless, "^not the name of a file but Nameless$"),
     (Broken, "^the stream cannot be read: went away$"),
     (closed_file, "^the stream cannot be read: I/O operation on closed file"),
 ]

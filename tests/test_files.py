@@ -149,7 +149,7 @@ def test_an_output_that_is_there_needs_force() -> None:
     files.check_output("new", "-", force=False)
     files.check_output(os.devnull, "-", force=False)
     files.check_output("-", "-", force=False)
-    with pytest.raises(AecodecError, match="^exists already; -f overwrites it, --skip-existing leaves it$"):
+    with pytest.raises(AecodecError, match="^exists already; -f overwrites it, --skip"):
         files.check_output("out", "-", force=False)
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, Any, NoReturn
 
 import click
@@ -38,7 +38,7 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     _print_any_name()
     warnings.filterwarnings("ignore", module="PIL")  # a photo's small faults change nothing here
     try:
-        with _terminated_cleanly():
+        with _stopped_once():
             code = command.main(arguments, "aecodec", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
@@ -62,16 +62,29 @@ def _print_any_name() -> None:
 
 
 @contextmanager
-def _terminated_cleanly() -> Iterator[None]:
-    """SIGTERM ends the process as Ctrl-C does, with no temporary file left behind."""
+def _stopped_once() -> Iterator[None]:
+    """SIGTERM ends the process as Ctrl-C does, with no temporary file left behind.
+
+    What comes after the first signal is too late: it would disturb the end.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    stopped = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def leave(stop: KeyboardInterrupt | SystemExit) -> NoReturn:
@@ -79,13 +92,8 @@ def leave(stop: KeyboardInterrupt | SystemExit) -> NoReturn:
 
     No file is left half-written.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     stop_writing()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            if stream:
-                stream.flush()
+    # Nothing is flushed: what is said has been, and a thread may be writing where nobody reads.
     os._exit(TERMINATED if isinstance(stop, SystemExit) else INTERRUPTED)
 
 

@@ -15,7 +15,7 @@ from aecodec.cli.progress import show_files, show_progress
 from aecodec.cli.summary import Stopwatch, counted, total
 from aecodec.cli.tasks import Compress, LateCodec, Outcome, Task
 from aecodec.coding.effort import OnProgress
-from aecodec.files import exists, keep_time, make_folder
+from aecodec.files import exists, keep_time, make_folder, same_time
 from aecodec.plan import Job, Plan
 from aecodec.process import cores
 
@@ -27,7 +27,7 @@ def run_task(task: Task, plan: Plan) -> int:
     """
     for note in plan.notes:
         say(f"warning: {note}")
-    jobs = [job for job in plan.jobs if not (task.skip_existing and exists(job.target))]
+    jobs = [job for job in plan.jobs if not (task.skip_existing and _is_done(job))]
     if there := len(plan.jobs) - len(jobs):
         say(f"{counted(there)} skipped: the output exists already")
     if not jobs:
@@ -40,6 +40,11 @@ def run_task(task: Task, plan: Plan) -> int:
             done = f"{tally.done} of {counted(tally.jobs)} done"
             say(f"interrupted: {done}; --skip-existing leaves out what is there")
         leave(stop)
+
+
+def _is_done(job: Job) -> bool:
+    """Whether its output is there. It may be of another input of that name: then the times tell."""
+    return exists(job.target) and (not job.contested or same_time(job.source, job.target))
 
 
 @dataclass
@@ -135,10 +140,12 @@ def _run_jobs(
             while len(running) < workers and (job := next(left, None)):
                 running[pool.submit(work, job)] = job
             if not running:
+                pool.shutdown()
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 if future.exception() and not keep_going:
                     left = iter(())
                 yield running.pop(future), future
-    finally:
-        pool.shutdown(wait=not running)
+    except BaseException:
+        pool.shutdown(wait=False)
+        raise

@@ -117,8 +117,8 @@ def _beside(data: bytes, info: dict[Any, Any]) -> Iterator[str]:
 
 def _deep(data: bytes, depths: tuple[int, ...], space: int) -> Image.Image:
     """Samples of more than 8 bits, rounded: Pillow's rounding turns white to black."""
-    if len(set(depths)) > 1 or len(depths) > 4 or space in (_CMYK, _YCC):
-        raise ImageError("deep samples of several depths, in YCC or CMYK: export it anew")
+    if len(set(depths)) > 1 or len(depths) > 4 or depths[0] > 24 or space in (_CMYK, _YCC):
+        raise ImageError("samples of several depths, over 24 bits, in YCC or CMYK: export it anew")
     try:
         from imagecodecs import jpeg2k_decode
     except ImportError as error:

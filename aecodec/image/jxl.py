@@ -2,7 +2,7 @@
 
 Numbers are those of ISO/IEC 18181-1 annex D (headers) and 18181-2 (atoms). The decoder gives pixels
 that are upright, colours as a profile, JPEG files where the file holds one, and of an animation the
-last frame: the first one comes from imagecodecs.
+last frame: the first one comes from imagecodecs, which does without the others.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ from aecodec.image.atoms import atoms
 from aecodec.image.formats import needs_extra
 from aecodec.image.metadata import UNFIT, upright_info
 from aecodec.image.modes import Samples, joined, split, to_8_bits
+from aecodec.process import cores
 
 CODESTREAM = b"\xff\x0a"
 SIGNATURES = (CODESTREAM, b"\0\0\0\x0cJXL \r\n\x87\n")
 _KIND = "a JPEG XL file"
 _KEPT = {b"Exif": "EXIF", b"xml ": "XMP"}
+_OF_ANIMATIONS = ("further frames were left out", "colours of an animation are read as sRGB")
+MAX_EXTRA_CHANNELS = 8
+"""which the decoder makes room for, each as large as a float gray picture"""
+_OF_EXTRA_CHANNELS = ((0, 0), (0, 1), (4, 2), (12, 1))
 _JPEG = b"jbrd"  # beside which the decoder must see metadata, too: it is the JPEG file's
 _TYPES = {"I;16": np.uint16, "F": np.float32, "F;16": np.float16}  # by mode; else bytes
 _OWN_PROFILES = b"jxl "
@@ -54,6 +59,8 @@ class Head(NamedTuple):
     bits: int
     """a sample, of integers or floats"""
     animated: bool
+    plain: bool
+    """whether its colours are surely sRGB"""
 
 
 class _Bits:
@@ -81,7 +88,7 @@ def head_of(codestream: bytes) -> Head:
     bits = _Bits(codestream[len(CODESTREAM) : _HEAD_BYTES])
     width, height = _size(bits)
     if bits.take(1):  # all by default
-        return Head(width, height, 8, False)
+        return Head(width, height, 8, False, True)
     animated = False
     if bits.take(1):  # extra fields
         bits.take(3)  # orientation
@@ -95,7 +102,14 @@ def head_of(codestream: bytes) -> Head:
             bits.choose(_OF_LOOPS)
             bits.take(1)
     is_float = bits.take(1)
-    return Head(width, height, bits.choose(_OF_BITS[is_float]), animated)
+    depth = bits.choose(_OF_BITS[is_float])
+    bits.take(5 if is_float else 1)  # the first is about buffers, the others about exponents
+    more = bits.choose(_OF_EXTRA_CHANNELS)
+    if more > MAX_EXTRA_CHANNELS:
+        raise ImageError(f"JPEG XL with {more} channels beside its colours: export it anew")
+    usual = all(bits.take(1) for _ in range(more))  # 8 bits of alpha
+    bits.take(usual)  # whether it is lossy
+    return Head(width, height, depth, animated, usual and bits.take(1) == 1)
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
@@ -126,18 +140,21 @@ def decoded_jxl(data: bytes, max_pixels: int) -> tuple[Image.Image, tuple[str, .
     head = head_of(codestream)
     if error := size_error(head.width, head.height, max_pixels):
         raise ImageError(error)
-    is_jpeg, found, samples, icc = _decoded(data if _JPEG in more else codestream)[:4]
-    if is_jpeg:
-        return bytes(samples)
-    if icc[16:20] == b"CMYK":
-        raise ImageError("JPEG XL in CMYK, which is not known: export it anew")
-    image = _first_frame(codestream) if head.animated else _image(found, samples)
+    notes: tuple[str, ...] = ()
+    if head.animated:
+        image, icc, notes = _first_frame(codestream), b"", _OF_ANIMATIONS[: 2 - head.plain]
+    else:
+        is_jpeg, found, samples, icc = _decoded(data if _JPEG in more else codestream)[:4]
+        if is_jpeg:
+            return bytes(samples)
+        if icc[16:20] == b"CMYK":
+            raise ImageError("JPEG XL in CMYK, which is not known: export it anew")
+        image = _image(found, samples)
     exif, xmp = _without_offset(more.get(b"Exif") or b""), more.get(b"xml ")
-    image.info.update(upright_info(None if _is_usual(icc) else icc, exif, xmp))
+    image.info.update(upright_info(None if not icc or _is_usual(icc) else icc, exif, xmp))
     image.info["bit_depth"] = head.bits
-    frames = ("further frames were left out",) if head.animated else ()
     unfit = (_KEPT[kind] for kind, body in more.items() if body is None)
-    return image, (*frames, *(f"{name} is {UNFIT}" for name in unfit))
+    return image, (*notes, *(f"{name} is {UNFIT}" for name in unfit))
 
 
 def _taken_apart(data: bytes) -> tuple[bytes, dict[bytes, bytes | None]]:
@@ -154,13 +171,15 @@ def _taken_apart(data: bytes) -> tuple[bytes, dict[bytes, bytes | None]]:
         kind, plain = (bytes(body[:4]), body[4:]) if packed else (kind, body)
         if kind in (*_KEPT, _JPEG) and kind not in more:
             more[kind] = _inflated(bytes(plain)) if packed else bytes(plain)
+            if kind == _JPEG and more[kind] is None:
+                raise ImageError("cannot read this picture: damaged or cut")
     return b"".join(parts), more
 
 
 def _decoded(data: bytes) -> Any:
     """-> whether it is a JPEG file, its mode and size, samples or that file, profile; and more."""
     try:
-        return _decoder()(num_threads=-1)(data)
+        return _decoder()(num_threads=cores())(data)
     except RuntimeError as error:  # whose text tells how to build the library
         raise ImageError("cannot read this picture: damaged or cut") from error
 

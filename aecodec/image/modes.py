@@ -224,7 +224,7 @@ def _from_integers(image: Image.Image, bits: int) -> _Converted:
 
 
 def to_8_bits(samples: Samples, bits: int) -> NDArray[np.uint8]:
-    """Integers of up to 16 bits, rounded to levels of 8."""
+    """Integers of up to 24 bits, rounded to levels of 8."""
     top = 2**bits - 1
     levels = (samples.astype(np.uint32) * 255 + top // 2) // top
     return np.asarray(levels, np.uint8)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from aecodec import files
 from aecodec.errors import AecodecError, ImageError
 from aecodec.format.constants import MAX_PIXELS
-from aecodec.format.header import size_error
+from aecodec.format.header import SIGNATURE, size_error
 from aecodec.image.beside import text_notes
 from aecodec.image.bmp import SIGNATURE as BMP
 from aecodec.image.bmp import bmp_colours
@@ -53,6 +53,8 @@ def read_picture(source: files.Source, max_pixels: int = MAX_PIXELS) -> Picture:
     OTHERS, is damaged, or has more than `max_pixels`.
     """
     data = _read(source)
+    if data.startswith(SIGNATURE):
+        raise ImageError("is an .aec file already")
     with pillow_errors("read this picture"):
         reader = _READERS.get(_other_format(data), _simple_image)
         image, notes = reader(data, max_pixels)

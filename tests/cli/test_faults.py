@@ -166,6 +166,43 @@ def test_a_signal_ends_slow_work_at_once(number: signal.Signals, code: int, many
     assert sorted(os.listdir()) == ["a.png", "b.png", "photo.png"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_writing_where_nobody_reads(number: signal.Signals) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("noise.png")
+    line = [
+        sys.executable,
+        "-c",
+        COMMAND.replace("{before}", ""),
+        "compress",
+        "noise.png",
+        "-o",
+        "-",
+    ]
+    buffered = {k: v for k, v in INHERITED.items() if k != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(line, env=buffered, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.read(1)
+        time.sleep(0.3)
+        process.send_signal(number)
+        assert process.wait(20) == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+
+
+MANY = """
+def killed(*arguments, **options):
+    for number in (signal.SIGTERM, signal.SIGINT) * 50:
+        os.kill(os.getpid(), number)
+    time.sleep(60)
+StandIn.encode = killed
+"""
+
+
+def test_signals_after_the_first_come_too_late() -> None:
+    """The more of them, the likelier that one meets the end of the process half-way."""
+    done = command(*COMPRESS, before=MANY)
+    assert done.returncode in (130, 143) and done.stderr == ""
+
+
 def test_the_largest_file_allowed_is_too_small() -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
     Path("photo.aec").write_bytes(OLD)

@@ -121,6 +121,21 @@ def test_a_second_run_does_what_is_missing(tree: Path, capsys: Any) -> None:
     assert Path("out/a.aec").stat() == before[Path("out/a.aec")] and Path("new.aec").exists()
 
 
+def test_what_another_photo_became_is_not_skipped(tree: Path, capsys: Any) -> None:
+    line = ["compress", "-r", "in/deep", "-o", "out", "--effort", "0", "--skip-existing"]
+    assert main(line) == 0
+    Image.fromarray(PIXELS).save("in/deep/a.png")
+    os.utime("in/deep/a.png", (2_000_000, 2_000_000))
+    assert main(line) == 0 and len(os.listdir("out")) == 2
+    Image.fromarray(PIXELS[::-1]).save("in/deep/a.jpg")
+    capsys.readouterr()
+    assert main([*line, "--keep-going"]) == 1
+    assert "error: out/a.aec: exists already; -f overwrites it" in capsys.readouterr().err
+    os.unlink("out/a.aec")
+    assert main(line) == main(line) == 0
+    assert sorted(os.listdir("out")) == ["a.aec", "a.png.aec", "b.aec"]
+
+
 def test_two_files_of_one_stem(photo: Path, capsys: Any) -> None:
     Image.open(photo).save("photo.jpg")
     assert main(["compress", "photo.png", "photo.jpg", "--effort", "0"]) == 0

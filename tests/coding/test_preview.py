@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import aecodec.pillow
-from aecodec import AecodecError, FormatError
+from aecodec import AecodecError, Codec, FormatError, ImageError
 from aecodec.cli.main import main
 from aecodec.coding import encoder, preview
 from aecodec.coding.preview import FROM_PIXELS, SHARE, best_preview
@@ -148,6 +148,11 @@ def test_damaged_tiles_are_told_all_the_same() -> None:
     cut = bytes(coded("RGB")[:-200])
     assert codec().decode_preview(bytes(data), keep_going=True)
     assert codec().decode_preview(cut, partial=True)
+
+
+def test_the_limit_of_pixels_is_that_of_the_picture() -> None:
+    with pytest.raises(ImageError, match="601x300 is over the limit of 180299 pixels"):
+        Codec(max_pixels=180_299).decode_preview(coded("RGB"))
 
 
 def test_it_comes_before_the_tiles() -> None:

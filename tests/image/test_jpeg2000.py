@@ -61,6 +61,14 @@ def test_samples_of_any_depth(bits: int, pixels: NDArray[np.uint8], container: s
     assert picture.notes == ((f"{bits}-bit samples were reduced to 8 bits",) if bits > 8 else ())
 
 
+def test_samples_deeper_than_they_are_rounded_right() -> None:
+    samples = PIXELS.astype(np.uint32)
+    right = read_picture(j2k(samples << 16 | samples << 8 | samples, bitspersample=24))
+    assert np.array_equal(right.pixels, PIXELS)
+    with pytest.raises(ImageError, match="over 24 bits"):
+        read_picture(j2k(samples << 17, bitspersample=25))
+
+
 def test_profile_exif_and_xmp_are_kept() -> None:
     atoms = ((EXIF, exif(6)), (XMP, b"<x/>"), (IPTC, b"words"))
     more = b"".join(atom(b"uuid", name + body) for name, body in atoms) + atom(b"xml ", b"<y/>")

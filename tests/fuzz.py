@@ -20,7 +20,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -34,10 +34,11 @@ from PIL import Image
 from aecodec.codec import Codec
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
-from aecodec.format.constants import REDUCTIONS
-from aecodec.format.container import read_container
+from aecodec.format.constants import PREVIEW_SIDE, REDUCTIONS
+from aecodec.format.container import read_container, write_container
 from aecodec.format.header import HEADER_BYTES
 from aecodec.format.info import info
+from aecodec.format.preview import Preview, write_preview
 from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture, without_metadata
 from tests.chunks import aec_file, chunks_of
@@ -92,6 +93,11 @@ def aec_seeds() -> dict[str, bytes]:
     }
     found = {name: codec().encode(*arguments) for name, arguments in pictures.items()}
     assert read_container(found["filter"]).filter
+    payload = read_container(found["1x1"]).payloads[0].data
+    for name, reduction in (("alpha", 2), ("tiles", 3)):  # its latents are as many as theirs
+        container = read_container(found[name])
+        preview = write_preview(Preview(reduction, 63, payload))
+        found[f"{name} with a preview"] = write_container(replace(container, preview=preview))
     return found
 
 
@@ -212,6 +218,8 @@ def read_case(case: Case, random: Random) -> bool:
         view = box, random.choice(REDUCTIONS), keep_going, partial
         picture = attempt(lambda: codec().decode_picture(case.data, *view))
         assert facts or keep_going or partial or not picture, "decoded what info refuses"
+        small = attempt(lambda: codec().decode_preview(case.data, keep_going, partial))
+        assert not isinstance(small, Picture) or max(small.pixels.shape[:2]) <= PREVIEW_SIDE
     else:
         picture = attempt(lambda: read_picture(case.data, MAX_PIXELS))
     if isinstance(picture, Picture):

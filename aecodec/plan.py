@@ -71,11 +71,7 @@ def plan(
     InputError.
     """
     many = len(sources) > 1 or is_folder(sources[0])
-    into = output is not None and (many or output.endswith(("/", os.sep)) or is_folder(output))
-    if output == "":
-        raise InputError(output, "an empty name is no output")
-    if into and output and os.path.exists(output) and not is_folder(output):
-        raise InputError(output, "is no folder, which several files need")
+    into = _goes_into(output, many)
     found: list[tuple[str, Path]] = []
     notes: list[str] = []
     empty: list[InputError] = []
@@ -104,6 +100,21 @@ def plan(
     ]
     jobs, told = _apart(pairs, suffix, into)
     return Plan(tuple(jobs), many, (*notes, *told))
+
+
+def _goes_into(output: str | None, many: bool) -> bool:
+    """Whether an output is a folder. Raises InputError for a name that cannot be one, or is none.
+
+    many: whether it has to be.
+    """
+    if output is None:
+        return False
+    if output == "":
+        raise InputError(output, "an empty name is no output")
+    into = many or output.endswith(("/", os.sep)) or is_folder(output)
+    if into and os.path.exists(output) and not is_folder(output):
+        raise InputError(output, "is no folder, which several files need")
+    return into
 
 
 def output_for(source: str, suffix: str) -> str:

@@ -111,7 +111,7 @@ def _goes_into(output: str | None, many: bool) -> bool:
         return False
     if output == "":
         raise InputError(output, "an empty name is no output")
-    into = many or output.endswith(("/", os.sep)) or is_folder(output)
+    into = many or names_folder(output)
     if into and os.path.exists(output) and not is_folder(output):
         raise InputError(output, "is no folder, which several files need")
     return into
@@ -120,6 +120,11 @@ def _goes_into(output: str | None, many: bool) -> bool:
 def output_for(source: str, suffix: str) -> str:
     """The default output: the input's name with this suffix, or `-` for `-`."""
     return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
+
+
+def names_folder(output: str) -> bool:
+    """Whether an output is a folder that is there, or is named as one."""
+    return output.endswith(("/", os.sep)) or is_folder(output)
 
 
 def is_folder(name: str) -> bool:

@@ -17,7 +17,7 @@ from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import MAX_PIXELS
 from aecodec.image.formats import PHOTO_SUFFIXES
-from aecodec.plan import is_folder
+from aecodec.plan import names_folder
 from aecodec.process import cores
 
 
@@ -92,11 +92,7 @@ def check_name(output: str, many: bool, suffix: str) -> None:
     many: whether it is a folder; suffix: of what the command writes, or ".png" for any photo.
     """
     named = Path(output).suffix.lower()
-    if (
-        named not in (".aec", *PHOTO_SUFFIXES)
-        or output.endswith(("/", os.sep))
-        or is_folder(output)
-    ):
+    if named not in (".aec", *PHOTO_SUFFIXES) or names_folder(output):
         return
     if many:
         raise click.UsageError(

@@ -180,7 +180,7 @@ class Codec:
         container = self._read(data, keep_going, partial)
         header = container.header
         region = header.region(region)
-        model = self._load(find_model(header.model_id.hex()))
+        model = self._decoding_model(container)
         with memory_errors(f"decode {header.width}x{header.height} pixels"):
             return Decoder(model, container, keep_going).decode(region, int(scale))
 
@@ -194,7 +194,7 @@ class Codec:
         does, for damaged tiles too, but with `keep_going`.
         """
         container = self._read(data, keep_going, partial)
-        model = self._load(find_model(container.header.model_id.hex()))
+        model = self._decoding_model(container)
         with memory_errors("decode the preview"):
             return decode_preview(model, container)
 
@@ -224,6 +224,9 @@ class Codec:
             return self._load(self._named)
         suited = DEFAULT_TUNE if target is None or target.psnr is None else "psnr"
         return self._load(find_model(tune=suited if tune is None else tune))
+
+    def _decoding_model(self, container: Container) -> LoadedModel:
+        return self._load(find_model(container.header.model_id.hex()))
 
     def _load(self, installed: InstalledModel) -> LoadedModel:
         with no_fork:

@@ -219,28 +219,28 @@ def _apart(
 
     A file that was given twice is done once.
     """
-    inputs = [_key(source) for source, _ in pairs]
-    taken = set(inputs)
+    unique: dict[tuple[str, str], tuple[str, str]] = {}
+    again: list[str] = []
+    for source, usual in pairs:
+        once = os.path.realpath(source), usual
+        if once in unique:
+            again.append(source)
+        else:
+            unique[once] = source, usual
+    taken = {_key(source) for source, _ in unique.values()}
+    claims = Counter(_key(usual) for _, usual in unique.values())
     jobs: dict[str, Job] = {}
     notes: list[str] = []
-    again: list[str] = []
     numbers: Counter[str] = Counter()
-    unique = {(os.path.realpath(source), usual) for source, usual in pairs}
-    claims = Counter(_key(usual) for _, usual in unique)
-    done: set[tuple[str, str]] = set()
-    for own, (source, usual) in zip(inputs, pairs, strict=True):
-        once = os.path.realpath(source), usual
-        if once in done:
-            again.append(source)
-            continue
-        done.add(once)
+    for source, usual in unique.values():
+        own, wanted = _key(source), _key(usual)
         for target in _names(usual, Path(source).name, suffix, numbers):
             key = _key(target)
             other = jobs.get(key)
             if not other and (key == own or key not in taken):
-                jobs[key] = Job(source, target, into, claims[_key(usual)] > 1)
+                jobs[key] = Job(source, target, into, claims[wanted] > 1)
                 if target != usual:
-                    notes.append(_renamed(jobs[key], usual, jobs.get(_key(usual))))
+                    notes.append(_renamed(jobs[key], usual, jobs.get(wanted)))
                 break
     if again:
         more = f" and {len(again) - 1} more" if len(again) > 1 else ""

@@ -20,7 +20,7 @@ from aecodec.coding.target import Target
 from aecodec.errors import FormatError, ImageError
 from aecodec.format.box import Box
 from aecodec.format.container import Container, read_head
-from aecodec.format.header import SIGNATURE, Header, read_header
+from aecodec.format.header import SIGNATURE
 from aecodec.format.info import Info, info
 from aecodec.format.preview import read_preview
 from aecodec.image.hidden import without_hidden_colours
@@ -139,10 +139,10 @@ def _command(name: str, source: str) -> str:
     return f"aecodec {name} {shlex.quote(source)}"
 
 
-def _header(data: bytes, source: str) -> Header:
-    """Raises FormatError, which says so if this is a photo."""
+def _head(data: bytes, source: str) -> Container:
+    """All but the tiles. Raises FormatError, which says so if this is a photo."""
     try:
-        return read_header(data)
+        return read_head(data)
     except FormatError as error:
         form = photo_format(data)
         if form is None:
@@ -231,27 +231,26 @@ class Decompress(Task):
             suffix = ".png"
         with failing_for(job.source):
             if files.exists(job.source) and not files.begins_with(job.source, SIGNATURE):
-                _header(files.read_bytes(job.source), job.source)  # not its name, which may be PNG
+                _head(files.read_bytes(job.source), job.source)  # not its name, which may be PNG
         with failing_for(job.target):
             files.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
-            header = _header(data, job.source)
-            head = read_head(data) if self.region else None
-            region = self._as_stored(self.region, head) if self.region and head else None
+            head = _head(data, job.source)
+            region = self._as_stored(self.region, head) if self.region else None
         with failing_for(job.target):
             output_format(suffix)
         with failing_for(job.source):
-            codec = late.load(header.model_id.hex())
+            codec = late.load(head.header.model_id.hex())
             with Stopwatch() as watch:
-                picture = self._decoded(codec, data, region, header)
+                picture = self._decoded(codec, data, region, head)
         notes = tuple(f"{name_of(job.source)}: {note}" for note in picture.notes)
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
             parts, left_out = picture_file(picture, suffix)
             files.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",) * bool(left_out)
-        warnings += tuple(self._dropped(job.source, head)) if head else ()
+        warnings += tuple(self._dropped(job.source, head)) if region else ()
         if notes:  # of damage, or of what has not arrived
             errors, notes = (notes, ()) if self.keep_going else ((), notes)
             return Outcome(None, warnings + notes, errors)
@@ -261,15 +260,14 @@ class Decompress(Task):
         summary = Summary(*sizes, facts, watch.seconds, facts.quality)
         return Outcome(summary, warnings)
 
-    def _decoded(self, codec: Codec, data: bytes, region: Box | None, header: Header) -> Picture:
+    def _decoded(self, codec: Codec, data: bytes, region: Box | None, head: Container) -> Picture:
         """By the preview, where that is enough."""
         options = {"keep_going": self.keep_going, "partial": self.partial}
-        preview = read_head(data).preview if self.thumbnail and region is None else None
-        if preview is not None:
-            small = read_preview(preview, header).header(header)
-            if max(small.width, small.height) >= (self.thumbnail or 0):
+        if self.thumbnail and region is None and head.preview is not None:
+            small = read_preview(head.preview, head.header).header(head.header)
+            if max(small.width, small.height) >= self.thumbnail:
                 return codec.decode_preview(data, **options)
-        scale = self._scale(region or header.whole())
+        scale = self._scale(region or head.header.whole())
         return codec.decode_picture(data, region=region, scale=scale, **options)
 
     def _as_stored(self, region: Box, head: Container) -> Box:

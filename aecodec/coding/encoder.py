@@ -6,8 +6,9 @@ know nothing of tiles (transform.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 
 import torch
@@ -97,12 +98,12 @@ class Encoder:
             header, (), icc=picture.icc, exif=picture.exif, xmp=picture.xmp, alpha=alpha
         )
         self.boxes = header.tiles()
-        self.small: Encoder | None = None
+        self.small: Callable[[int, bool], bytes] | None = None
         if settings.preview and width * height > FROM_PIXELS:
-            self.reduction = preview_reduction(width, height)
-            shown = without_hidden_colours(reduced(picture, self.reduction))
+            shown = without_hidden_colours(reduced(picture, preview_reduction(width, height)))
             shown = replace(shown, alpha=None)
-            self.small = Encoder(loaded, shown, replace(settings, tile_side=PREVIEW_SIDE))
+            small = Encoder(loaded, shown, replace(settings, tile_side=PREVIEW_SIDE))
+            self.small = cache(small.only_payload)  # the search for a target asks again and again
         self.on_progress, self.begun = on_progress, count(1)
         self.kept: dict[tuple[int, bool], list[TileLatents]] | None = {} if keep_latents else None
 
@@ -137,7 +138,9 @@ class Encoder:
         """Of a large picture that takes so many bytes itself: the data of its chunk."""
         if self.small is None:
             return None
-        found = best_preview(self.small.only_payload, self.reduction, payload_bytes)
+        header = self.head.header
+        reduction = preview_reduction(header.width, header.height)
+        found = best_preview(self.small, reduction, payload_bytes)
         return found and write_preview(found)
 
     def only_payload(self, q: int, refined: bool) -> bytes:

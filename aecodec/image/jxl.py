@@ -31,10 +31,6 @@ CODESTREAM = b"\xff\x0a"
 SIGNATURES = (CODESTREAM, b"\0\0\0\x0cJXL \r\n\x87\n")
 _KIND = "a JPEG XL file"
 _KEPT = {b"Exif": "EXIF", b"xml ": "XMP"}
-_OF_ANIMATIONS = ("further frames were left out", "colours of an animation are read as sRGB")
-MAX_EXTRA_CHANNELS = 8
-"""which the decoder makes room for, each as large as a float gray picture"""
-_OF_EXTRA_CHANNELS = ((0, 0), (0, 1), (4, 2), (12, 1))
 _JPEG = b"jbrd"  # beside which the decoder must see metadata, too: it is the JPEG file's
 _TYPES = {"I;16": np.uint16, "F": np.float32, "F;16": np.float16}  # by mode; else bytes
 _OWN_PROFILES = b"jxl "
@@ -49,6 +45,10 @@ _OF_TICKS = (((0, 100), (0, 1000), (10, 1), (30, 1)), ((0, 1), (0, 1001), (8, 1)
 _OF_LOOPS = ((0, 0), (3, 0), (16, 0), (32, 0))
 _OF_BITS = (((0, 8), (0, 10), (0, 12), (6, 1)), ((0, 32), (0, 16), (0, 24), (6, 1)))
 """integers, then floats"""
+_OF_EXTRA_CHANNELS = ((0, 0), (0, 1), (4, 2), (12, 1))
+MAX_EXTRA_CHANNELS = 8
+"""which the decoder makes room for, each as large as a float gray picture"""
+_OF_ANIMATIONS = ("further frames were left out", "colours of an animation are read as sRGB")
 
 
 class Head(NamedTuple):

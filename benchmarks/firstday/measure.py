@@ -31,6 +31,42 @@ from benchmarks.trees import machine
 TORCH = "--index-url https://download.pytorch.org/whl/cpu"
 LARGE = 4000, 3000
 REPEATS = 5
+A_PHOTO = (
+    "aecodec compress photo.png -q 60",
+    "aecodec info photo.aec",
+    "aecodec decompress photo.aec -o back.png",
+    "aecodec compress photo.jpg --target-size 20KB -o small.aec -f",
+)
+_OTHERS = "aecodec compress --effort 0 --keep-going -f -v -r other -o others"
+_COMPLETE = "_AECODEC_COMPLETE=bash_complete COMP_CWORD=2"
+LINES = {
+    "Wrong names": (
+        "aecodec compress photo.jpg -o small.jpg",
+        "aecodec compress photo.png gray.png -o one.aec",
+        "aecodec compress photo.aec",
+        "aecodec decompress photo.png",
+        "ls",
+    ),
+    "Other formats": (
+        _OTHERS,  # without the extra
+        'pip install --quiet -c "$SOURCE/constraints.txt" "$SOURCE[formats]"',
+        _OTHERS,
+    ),
+    "A shell, a manual, a desktop": (
+        f'{_COMPLETE} COMP_WORDS="aecodec compress pho" aecodec',
+        f'{_COMPLETE} COMP_WORDS="aecodec compress --skip" aecodec',
+        "python -m aecodec.desktop",
+        "python -m aecodec.desktop --man | head -4",
+    ),
+    "In Python": (
+        "python -c \"import aecodec, pathlib; p = pathlib.Path('x.aec');"
+        " p.write_bytes(aecodec.encode('photo.png'));"
+        " print(aecodec.decode(p), aecodec.info(open(p, 'rb')).bpp)\"",
+        'python -c "from PIL import Image; import aecodec.pillow;'
+        " print(Image.open('x.aec').size)\"",
+    ),
+}
+"""What is typed in the chapters after that, by their titles."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +82,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         make_photos(day.folder)
         chapters = {
             "Installing": installing(day, options.torch),
-            "A photo": a_photo(day),
+            "A photo": day.all(*A_PHOTO),
             "Ctrl-C, SIGTERM, and going on": stopping(day),
-            "Wrong names": wrong_names(day),
-            "Other formats": formats(day),
-            "A shell, a manual, a desktop": desktop(day),
-            "In Python": in_python(day),
+            **{title: day.all(*lines) for title, lines in LINES.items()},
         }
         return {"machine": machine(), "chapters": chapters, "thumbnails": thumbnails(day)}
 
@@ -127,16 +160,6 @@ def installing(day: Day, torch: str) -> list[dict[str, Any]]:
     return done
 
 
-def a_photo(day: Day) -> list[dict[str, Any]]:
-    """There and back."""
-    return day.all(
-        "aecodec compress photo.png -q 60",
-        "aecodec info photo.aec",
-        "aecodec decompress photo.aec -o back.png",
-        "aecodec compress photo.jpg --target-size 20KB -o small.aec -f",
-    )
-
-
 def stopping(day: Day) -> list[dict[str, Any]]:
     """In the middle of the longest work, then a folder of which a part is done."""
     slow = "aecodec compress --effort 6 -j 2 -r large -o out"
@@ -146,46 +169,6 @@ def stopping(day: Day) -> list[dict[str, Any]]:
         "aecodec compress --effort 0 large/a.jpg -o out/",
         "aecodec compress --effort 0 -r large -o out",
         "aecodec compress --effort 0 -r large -o out --skip-existing",
-    )
-
-
-def wrong_names(day: Day) -> list[dict[str, Any]]:
-    """What is easily mistyped."""
-    return day.all(
-        "aecodec compress photo.jpg -o small.jpg",
-        "aecodec compress photo.png gray.png -o one.aec",
-        "aecodec compress photo.aec",
-        "aecodec decompress photo.png",
-        "ls",
-    )
-
-
-def formats(day: Day) -> list[dict[str, Any]]:
-    """First without the extra."""
-    line = "aecodec compress --effort 0 --keep-going -f -v -r other -o others"
-    more = 'pip install --quiet -c "$SOURCE/constraints.txt" "$SOURCE[formats]"'
-    return day.all(line, more, line)
-
-
-def desktop(day: Day) -> list[dict[str, Any]]:
-    """What other programs ask for."""
-    words = "_AECODEC_COMPLETE=bash_complete COMP_CWORD=2"
-    return day.all(
-        f'{words} COMP_WORDS="aecodec compress pho" aecodec',
-        f'{words} COMP_WORDS="aecodec compress --skip" aecodec',
-        "python -m aecodec.desktop",
-        "python -m aecodec.desktop --man | head -4",
-    )
-
-
-def in_python(day: Day) -> list[dict[str, Any]]:
-    """Names, streams, Pillow."""
-    names = "import aecodec, pathlib; p = pathlib.Path('x.aec')"
-    return day.all(
-        f"python -c \"{names}; p.write_bytes(aecodec.encode('photo.png'));"
-        " print(aecodec.decode(p), aecodec.info(open(p, 'rb')).bpp)\"",
-        'python -c "from PIL import Image; import aecodec.pillow;'
-        " print(Image.open('x.aec').size)\"",
     )
 
 

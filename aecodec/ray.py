@@ -20,7 +20,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec import files
+from aecodec import files, outputs
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
@@ -92,8 +92,8 @@ class CompressFiles(Compress):
         try:
             data, error = self.code(files.read_bytes(source))
             if not error:
-                files.make_folder(target)
-                files.write_bytes(target, data)
+                outputs.make_folder(target)
+                outputs.write_bytes(target, data)
             return error
         except AecodecError as failure:
             return str(failure)

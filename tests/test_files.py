@@ -1,4 +1,4 @@
-"""files.py: inputs of any kind, outputs whole or not at all."""
+"""files.py and outputs.py: inputs of any kind, outputs whole or not at all."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aecodec import files
+from aecodec import files, outputs
 from aecodec.errors import AecodecError
 
 
@@ -66,9 +66,9 @@ def test_an_open_file_is_written_where_it_stands(place: str) -> None:
         os.symlink(name, "link")
         for target in (name, "link"):
             assert files.descriptor(target) == number and files.is_stream(target)
-            files.check_output(target, "-", force=False)
-            files.write_bytes(target, b", aft", b"er")
-            files.keep_time(__file__, target)
+            outputs.check_output(target, "-", force=False)
+            outputs.write_bytes(target, b", aft", b"er")
+            outputs.keep_time(__file__, target)
         assert os.fstat(number).st_ino == Path("out").stat().st_ino
     assert Path("out").read_bytes() == b"before, after, after"
     assert time.time() - Path("out").stat().st_mtime < 60
@@ -77,7 +77,7 @@ def test_an_open_file_is_written_where_it_stands(place: str) -> None:
 def test_an_open_file_without_a_name_is_written() -> None:
     with opened("out", os.O_RDWR) as number:
         os.unlink("out")
-        files.write_bytes(f"/dev/fd/{number}", b"gone")
+        outputs.write_bytes(f"/dev/fd/{number}", b"gone")
         assert os.pread(number, 9, 0) == b"gone" and os.listdir() == []
         os.lseek(number, 2, os.SEEK_SET)
         assert files.read_bytes(f"/dev/fd/{number}") == b"ne"
@@ -95,8 +95,8 @@ def test_names_of_standard_streams() -> None:
 def test_a_named_pipe_is_written_and_read() -> None:
     os.mkfifo("pipe.aec")
     assert files.is_stream("pipe.aec")
-    files.check_output("pipe.aec", "-", force=False)
-    thread = threading.Thread(target=files.write_bytes, args=("pipe.aec", b"through it"))
+    outputs.check_output("pipe.aec", "-", force=False)
+    thread = threading.Thread(target=outputs.write_bytes, args=("pipe.aec", b"through it"))
     thread.start()
     assert files.read_bytes("pipe.aec") == b"through it"
     thread.join()
@@ -131,7 +131,7 @@ def test_the_input_is_never_the_output(output: str) -> None:
     Path("link").symlink_to("in")
     os.link("in", "hard")
     with pytest.raises(AecodecError, match="is the input too"):
-        files.check_output(output, "in", force=True)
+        outputs.check_output(output, "in", force=True)
 
 
 def test_the_input_is_not_written_through_an_open_file_either() -> None:
@@ -140,42 +140,42 @@ def test_the_input_is_not_written_through_an_open_file_either() -> None:
         opened("in", os.O_RDWR | os.O_APPEND) as number,
         pytest.raises(AecodecError, match="is the input too"),
     ):
-        files.check_output(f"/dev/fd/{number}", "in", force=True)
+        outputs.check_output(f"/dev/fd/{number}", "in", force=True)
 
 
 def test_an_output_that_is_there_needs_force() -> None:
     Path("out").touch()
-    files.check_output("out", "-", force=True)
-    files.check_output("new", "-", force=False)
-    files.check_output(os.devnull, "-", force=False)
-    files.check_output("-", "-", force=False)
+    outputs.check_output("out", "-", force=True)
+    outputs.check_output("new", "-", force=False)
+    outputs.check_output(os.devnull, "-", force=False)
+    outputs.check_output("-", "-", force=False)
     with pytest.raises(AecodecError, match="^exists already; -f overwrites it, --skip"):
-        files.check_output("out", "-", force=False)
+        outputs.check_output("out", "-", force=False)
 
 
 def test_an_output_that_cannot_be() -> None:
     Path("folder").mkdir()
     with pytest.raises(AecodecError, match="^is a folder$"):
-        files.check_output("folder", "-", force=True)
+        outputs.check_output("folder", "-", force=True)
     with pytest.raises(AecodecError, match="^there is no folder none$"):
-        files.check_output("none/out", "-", force=True)
+        outputs.check_output("none/out", "-", force=True)
     with pytest.raises(AecodecError, match="^no such file or directory$"):
-        files.write_bytes("none/out", b"")
+        outputs.write_bytes("none/out", b"")
     os.symlink("none/out", "dangling")
     os.symlink("circle", "circle")
     with pytest.raises(AecodecError, match="^there is no folder .*none$"):
-        files.check_output("dangling", "-", force=True)
+        outputs.check_output("dangling", "-", force=True)
     with pytest.raises(AecodecError, match="^too many levels of symbolic links$"):
-        files.check_output("circle", "-", force=True)
+        outputs.check_output("circle", "-", force=True)
     with pytest.raises(AecodecError, match="^file name too long$"):
-        files.check_output("a" * 300, "-", force=True)
+        outputs.check_output("a" * 300, "-", force=True)
     with pytest.raises(AecodecError, match="^bad file descriptor$"):
-        files.check_output("/dev/fd/999", "-", force=True)
+        outputs.check_output("/dev/fd/999", "-", force=True)
 
 
 def test_writing_replaces_the_whole_file() -> None:
     Path("out").write_bytes(b"a longer text before")
-    files.write_bytes("out", b"new")
+    outputs.write_bytes("out", b"new")
     assert Path("out").read_bytes() == b"new"
     assert os.listdir() == ["out"]
 
@@ -183,8 +183,8 @@ def test_writing_replaces_the_whole_file() -> None:
 def test_a_link_is_written_through_and_a_device_stays() -> None:
     Path("target").write_bytes(b"old")
     Path("link").symlink_to("target")
-    files.write_bytes("link", b"new")
-    files.write_bytes(os.devnull, b"new")
+    outputs.write_bytes("link", b"new")
+    outputs.write_bytes(os.devnull, b"new")
     assert Path("link").is_symlink()
     assert Path("target").read_bytes() == b"new"
     assert Path(os.devnull).is_char_device()
@@ -192,7 +192,7 @@ def test_a_link_is_written_through_and_a_device_stays() -> None:
 
 def test_the_output_has_the_usual_permissions() -> None:
     Path("usual").touch()
-    files.write_bytes("out", b"new")
+    outputs.write_bytes("out", b"new")
     assert Path("out").stat().st_mode == Path("usual").stat().st_mode
 
 
@@ -208,8 +208,8 @@ def test_an_old_file_keeps_its_permissions(mode: int, monkeypatch: pytest.Monkey
             seen.append(os.fstat(self.fileno()).st_mode)
             return super().write(data)
 
-    monkeypatch.setattr(files, "open", Watching, raising=False)
-    files.write_bytes("out", b"new")
+    monkeypatch.setattr(outputs, "open", Watching, raising=False)
+    outputs.write_bytes("out", b"new")
     assert stat.S_IMODE(os.stat("out").st_mode) == mode
     assert seen and not any(stat.S_IMODE(each) & ~mode for each in seen)
 
@@ -218,7 +218,7 @@ def test_an_old_file_keeps_its_permissions(mode: int, monkeypatch: pytest.Monkey
 def test_an_old_file_keeps_owner_and_group(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("out").touch()
     os.chown("out", 12, 34)
-    files.write_bytes("out", b"new")
+    outputs.write_bytes("out", b"new")
     assert (os.stat("out").st_uid, os.stat("out").st_gid) == (12, 34)
 
     def forbidden(*_: object) -> None:
@@ -226,7 +226,7 @@ def test_an_old_file_keeps_owner_and_group(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(os, "fchown", forbidden)
     Path("out").chmod(0o664)
-    files.write_bytes("out", b"newer")
+    outputs.write_bytes("out", b"newer")
     facts = os.stat("out")
     assert (facts.st_gid, stat.S_IMODE(facts.st_mode)) == (os.getegid(), 0o644)
 
@@ -236,7 +236,7 @@ def test_hard_links_stay_links(new: bytes) -> None:
     Path("out").write_bytes(b"old as it was")
     Path("out").chmod(0o604)
     os.link("out", "other")
-    files.write_bytes("out", new[:2], memoryview(new)[2:])
+    outputs.write_bytes("out", new[:2], memoryview(new)[2:])
     assert Path("out").samefile("other") and Path("other").read_bytes() == new
     assert stat.S_IMODE(os.stat("out").st_mode) == 0o604
     assert sorted(os.listdir()) == ["other", "out"]
@@ -248,16 +248,16 @@ def test_hard_links_keep_the_old_bytes_on_an_error(
 ) -> None:
     Path("out").write_bytes(b"old as it was")
     os.link("out", "other")
-    rewrite = files._rewrite
+    rewrite = outputs._rewrite
 
-    def fails_once(stream: io.FileIO, parts: files.Parts) -> None:
-        monkeypatch.setattr(files, "_rewrite", rewrite)
+    def fails_once(stream: io.FileIO, parts: outputs.Parts) -> None:
+        monkeypatch.setattr(outputs, "_rewrite", rewrite)
         rewrite(stream, [b"half"])
         raise error
 
-    monkeypatch.setattr(files, "_rewrite", fails_once)
+    monkeypatch.setattr(outputs, "_rewrite", fails_once)
     with pytest.raises((AecodecError, KeyboardInterrupt)):
-        files.write_bytes("out", b"new")
+        outputs.write_bytes("out", b"new")
     assert Path("other").read_bytes() == Path("out").read_bytes() == b"old as it was"
     assert sorted(os.listdir()) == ["other", "out"]
 
@@ -269,6 +269,6 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.Mo
     Path("out").write_bytes(b"old")
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(AecodecError, match="^no space left on device$"):
-        files.write_bytes("out", b"new")
+        outputs.write_bytes("out", b"new")
     assert Path("out").read_bytes() == b"old"
     assert os.listdir() == ["out"]

@@ -15,7 +15,8 @@ from typing import IO, Any, NoReturn
 import click
 
 from aecodec.errors import AecodecError
-from aecodec.files import STANDARD, readable, reason, stop_writing
+from aecodec.files import STANDARD, readable, reason
+from aecodec.outputs import stop_writing
 
 INTERRUPTED = 130  # as shells tell of Ctrl-C
 TERMINATED = 143  # and of SIGTERM

@@ -15,7 +15,7 @@ from aecodec.cli.progress import show_files, show_progress
 from aecodec.cli.summary import Stopwatch, counted, total
 from aecodec.cli.tasks import Compress, LateCodec, Outcome, Task
 from aecodec.coding.effort import OnProgress
-from aecodec.files import exists, keep_time, make_folder, same_time
+from aecodec.outputs import exists, keep_time, make_folder, same_time
 from aecodec.plan import Job, Plan
 from aecodec.process import cores
 

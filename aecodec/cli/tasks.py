@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aecodec import files
+from aecodec import files, outputs
 from aecodec.cli.console import failing_for, name_of
 from aecodec.cli.jpeg import jpeg_warning
 from aecodec.cli.summary import Stopwatch, Summary
@@ -179,7 +179,7 @@ class Compress(Task):
             if files.begins_with(job.source, SIGNATURE):  # before its own name is in its way
                 raise ImageError(f"is an .aec file already; {_command('decompress', job.source)}")
         with failing_for(job.target):
-            files.check_output(job.target, job.source, self.force)
+            outputs.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             photo = files.read_bytes(job.source)
             picture = read_picture(photo, self.max_pixels)
@@ -192,7 +192,7 @@ class Compress(Task):
             score = seen.ssimulacra2 if self._scored else None
             warnings = _noted(job.source, picture)
         with failing_for(job.target):
-            files.write_bytes(job.target, data)
+            outputs.write_bytes(job.target, data)
         quality = facts.quality if self.target else self.quality
         sizes = job.source, len(photo), job.target, len(data)
         summary = Summary(*sizes, facts, watch.seconds, quality, told, score)
@@ -230,10 +230,10 @@ class Decompress(Task):
         if self.thumbnail or (not suffix and files.is_stream(job.target)):
             suffix = ".png"
         with failing_for(job.source):
-            if files.exists(job.source) and not files.begins_with(job.source, SIGNATURE):
+            if outputs.exists(job.source) and not files.begins_with(job.source, SIGNATURE):
                 _head(files.read_bytes(job.source), job.source)  # not its name, which may be PNG
         with failing_for(job.target):
-            files.check_output(job.target, job.source, self.force)
+            outputs.check_output(job.target, job.source, self.force)
         with failing_for(job.source):
             data = files.read_bytes(job.source)
             head = _head(data, job.source)
@@ -248,7 +248,7 @@ class Decompress(Task):
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
             parts, left_out = picture_file(picture, suffix)
-            files.write_bytes(job.target, *parts)
+            outputs.write_bytes(job.target, *parts)
         warnings = (f"{name_of(job.target)} cannot hold: {', '.join(left_out)}",) * bool(left_out)
         warnings += tuple(self._dropped(job.source, head)) if region else ()
         if notes:  # of damage, or of what has not arrived

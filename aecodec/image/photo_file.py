@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from aecodec import files
+from aecodec import files, outputs
 from aecodec.errors import AecodecError, ImageError
 from aecodec.format.constants import MAX_PIXELS
 from aecodec.format.header import SIGNATURE, size_error
@@ -169,7 +169,7 @@ def _read(source: files.Source) -> bytes:
         raise ImageError(str(error)) from error
 
 
-def picture_file(picture: Picture, suffix: str) -> tuple[files.Parts, tuple[str, ...]]:
+def picture_file(picture: Picture, suffix: str) -> tuple[outputs.Parts, tuple[str, ...]]:
     """The photo file of a picture in the format that `suffix` names, such as ".png".
 
     Returns the file's bytes, part after part, and the names of what this format cannot hold and
@@ -198,7 +198,7 @@ def output_format(suffix: str) -> str:
     raise ImageError(f"cannot write a picture as {suffix!r}; known are {' '.join(WRITABLE)}")
 
 
-def _netpbm(picture: Picture) -> tuple[files.Parts, tuple[str, ...]]:
+def _netpbm(picture: Picture) -> tuple[outputs.Parts, tuple[str, ...]]:
     """A PGM or PPM file, without Pillow's copies: the largest pictures are written so."""
     height, width = picture.pixels.shape[:2]
     start = f"P{5 if picture.gray else 6}\n{width} {height}\n255\n".encode()

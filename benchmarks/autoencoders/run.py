@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from aecodec.errors import AecodecError
-from aecodec.files import write_bytes
+from aecodec.outputs import write_bytes
 from aecodec.process import cores
 from benchmarks.autoencoders import cifar10, common, mnist, resolutions, stl10, ycbcr
 from benchmarks.autoencoders.data import DataFolder

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aecodec import files
+from aecodec import outputs
 from aecodec.format.info import info
 from tests.photos import photo
 from tests.processes import INHERITED, run_python
@@ -24,7 +24,7 @@ from tests.processes import INHERITED, run_python
 COMMAND = """
 import io, os, resource, signal, sys, time
 from types import ModuleType
-from aecodec import files
+from aecodec import outputs
 from tests.cli.stand_in import StandIn
 stand_in = ModuleType("aecodec.codec")
 stand_in.Codec = StandIn
@@ -80,7 +80,7 @@ class Slow(io.FileIO):
         os.kill(os.getpid(), {signal})
         time.sleep(60)
         return 9 + super().write(data[9:])
-files.open = Slow
+outputs.open = Slow
 """,
     "renaming": """
 replace = os.replace
@@ -277,11 +277,11 @@ def test_an_output_that_reads_no_more_is_told() -> None:
     """A pipe by name is a file; only of standard output its end is the reader's wish."""
     os.mkfifo("pipe.aec")
     before = (
-        "import threading\nwrite = files._write_on\n"
+        "import threading\nwrite = outputs._write_on\n"
         "def left(target, parts):\n"
         "    threading.Thread(target=lambda: open(target, 'rb').close()).start()\n"
         "    write(target, [b'x' * 2**20])\n"
-        "files._write_on = left"
+        "outputs._write_on = left"
     )
     done = command("compress", "photo.png", "-o", "pipe.aec", before=before)
     assert_one_line(done, "pipe.aec: broken pipe")
@@ -316,15 +316,15 @@ def test_an_old_output_keeps_its_permissions(mode: int) -> None:
 
 WRITE = """
 import sys
-from aecodec import files
+from aecodec import outputs
 for _ in range(300):
-    files.write_bytes("output", sys.argv[1].encode() * 2**18)
+    outputs.write_bytes("output", sys.argv[1].encode() * 2**18)
 """
 
 
 def test_two_processes_write_the_same_output() -> None:
     """Whoever reads meanwhile sees one whole file or the other."""
-    files.write_bytes("output", b"c" * 2**18)
+    outputs.write_bytes("output", b"c" * 2**18)
     both = [subprocess.Popen([sys.executable, "-c", WRITE, letter]) for letter in "ab"]
     seen = set()
     while any(process.poll() is None for process in both):

@@ -10,35 +10,14 @@ import pytest
 import aecodec
 
 PACKAGE = Path(aecodec.__file__).parent
-ORDER = (
-    "errors",
-    "files",
-    "outputs",
-    "plan",
-    "process",
-    "format",
-    "image",
-    "model",
-    "coding",
-    "codec",
-)
+NO_TORCH = ("errors", "files", "outputs", "plan", "process", "format", "image")
+ORDER = (*NO_TORCH, "model", "coding", "codec")
 """Each may import what stands before it, and the rest below everything here. Nothing here imports
 the rest: commands, trainer and plugins, which know of each other as little."""
 ABOVE = ("cli", "bench", "training", "picture", "pillow", "ray", "desktop", "__init__", "__main__")
 MAY_KNOW = {"__main__": {"cli"}, "cli": {"bench"}, "desktop": {"cli"}}
 MUST_NOT_KNOW = {"model": {"image"}}
-TORCH_FREE = (
-    "errors",
-    "files",
-    "outputs",
-    "plan",
-    "process",
-    "format",
-    "image",
-    "cli",
-    "desktop",
-    "ray",
-)
+TORCH_FREE = (*NO_TORCH, "cli", "desktop", "ray")
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 

@@ -8,9 +8,13 @@ export function about<T>(what: string, step: () => T): T {
   try {
     return step();
   } catch (error) {
-    if (error instanceof AecError) throw new AecError(`${what}${error.message}`);
-    throw error;
+    throw withSubject(what, error);
   }
+}
+
+/** An AecError with what it is about in front; any other error as it is. */
+export function withSubject(what: string, error: unknown): unknown {
+  return error instanceof AecError ? new AecError(`${what}${error.message}`) : error;
 }
 
 /** Whatever a step of a decode threw, as what a caller may see of it. */

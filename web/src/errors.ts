@@ -3,6 +3,8 @@ export class AecError extends Error {
   override name = "AecError";
 }
 
+export const MEMORY_TEXT = "out of memory: there is too little for this picture";
+
 /** Runs a step; an AecError in it comes out with what it was about in front. */
 export function about<T>(what: string, step: () => T): T {
   try {
@@ -20,7 +22,7 @@ export function withSubject(what: string, error: unknown): unknown {
 /** Whatever a step of a decode threw, as what a caller may see of it. */
 export function asCallerError(error: unknown): Error {
   if (error instanceof AecError || isAbort(error)) return error as Error;
-  if (isOutOfMemory(error)) return new AecError("out of memory: there is too little for this picture");
+  if (isOutOfMemory(error)) return new AecError(MEMORY_TEXT);
   return new AecError(`decoding failed: ${textOf(error)}`);
 }
 

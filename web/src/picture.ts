@@ -2,7 +2,7 @@
 
 import { readAlpha, reducedAlpha, type Alpha } from "./alpha.js";
 import { Box } from "./box.js";
-import type { Container, Payload } from "./container.js";
+import type { Container } from "./container.js";
 import { AecError, withSubject } from "./errors.js";
 import { readFilter } from "./filter.js";
 import type { Header } from "./header.js";
@@ -108,17 +108,23 @@ export async function decodePreview(
   file: Container,
   watch: Watch,
 ): Promise<Picture> {
-  if (!file.fields.preview) throw new AecError("the file has no preview");
-  const preview = readPreview(file.fields.preview, file.header);
+  const [small, reduction] = previewFile(file);
   const alpha = await alphaOf(file);
-  const payloads: Payload[] = [{ data: preview.payload, cut: false }];
-  const small = { header: preview.header, chunks: [], fields: {}, payloads };
   try {
     const picture = await new Decoder(model, small, watch).decode(1);
-    return pictureOf(picture, file, alpha && reducedAlpha(alpha, preview.reduction));
+    return pictureOf(picture, file, alpha && reducedAlpha(alpha, reduction));
   } catch (error) {
     throw withSubject("the preview: ", error);
   }
+}
+
+/** A file of the preview alone, without metadata and alpha, and at which part it is. Throws
+ * AecError where there is none. */
+export function previewFile(file: Container): [Container, number] {
+  if (!file.fields.preview) throw new AecError("the file has no preview");
+  const { header, payload, reduction } = readPreview(file.fields.preview, file.header);
+  const payloads = [{ data: payload, cut: false }];
+  return [{ header, chunks: [], fields: {}, payloads }, reduction];
 }
 
 async function alphaOf(file: Container): Promise<Alpha | undefined> {

@@ -18,12 +18,10 @@ const shared = {
   absWorkingDir: at("."),
 };
 
-/** Has one file take the place of another. */
+/** Has one file take the place of another, where our own modules import it. */
 function instead(filter, file) {
-  return {
-    name: "instead",
-    setup: ({ onResolve }) => onResolve({ filter }, () => ({ path: at(file) })),
-  };
+  const resolved = ({ importer }) => (importer.startsWith(at("src/")) ? { path: at(file) } : null);
+  return { name: "instead", setup: ({ onResolve }) => onResolve({ filter }, resolved) };
 }
 
 /** index.js stays a module of its own, which images.js imports: a page has one worker. */

@@ -3,7 +3,7 @@
 import { toPng } from "./index.js";
 
 /** Whether a source is an .aec file, whatever query or fragment follows. */
-function isAec(source: string | null): source is string {
+function isAec(source: string | null): boolean {
   return source !== null && /^[^?#]*\.aec(?:[?#]|$)/i.test(source);
 }
 
@@ -13,7 +13,7 @@ const shown = new WeakMap<HTMLImageElement, AbortController>();
 /** Shows an image whose src is an .aec file: first what is there early, then the whole. */
 async function show(image: HTMLImageElement): Promise<void> {
   const source = image.getAttribute("src");
-  if (!isAec(source)) return;
+  if (source === null || !isAec(source)) return;
   shown.get(image)?.abort();
   const controller = new AbortController();
   const { signal } = controller;

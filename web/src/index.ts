@@ -14,6 +14,12 @@ export type { DecodeOptions, Info };
 /** A file, as it lies on disk. */
 export type Bytes = ArrayBuffer | Uint8Array;
 
+/** How a file becomes a PNG file. */
+export interface PngOptions extends Omit<DecodeOptions, "onEarly"> {
+  /** Called with a preview, or the picture at 1/8, before the whole is there. */
+  onEarly?: (image: Blob, scale: number) => void;
+}
+
 /** The pixels of a file, for a canvas: upright, in "srgb" or "display-p3".
  *
  * Rejects with AecError for a file that breaks a rule, a model that is not there, too little
@@ -39,14 +45,8 @@ export async function renderInto(
 
 /** A PNG file of a file's pixels as they are stored, with profile, EXIF and XMP, so that whoever
  * shows it turns and converts it. Rejects as `decode` does. */
-export async function toPng(
-  bytes: Bytes,
-  options: Omit<DecodeOptions, "onEarly"> & {
-    /** Called with a preview, or the picture at 1/8, before the whole is there. */
-    onEarly?: (image: Blob, scale: number) => void;
-  } = {},
-): Promise<Blob> {
-  return (await start("png", bytes, options as DecodeOptions)) as Blob;
+export async function toPng(bytes: Bytes, options: PngOptions = {}): Promise<Blob> {
+  return (await start("png", bytes, options)) as Blob;
 }
 
 /** What a file says about itself; all of it is checked but the payloads, which take a model.
@@ -55,13 +55,21 @@ export function info(bytes: Bytes): Info {
   return infoOf(bytesOf(bytes));
 }
 
-async function start(kind: JobKind, bytes: Bytes, options: DecodeOptions): Promise<Output> {
+function imageOf(output: Output): ImageData | Blob {
+  return output instanceof Blob ? output : imageDataOf(output as Seen);
+}
+
+async function start(
+  kind: JobKind,
+  bytes: Bytes,
+  options: DecodeOptions | PngOptions,
+): Promise<Output> {
   const threads = options.threads ?? defaultThreads();
   const job = jobOf(kind, options, modelsUrl(options.models), threads);
+  const onEarly = options.onEarly as ((image: ImageData | Blob, scale: number) => void) | undefined;
   const listeners = {
     progress: (done: number, total: number) => options.onProgress?.(done, total),
-    early: (output: Output, scale: number) =>
-      options.onEarly?.(kind === "png" ? (output as never) : imageDataOf(output as Seen), scale),
+    early: (output: Output, scale: number) => onEarly?.(imageOf(output), scale),
     note: (text: string) => options.onNote?.(text),
   };
   return run(bytesOf(bytes), job, listeners, options.signal);

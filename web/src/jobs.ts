@@ -12,7 +12,7 @@ import { orientationOf, turnedUpright } from "./orientation.js";
 import { decodePreview, Decoder, previewFile, type Watch } from "./picture.js";
 import { pngOf } from "./png.js";
 import { readPreview } from "./preview.js";
-import type { Picture, Raster } from "./raster.js";
+import type { Picture } from "./raster.js";
 import { sha256 } from "./sha256.js";
 
 /** What a job of each kind gives. */

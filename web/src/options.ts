@@ -53,7 +53,7 @@ export interface Job {
 /** The job of some options. Throws AecError for an option that is none. */
 export function jobOf(
   kind: JobKind,
-  options: DecodeOptions,
+  options: Omit<DecodeOptions, "onEarly"> & { onEarly?: unknown },
   models: string,
   threads: number,
 ): Job {

@@ -98,5 +98,5 @@ async function filtered(
     coefficients: integers(coefficients, [3, coefficients.length / 3]),
     reduction: scalar(reduction),
   };
-  return (await model.run(`filter${limits}`, inputs))["x_hat"]!;
+  return (await model.run(`filter${limits}`, inputs))["filtered"]!;
 }

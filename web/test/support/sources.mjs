@@ -9,7 +9,8 @@ import { WEB } from "./paths.mjs";
 
 const NAMES = [
   "alpha", "ans", "box", "bytes", "container", "crc", "errors", "header", "icc", "inflate", "info",
-  "latents", "model", "orientation", "payload", "picture", "planes", "png", "sha256", "tables",
+  "latents", "model", "orientation", "payload", "picture", "planes", "png", "runtime", "sha256",
+  "tables",
 ];
 
 /** All of them, bundled as the build does for node, as one module. */
@@ -29,5 +30,7 @@ export async function loadSources() {
     alias: { "onnxruntime-web/wasm": runtime },
     logLevel: "error",
   });
-  return import(pathToFileURL(outfile).href);
+  const sources = await import(pathToFileURL(outfile).href);
+  sources.configureRuntime(1, pathToFileURL(`${WEB}dist/`).href);
+  return sources;
 }

@@ -46,7 +46,8 @@ export function run(
   const output = new Promise<Output>((resolve, reject) => {
     waiting.set(id, { ...listeners, resolve, reject });
   });
-  send({ id, bytes, job });
+  const copy = bytes.slice();
+  send({ id, bytes: copy, job }, [copy.buffer]);
   const abort = () => {
     settle(id)?.reject(signal!.reason);
     send({ id, abort: true });
@@ -55,9 +56,9 @@ export function run(
   return output.finally(() => signal?.removeEventListener("abort", abort));
 }
 
-function send(message: ToWorker): void {
+function send(message: ToWorker, transfer: Transferable[] = []): void {
   worker ??= makeWorker();
-  worker.postMessage(message);
+  worker.postMessage(message, transfer);
 }
 
 /** A worker may not come from another origin, but import a module from there. */
@@ -83,7 +84,7 @@ function listenTo(made: Worker): Worker {
 function receive(message: FromWorker): void {
   const { id } = message;
   const job = waiting.get(id);
-  if (message.kind === "error" && message.outOfMemory) restart();
+  if (message.kind === "error" && message.spoilt) restart();
   if (!job) return;
   if (message.kind === "progress") job.progress(message.done, message.total);
   if (message.kind === "early") job.early(message.output, message.scale);
@@ -99,7 +100,8 @@ function settle(id: number): Waiting | undefined {
   return job;
 }
 
-/** Memory of networks grows and never shrinks: a worker that has run out of it makes room. */
+/** A worker whose memory or networks have failed makes room for a new one: memory of WebAssembly
+ * never shrinks. Unless others wait for it still. */
 function restart(): void {
   if (waiting.size > 1) return;
   worker?.terminate();

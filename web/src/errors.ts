@@ -6,7 +6,9 @@ export class AecError extends Error {
 /** An error of a model, whatever file it is needed for. */
 export class ModelError extends AecError {}
 
-export const MEMORY_TEXT = "out of memory: there is too little for this picture";
+/** An error of the machine, its memory or what runs the networks: no file is at fault, and the
+ * worker it comes from is of no more use. */
+export class MachineError extends AecError {}
 
 /** Runs a step; an AecError in it comes out with what it was about in front. */
 export function about<T>(what: string, step: () => T): T {
@@ -19,26 +21,28 @@ export function about<T>(what: string, step: () => T): T {
 
 /** An AecError of a file with what it is about in front; any other error as it is. */
 export function withSubject(what: string, error: unknown): unknown {
-  const ofFile = error instanceof AecError && !(error instanceof ModelError);
+  const ofOther = error instanceof ModelError || error instanceof MachineError;
+  const ofFile = error instanceof AecError && !ofOther;
   return ofFile ? new AecError(`${what}${error.message}`) : error;
 }
 
 /** Whatever a step of a decode threw, as what a caller may see of it. */
 export function asCallerError(error: unknown): Error {
   if (error instanceof AecError || isAbort(error)) return error as Error;
-  if (isOutOfMemory(error)) return new AecError(MEMORY_TEXT);
-  return new AecError(`decoding failed: ${textOf(error)}`);
+  if (isOutOfMemory(error)) {
+    return new MachineError("out of memory: there is too little for this picture");
+  }
+  return new MachineError(`decoding failed: ${textOf(error)}`);
 }
 
 /** Whether an error says that memory ran out: of JavaScript, or of the networks' WebAssembly. */
-export function isOutOfMemory(error: unknown): boolean {
+function isOutOfMemory(error: unknown): boolean {
   if (error instanceof RangeError) return true;
-  return /out of memory|bad_alloc|allocation failed|failed to allocate|OrtRun.*ERROR_CODE: 6/i
-    .test(textOf(error));
+  return /out of memory|\(OOM\)|bad_alloc|allocation failed|failed to allocate/i.test(textOf(error));
 }
 
 /** Whether an error is that of an abort signal. */
-export function isAbort(error: unknown): boolean {
+function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }
 

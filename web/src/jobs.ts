@@ -14,6 +14,7 @@ import { pngOf } from "./png.js";
 import { readPreview } from "./preview.js";
 import type { Picture } from "./raster.js";
 import { sha256 } from "./sha256.js";
+import { synthesisPart } from "./synthesis.js";
 
 /** What a job of each kind gives. */
 export type Output = Seen | Blob | string;
@@ -76,6 +77,7 @@ async function pictureOutput(
   job: Job,
   watch: JobWatch,
 ): Promise<Output> {
+  model.prefetch([synthesisPart(job.preview ? 1 : job.scale)]);
   if (job.preview) return outputOf(await decodePreview(model, file, watch), job);
   const { width, height } = file.header;
   const early = job.early && width * height > EARLY_PIXELS;

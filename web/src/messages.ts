@@ -12,4 +12,4 @@ export type FromWorker =
   | { id: number; kind: "early"; output: Output; scale: number }
   | { id: number; kind: "note"; text: string }
   | { id: number; kind: "done"; output: Output }
-  | { id: number; kind: "error"; text: string; outOfMemory: boolean };
+  | { id: number; kind: "error"; text: string; spoilt: boolean };

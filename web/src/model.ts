@@ -1,6 +1,6 @@
 /** A model: what its model.json says, and its networks, each loaded when it is first needed. */
 
-import { ModelError, isOutOfMemory, textOf } from "./errors.js";
+import { MachineError, ModelError, textOf } from "./errors.js";
 import { openNetwork, type Network, type Tensors } from "./runtime.js";
 import { sha256 } from "./sha256.js";
 import { makeTables, type Table } from "./tables.js";
@@ -31,12 +31,16 @@ interface ModelFacts {
   parts: Record<string, Part>;
 }
 
+/** The parts that every picture takes. */
+const SHARED_PARTS = ["hyper", "points", "step1", "step2", "step3"];
+
 /** Bytes of a model.json, the most: ours are below 1 MiB. */
 const MAX_FACTS_BYTES = 2 ** 24;
 
 export class Model {
   readonly tables: readonly Table[];
   private readonly networks = new Map<string, Promise<Network>>();
+  private readonly reading = new Map<string, Promise<Uint8Array>>();
 
   /** Throws ModelError for facts that are no model's. */
   constructor(
@@ -62,7 +66,29 @@ export class Model {
     return network;
   }
 
+  /** Begins to read the parts that all pictures take, and some others, all at once. */
+  prefetch(others: readonly string[]): void {
+    for (const name of [...SHARED_PARTS, ...others]) {
+      if (this.networks.has(name) || this.reading.has(name)) continue;
+      const data = this.read(name);
+      this.reading.set(name, data);
+      data.catch(() => undefined);
+    }
+  }
+
   private async load(name: string): Promise<Network> {
+    const data = this.reading.get(name) ?? this.read(name);
+    this.reading.delete(name);
+    const bytes = await data;
+    try {
+      return await openNetwork(bytes);
+    } catch (error) {
+      const { file } = this.facts.parts[name]!;
+      throw new MachineError(`the network ${file} cannot be used: ${textOf(error)}`);
+    }
+  }
+
+  private async read(name: string): Promise<Uint8Array> {
     const id = this.facts.model_id;
     const part = this.facts.parts[name];
     if (!part) throw new ModelError(`model ${id} has no part ${name}`);
@@ -71,12 +97,7 @@ export class Model {
     if (data.length !== part.bytes || sha256(data) !== part.sha256) {
       throw new ModelError(`model ${id} is damaged: ${part.file} is another file`);
     }
-    try {
-      return await openNetwork(data);
-    } catch (error) {
-      if (isOutOfMemory(error)) throw error;
-      throw new ModelError(`model ${id}: ${part.file} cannot be used: ${textOf(error)}`);
-    }
+    return data;
   }
 }
 

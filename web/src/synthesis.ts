@@ -59,6 +59,11 @@ export async function* synthesized(
   }
 }
 
+/** The part of a model that makes pictures of a size. */
+export function synthesisPart(reduction: Reduction): string {
+  return isSmall(reduction) ? `small${reduction}` : "g_s";
+}
+
 function isSmall(reduction: Reduction): boolean {
   return reduction >= 4;
 }
@@ -79,8 +84,7 @@ async function planesOf(
   reduction: Reduction,
 ): Promise<Planes> {
   const { model, q, filter, alpha } = synthesis;
-  const name = isSmall(reduction) ? `small${reduction}` : "g_s";
-  let xHat = (await model.run(name, { y_r: yR, q: scalar(q) }))["x_hat"]!;
+  let xHat = (await model.run(synthesisPart(reduction), { y_r: yR, q: scalar(q) }))["x_hat"]!;
   if (filter) xHat = await filtered(model, xHat, filter, isSmall(reduction) ? reduction : 1);
   const [, , height, width] = xHat.dims as [number, number, number, number];
   const planes = { width, height, values: xHat.data as Float32Array };

@@ -1,6 +1,6 @@
 /** The worker in which pages decode. */
 
-import { MEMORY_TEXT } from "./errors.js";
+import { MachineError } from "./errors.js";
 import { FetchedFiles } from "./fetched-files.js";
 import { Jobs, type JobWatch, type Output } from "./jobs.js";
 import type { FromWorker, ToWorker } from "./messages.js";
@@ -28,7 +28,7 @@ async function run(id: number, { bytes, job }: Extract<ToWorker, { bytes: unknow
     send({ id, kind: "done", output }, output);
   } catch (error) {
     const { message: text } = error as Error;
-    send({ id, kind: "error", text, outOfMemory: text === MEMORY_TEXT });
+    send({ id, kind: "error", text, spoilt: error instanceof MachineError });
   } finally {
     running.delete(id);
   }

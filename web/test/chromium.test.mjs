@@ -155,6 +155,17 @@ test("a model that is not there, and a worker that is not, are told in words", a
   checkPixels(imageOf(await decodeOn(lost, "valid/q-0")), "q-0", manifest.valid[0]);
 });
 
+test("a runtime that cannot be loaded is told, and loaded by the next decode", async (context) => {
+  const lost = await openPage(browser);
+  context.after(lost.close);
+  await lost.page.route("**/*.wasm", (route) => route.abort());
+  const result = await decodeOn(lost, "valid/q-0");
+  assert.ok(result.isAecError);
+  assert.match(result.message, /^the network hyper.onnx cannot be used: /);
+  await lost.page.unroute("**/*.wasm");
+  checkPixels(imageOf(await decodeOn(lost, "valid/q-0")), "q-0", manifest.valid[0]);
+});
+
 test("a page may load the library from another origin", async (context) => {
   const other = await openPage(browser);
   context.after(other.close);

@@ -18,8 +18,14 @@ function row(name, files) {
 }
 
 console.log("".padEnd(44), ...["bytes", "gzip", "brotli"].map((name) => name.padStart(12)));
-row("scripts", SCRIPTS.map((name) => `dist/${name}`));
-row("WebAssembly", WASM.map((name) => `dist/${name}`));
+row(
+  "scripts",
+  SCRIPTS.map((name) => `dist/${name}`),
+);
+row(
+  "WebAssembly",
+  WASM.map((name) => `dist/${name}`),
+);
 for (const id of readdirSync(at("models"))) {
   const parts = (names) => names.map((name) => `models/${id}/${name}`);
   row(`${id}: all sizes`, parts(WHOLE));

@@ -24,7 +24,10 @@ class FilesOnDisk implements ModelFiles {
 
   async read(path: string): Promise<Uint8Array | undefined> {
     const name = fileURLToPath(new URL(path, this.base));
-    const there = await access(name).then(() => true, () => false);
+    const there = await access(name).then(
+      () => true,
+      () => false,
+    );
     return there ? new Uint8Array(await readFile(name)) : undefined;
   }
 }

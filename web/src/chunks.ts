@@ -1,12 +1,7 @@
 /** One chunk (SPEC 3.1 to 3.4). A new type is entered in `TYPES`. */
 
 import { latin1, u32 } from "./bytes.js";
-import {
-  MAX_ANCILLARY_BYTES,
-  MAX_CRITICAL_BYTES,
-  MAX_LIMITS,
-  TABLE_COUNT,
-} from "./constants.js";
+import { MAX_ANCILLARY_BYTES, MAX_CRITICAL_BYTES, MAX_LIMITS, TABLE_COUNT } from "./constants.js";
 import { crc32 } from "./crc.js";
 import { AecError } from "./errors.js";
 import type { Header } from "./header.js";

@@ -38,7 +38,8 @@ export function asCallerError(error: unknown): Error {
 /** Whether an error says that memory ran out: of JavaScript, or of the networks' WebAssembly. */
 function isOutOfMemory(error: unknown): boolean {
   if (error instanceof RangeError) return true;
-  return /out of memory|\(OOM\)|bad_alloc|allocation failed|failed to allocate/i.test(textOf(error));
+  const said = /out of memory|\(OOM\)|bad_alloc|allocation failed|failed to allocate/i;
+  return said.test(textOf(error));
 }
 
 /** Whether an error is that of an abort signal. */

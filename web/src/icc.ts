@@ -21,13 +21,17 @@ const OTHER_WAYS = ["A2B0", "A2B1", "cicp"];
 /** The colours of a picture's samples, by its profile. A profile for other samples than the
  * picture's says nothing, so that they are sRGB (SPEC 2.5, 3.3). */
 export function coloursOf(icc: Uint8Array | undefined, gray: boolean): Colours {
-  if (!icc || icc.length < HEADER_BYTES + 4 || latin1(icc.subarray(36, 40)) !== "acsp") return "srgb";
-  if (latin1(icc.subarray(16, 20)) !== (gray ? "GRAY" : "RGB ")) return "srgb";
+  if (!icc || !isProfile(icc, gray ? "GRAY" : "RGB ")) return "srgb";
   const tags = tagsOf(icc);
   if (OTHER_WAYS.some((name) => tags.has(name))) return "other";
   const curves = gray ? ["kTRC"] : ["rTRC", "gTRC", "bTRC"];
   if (!curves.every((name) => isSrgbCurve(tags.get(name)))) return "other";
   return gray ? "srgb" : spaceOf(["rXYZ", "gXYZ", "bXYZ"].flatMap((name) => xyz(tags.get(name))));
+}
+
+function isProfile(icc: Uint8Array, samples: string): boolean {
+  if (icc.length < HEADER_BYTES + 4) return false;
+  return latin1(icc.subarray(36, 40)) === "acsp" && latin1(icc.subarray(16, 20)) === samples;
 }
 
 function spaceOf(primaries: readonly number[]): Colours {
@@ -82,9 +86,8 @@ type Curve = (x: number) => number;
 /** The curve of type 3 of a tag `para`: (a x + b)^g from d on, c x below. */
 function parametric(tag: Uint8Array): Curve | undefined {
   if (latin1(tag.subarray(0, 4)) !== "para" || tag.length < 32 || tag[9] !== 3) return undefined;
-  const [g, a, b, c, d] = [12, 16, 20, 24, 28].map((at) => fixed(tag, at)) as [
-    number, number, number, number, number,
-  ];
+  const [g, a, b] = [fixed(tag, 12), fixed(tag, 16), fixed(tag, 20)];
+  const [c, d] = [fixed(tag, 24), fixed(tag, 28)];
   return (x) => (x >= d ? Math.max(0, a * x + b) ** g : c * x);
 }
 

@@ -3,9 +3,7 @@
 import type { Output } from "./jobs.js";
 import type { Job } from "./options.js";
 
-export type ToWorker =
-  | { id: number; bytes: Uint8Array; job: Job }
-  | { id: number; abort: true };
+export type ToWorker = { id: number; bytes: Uint8Array; job: Job } | { id: number; abort: true };
 
 export type FromWorker =
   | { id: number; kind: "progress"; done: number; total: number }

@@ -107,11 +107,7 @@ export class Decoder {
 
 /** The preview of a file, with its alpha and metadata. Throws AecError where there is none, or
  * one that is damaged. */
-export async function decodePreview(
-  model: Model,
-  file: Container,
-  watch: Watch,
-): Promise<Picture> {
+export async function decodePreview(model: Model, file: Container, watch: Watch): Promise<Picture> {
   const [small, reduction] = previewFile(file);
   const alpha = await alphaOf(file);
   try {

@@ -71,7 +71,7 @@ class PassSize {
 function imageChunks(data: Uint8Array): [Uint8Array, Uint8Array] {
   let ihdr: Uint8Array | undefined;
   const parts: Uint8Array[] = [];
-  for (let start = SIGNATURE_BYTES; ; ) {
+  for (let start = SIGNATURE_BYTES; ;) {
     if (start + CHUNK_BYTES > data.length) {
       if (parts.length) break;
       throw new AecError("it is cut");

@@ -17,7 +17,13 @@ const sources = await loadSources();
 before(requireModel);
 
 test("what is public is what is promised", () => {
-  assert.deepEqual(Object.keys(aecodec).sort(), ["AecError", "decode", "info", "renderInto", "toPng"]);
+  assert.deepEqual(Object.keys(aecodec).sort(), [
+    "AecError",
+    "decode",
+    "info",
+    "renderInto",
+    "toPng",
+  ]);
 });
 
 for (const entry of manifest.valid) {
@@ -78,7 +84,11 @@ test("pieces fit together as if the picture were one, at every size", async () =
 
 test("smaller pictures are near to means of the whole", async () => {
   const whole = await decode(valid("tiles-3x2-of-128-rgb"), { models, stored: true });
-  for (const [scale, most] of [[2, 1], [4, 6], [8, 6]]) {
+  for (const [scale, most] of [
+    [2, 1],
+    [4, 6],
+    [8, 6],
+  ]) {
     const small = await decode(valid("tiles-3x2-of-128-rgb"), { models, stored: true, scale });
     assert.equal(small.width, Math.ceil(290 / scale));
     assert.equal(small.height, Math.ceil(180 / scale));
@@ -113,7 +123,10 @@ test("of a file that is still arriving, the more there is the nearer it is", asy
     errors.push(image.data.reduce((sum, value, n) => sum + (value - whole.data[n]) ** 2, 0));
     assert.deepEqual(notes, ["cut off: detail is missing"]);
   }
-  assert.deepEqual(errors, errors.toSorted((a, b) => b - a));
+  assert.deepEqual(
+    errors,
+    errors.toSorted((a, b) => b - a),
+  );
   const tiles = valid("tiles-3x2-of-64-rgb");
   const notes = [];
   await decode(tiles.subarray(0, 260), { models, partial: true, onNote: (n) => notes.push(n) });
@@ -148,7 +161,10 @@ test("progress rises to its total", async () => {
   const onProgress = (done, total) => seen.push([done, total]);
   await decode(valid("tiles-3x2-of-64-rgb"), { models, onProgress });
   assert.ok(seen.length > 6);
-  assert.deepEqual(seen, seen.toSorted((a, b) => a[0] - b[0]));
+  assert.deepEqual(
+    seen,
+    seen.toSorted((a, b) => a[0] - b[0]),
+  );
   assert.equal(seen.at(-1)[0], seen.at(-1)[1]);
   assert.equal(new Set(seen.map(([, total]) => total)).size, 1);
 });
@@ -172,7 +188,9 @@ test("what is asked for in vain is refused in words", async () => {
   await refused({ preview: true }, "the file has no preview");
   await refused({ maxPixels: 1 }, "65x1 is over the limit of 1 pixels", valid("rgb-65x1"));
   await refused({}, "a file is an ArrayBuffer or a Uint8Array", "bytes");
-  const missing = new RegExp(`^model ${manifest.model} is not installed; none lies at file:.*/none/$`);
+  const missing = new RegExp(
+    `^model ${manifest.model} is not installed; none lies at file:.*/none/$`,
+  );
   await refused({ models: "none" }, missing);
 });
 

@@ -16,7 +16,8 @@ const bytes = await readFile(file);
 const { width, height } = await decode(bytes, { models });
 const png = await toPng(bytes, { models });
 const refused = await decode(bytes.subarray(1)).catch((error) => error instanceof AecError);
-console.log(JSON.stringify({ width, height, png: png.size > 22500, tile: info(bytes).tile, refused }));
+const { tile } = info(bytes);
+console.log(JSON.stringify({ width, height, png: png.size > 22500, tile, refused }));
 `;
 
 const TYPED = `
@@ -31,7 +32,11 @@ test("the package installs without any other, and decodes", () => {
   const folder = mkdtempSync(join(tmpdir(), "aecodec-pack-"));
   const run = (command, args, cwd = folder) =>
     execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  const packed = run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], WEB);
+  const packed = run(
+    "npm",
+    ["pack", "--ignore-scripts", "--json", "--pack-destination", folder],
+    WEB,
+  );
   const [{ filename, files }] = JSON.parse(packed);
   const names = files.map(({ path }) => path);
   for (const name of ["dist/index.js", "dist/node.js", "dist/worker.js", "dist/images.js"]) {

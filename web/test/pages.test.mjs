@@ -35,7 +35,10 @@ test("large pictures are shown early: the preview, then 1/8, then the whole", as
     return { seen, size: [whole.width, whole.height], same, rises, last: progress.at(-1) };
   });
   assert.deepEqual(seen, {
-    seen: [[31, 34, 24], [8, 128, 92]],
+    seen: [
+      [31, 34, 24],
+      [8, 128, 92],
+    ],
     size: [1024, 736],
     same: true,
     rises: true,
@@ -53,7 +56,11 @@ test("a canvas has its size from the first picture on", async (context) => {
     await aecodec.renderInto(canvas, await fetchBytes("/large.aec"), { models, onEarly });
     return [...sizes, [canvas.width, canvas.height]];
   });
-  assert.deepEqual(seen, [[736, 1024], [736, 1024], [736, 1024]]);
+  assert.deepEqual(seen, [
+    [736, 1024],
+    [736, 1024],
+    [736, 1024],
+  ]);
 });
 
 /** A page with the script of images.js, which takes the models beside it. */
@@ -95,18 +102,24 @@ test("images.js shows every image of a page, also those that come later", async 
       alive.delete(url);
       revoke(url);
     };
-    addEventListener("error", ({ target, error }) => error && failed.push([target.id, error.name]), true);
+    addEventListener(
+      "error",
+      ({ target, error }) => error && failed.push([target.id, error.name]),
+      true,
+    );
   });
   await page.goto(`${server.origin}/images.html`);
   const sizeOf = (id, width) =>
-    page.waitForFunction(
-      ([id, width]) => {
-        const image = document.getElementById(id);
-        return image?.complete && image.naturalWidth === width && image.naturalHeight;
-      },
-      [id, width],
-      { timeout: 60000 },
-    ).then((handle) => handle.jsonValue());
+    page
+      .waitForFunction(
+        ([id, width]) => {
+          const image = document.getElementById(id);
+          return image?.complete && image.naturalWidth === width && image.naturalHeight;
+        },
+        [id, width],
+        { timeout: 60000 },
+      )
+      .then((handle) => handle.jsonValue());
   assert.equal(await sizeOf("early", 736), 1024);
   assert.equal(await sizeOf("png", 100), 75);
   await page.evaluate(() => {
@@ -130,5 +143,7 @@ test("images.js shows every image of a page, also those that come later", async 
     failed: [["damaged", "AecError"]],
     alive: 2,
   });
-  assert.ok(told.some((text) => text.startsWith("aecodec: /vectors/invalid/4.4-words.aec: tile 0")));
+  assert.ok(
+    told.some((text) => text.startsWith("aecodec: /vectors/invalid/4.4-words.aec: tile 0")),
+  );
 });

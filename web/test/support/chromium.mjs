@@ -47,7 +47,11 @@ export async function openPage(browser, { isolated = false, pages = {} } = {}) {
         const { width, height, data, colorSpace } = await promise;
         return { width, height, colorSpace, data: base64(data) };
       } catch (error) {
-        return { name: error.name, isAecError: error instanceof aecodec.AecError, message: error.message };
+        return {
+          name: error.name,
+          isAecError: error instanceof aecodec.AecError,
+          message: error.message,
+        };
       }
     };
   });

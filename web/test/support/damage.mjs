@@ -59,7 +59,8 @@ function chunkDamaged(file, random) {
   const { length } = chunk.data;
   if (kind < 2) flip(chunk.data, random);
   if (kind === 2) chunk.data = chunk.data.slice(0, 4 * random.below(1 + (length >> 2)));
-  if (kind === 3) chunk.data = Uint8Array.from([...chunk.data, ...Array(4).fill(random.below(256))]);
+  if (kind === 3)
+    chunk.data = Uint8Array.from([...chunk.data, ...Array(4).fill(random.below(256))]);
   if (kind === 4) chunk.data = chunk.data.map(() => random.below(256));
   return putTogether(parts);
 }

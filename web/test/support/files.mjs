@@ -19,7 +19,7 @@ export function u32(value) {
 export function takeApart(file) {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const chunks = [];
-  for (let at = 32; at < file.length; ) {
+  for (let at = 32; at < file.length;) {
     const length = view.getUint32(at);
     const type = String.fromCharCode(...file.subarray(at + 4, at + 8));
     chunks.push({ type, data: file.slice(at + 8, at + 8 + length) });

@@ -9,7 +9,7 @@ export function readPng(data) {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const chunks = new Map();
   const idat = [];
-  for (let at = 8; at < data.length; ) {
+  for (let at = 8; at < data.length;) {
     const length = view.getUint32(at);
     const type = Buffer.from(data.subarray(at + 4, at + 8)).toString("latin1");
     const body = data.subarray(at + 8, at + 8 + length);
@@ -22,7 +22,13 @@ export function readPng(data) {
   const channels = CHANNELS[ihdr[9]];
   if (ihdr[8] !== 8 || ihdr[12] !== 0 || !channels) throw new Error("another kind of PNG");
   const lines = inflateSync(Buffer.concat(idat));
-  return { width, height, channels, samples: unfiltered(lines, width * channels, height, channels), chunks };
+  return {
+    width,
+    height,
+    channels,
+    samples: unfiltered(lines, width * channels, height, channels),
+    chunks,
+  };
 }
 
 function unfiltered(lines, lineBytes, height, step) {

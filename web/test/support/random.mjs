@@ -8,5 +8,8 @@ export function randomOf(seed) {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
   /** an integer below n */
-  return { below: (n) => Math.floor(next() * n), pick: (list) => list[Math.floor(next() * list.length)] };
+  return {
+    below: (n) => Math.floor(next() * n),
+    pick: (list) => list[Math.floor(next() * list.length)],
+  };
 }

@@ -8,8 +8,26 @@ import { build } from "esbuild";
 import { WEB } from "./paths.mjs";
 
 const NAMES = [
-  "alpha", "ans", "box", "bytes", "container", "crc", "errors", "header", "icc", "inflate", "info",
-  "latents", "model", "orientation", "payload", "picture", "planes", "png", "runtime", "sha256",
+  "alpha",
+  "ans",
+  "box",
+  "bytes",
+  "container",
+  "crc",
+  "errors",
+  "header",
+  "icc",
+  "inflate",
+  "info",
+  "latents",
+  "model",
+  "orientation",
+  "payload",
+  "picture",
+  "planes",
+  "png",
+  "runtime",
+  "sha256",
   "tables",
 ];
 

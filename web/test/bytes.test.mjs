@@ -8,6 +8,7 @@ import { crc32 as zlibCrc, deflateSync } from "node:zlib";
 import { exifOf, u32 } from "./support/files.mjs";
 import { manifest, valid, vector, VECTORS } from "./support/paths.mjs";
 import { asRgba, readPng } from "./support/png.mjs";
+import { ADOBE, P3, profileOf, SRGB } from "./support/profiles.mjs";
 import { randomOf } from "./support/random.mjs";
 import { loadSources } from "./support/sources.mjs";
 
@@ -309,51 +310,6 @@ test("pixels are turned as each orientation says", () => {
     assert.deepEqual([...new Uint32Array(turned.rgba.buffer)], pixels);
   }
 });
-
-/** A profile of primaries and a curve of gamma 2.2 or, by its parameters, of sRGB. */
-function profileOf(primaries, { gamma = false, gray = false } = {}) {
-  const s15 = (value) => u32(Math.round(value * 65536));
-  const curve = gamma
-    ? [...Buffer.from("curv"), ...u32(0), ...u32(1), 2, 51, 0, 0]
-    : [
-        ...Buffer.from("para"),
-        ...u32(0),
-        0,
-        3,
-        0,
-        0,
-        ...[2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045].flatMap(s15),
-      ];
-  const colorant = (n) => [
-    ...Buffer.from("XYZ "),
-    ...u32(0),
-    ...primaries.slice(3 * n, 3 * n + 3).flatMap(s15),
-  ];
-  const tags = gray
-    ? [["kTRC", curve]]
-    : [
-        ["rXYZ", colorant(0)],
-        ["gXYZ", colorant(1)],
-        ["bXYZ", colorant(2)],
-        ["rTRC", curve],
-        ["gTRC", curve],
-        ["bTRC", curve],
-      ];
-  const head = new Uint8Array(128);
-  head.set(Buffer.from(gray ? "GRAY" : "RGB "), 16);
-  head.set(Buffer.from("acsp"), 36);
-  let at = 132 + 12 * tags.length;
-  const entries = tags.flatMap(([name, data]) => {
-    const entry = [...Buffer.from(name), ...u32(at), ...u32(data.length)];
-    at += data.length;
-    return entry;
-  });
-  return Uint8Array.from([...head, ...u32(tags.length), ...entries, ...tags.flatMap(([, d]) => d)]);
-}
-
-const SRGB = [0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141];
-const P3 = [0.5151, 0.2412, -0.0011, 0.2919, 0.6922, 0.0419, 0.1572, 0.0666, 0.7841];
-const ADOBE = [0.6097, 0.3111, 0.0195, 0.2053, 0.6257, 0.0609, 0.1492, 0.0632, 0.7446];
 
 test("profiles that a canvas has are told from others", () => {
   const { coloursOf } = sources;

@@ -74,11 +74,29 @@ function withModels(path) {
   return name === path ? undefined : readFileSync(name);
 }
 
-test("images.js shows every image of a page, also those that come later", async (context) => {
-  const server = await serve({
-    folders: FOLDERS,
-    pages: { "/images.html": PAGE, "/large.aec": Buffer.from(turned) },
-  });
+/** Notes errors, and which URLs of PNG files are not given back. */
+function noteEvents() {
+  window.failed = [];
+  window.alive = new Set();
+  const create = URL.createObjectURL.bind(URL);
+  const revoke = URL.revokeObjectURL.bind(URL);
+  URL.createObjectURL = (blob) => {
+    const url = create(blob);
+    if (blob.type === "image/png") alive.add(url);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    alive.delete(url);
+    revoke(url);
+  };
+  const note = ({ target, error }) => error && failed.push([target.id, error.name]);
+  addEventListener("error", note, true);
+}
+
+/** The page, and what it has said to the console. */
+async function openImages(context) {
+  const pages = { "/images.html": PAGE, "/large.aec": Buffer.from(turned) };
+  const server = await serve({ folders: FOLDERS, pages });
   context.after(() => server.close());
   const page = await browser.newPage();
   context.after(() => page.close());
@@ -87,62 +105,39 @@ test("images.js shows every image of a page, also those that come later", async 
   await page.route("**/dist/models/**", (route) =>
     route.fulfill({ body: withModels(new URL(route.request().url()).pathname) }),
   );
-  await page.addInitScript(() => {
-    window.sources = [];
-    window.failed = [];
-    const create = URL.createObjectURL.bind(URL);
-    const revoke = URL.revokeObjectURL.bind(URL);
-    window.alive = new Set();
-    URL.createObjectURL = (blob) => {
-      const url = create(blob);
-      if (blob.type === "image/png") alive.add(url);
-      return url;
-    };
-    URL.revokeObjectURL = (url) => {
-      alive.delete(url);
-      revoke(url);
-    };
-    addEventListener(
-      "error",
-      ({ target, error }) => error && failed.push([target.id, error.name]),
-      true,
-    );
-  });
+  await page.addInitScript(noteEvents);
   await page.goto(`${server.origin}/images.html`);
-  const sizeOf = (id, width) =>
-    page
-      .waitForFunction(
-        ([id, width]) => {
-          const image = document.getElementById(id);
-          return image?.complete && image.naturalWidth === width && image.naturalHeight;
-        },
-        [id, width],
-        { timeout: 60000 },
-      )
-      .then((handle) => handle.jsonValue());
-  assert.equal(await sizeOf("early", 736), 1024);
-  assert.equal(await sizeOf("png", 100), 75);
+  return { page, told };
+}
+
+/** The height of an image, once it has a width. */
+async function heightOf(page, id, width) {
+  const shown = ([id, width]) => {
+    const image = document.getElementById(id);
+    return image?.complete && image.naturalWidth === width && image.naturalHeight;
+  };
+  const handle = await page.waitForFunction(shown, [id, width], { timeout: 60000 });
+  return handle.jsonValue();
+}
+
+test("images.js shows every image of a page, also those that come later", async (context) => {
+  const { page, told } = await openImages(context);
+  assert.equal(await heightOf(page, "early", 736), 1024);
+  assert.equal(await heightOf(page, "png", 100), 75);
   await page.evaluate(() => {
-    const image = document.createElement("img");
-    image.id = "later";
-    image.src = "/vectors/valid/rgb-33x17.aec";
     const box = document.createElement("p");
-    box.append(image);
+    box.innerHTML = '<img id="later" src="/vectors/valid/rgb-33x17.aec">';
     document.body.append(box);
   });
-  assert.equal(await sizeOf("later", 33), 17);
+  assert.equal(await heightOf(page, "later", 33), 17);
   await page.evaluate(() => (document.getElementById("later").src = "/vectors/valid/q-0.aec"));
-  assert.equal(await sizeOf("later", 100), 75);
+  assert.equal(await heightOf(page, "later", 100), 75);
   const state = await page.evaluate(() => {
     const { alt, dataset } = document.getElementById("early");
     return { alt, source: dataset.aec, failed, alive: alive.size };
   });
-  assert.deepEqual(state, {
-    alt: "a hill",
-    source: "/large.aec?1",
-    failed: [["damaged", "AecError"]],
-    alive: 2,
-  });
+  const failed = [["damaged", "AecError"]];
+  assert.deepEqual(state, { alt: "a hill", source: "/large.aec?1", failed, alive: 2 });
   assert.ok(
     told.some((text) => text.startsWith("aecodec: /vectors/invalid/4.4-words.aec: tile 0")),
   );

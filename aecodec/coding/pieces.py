@@ -60,4 +60,4 @@ class LatentsByPart(Generic[Latents]):
         if number not in self.known:
             self.known[number] = self.compute(number, self.boxes[number])
         slices = box.latent_slices(self.boxes[number])
-        return self.known[number][slices]  # type: ignore[index,no-any-return]
+        return self.known[number][slices]  # type: ignore[index]

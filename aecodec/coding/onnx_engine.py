@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.coding.engine import Wanted
-from aecodec.coding.pieces import PIECE, reach
+from aecodec.coding.pieces import reach
 from aecodec.format.box import Box, padded_size
 from aecodec.format.constants import (
     HYPER_STRIDE,
@@ -30,6 +30,11 @@ Planes = NDArray[np.float32]
 """x_hat, [1, 3, H, W]."""
 Latents = NDArray[np.int32]
 """y_r in 1/256 steps, [1, M, H'/16, W'/16]."""
+
+PIECE = 512
+"""Pixels, the side of a piece: half of what it is by PyTorch, as layers hold more at a time."""
+STRIP_PIXELS = 2**16
+"""About as many pixels are filtered at a time."""
 
 
 class OnnxEngine:
@@ -103,9 +108,15 @@ class OnnxEngine:
         return x_hat if filter is None else self._apply(filter, x_hat, reduction)
 
     def _apply(self, filter: Filter, x_hat: Planes, reduction: int) -> Planes:
-        name, numbers = f"filter{len(filter.limits)}", filter.coefficients
-        by = {"coefficients": numbers, "reduction": np.array([reduction])}
-        return self.sessions.run(name, x_hat=x_hat, **by)[0]
+        """In strips of rows, each with the one beside it: a filter holds 24 numbers a sample."""
+        name, height = f"filter{len(filter.limits)}", x_hat.shape[2]
+        by = {"coefficients": filter.coefficients, "reduction": np.array([reduction])}
+        filtered, rows = np.empty_like(x_hat), max(1, STRIP_PIXELS // x_hat.shape[3])
+        for top in range(0, height, rows):
+            start, end = max(0, top - 1), min(height, top + rows + 1)
+            strip = self.sessions.run(name, x_hat=x_hat[:, :, start:end], **by)[0]
+            filtered[:, :, top : top + rows] = strip[:, :, top - start :][:, :, :rows]
+        return filtered
 
 
 def place(part: NDArray[Any], step: int, whole: NDArray[Any]) -> None:

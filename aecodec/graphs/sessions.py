@@ -25,6 +25,7 @@ class Sessions:
         self._options.intra_op_num_threads = threads
         # Threads that spin while they wait take the cores from those that do not.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._options.enable_cpu_mem_arena = False  # which keeps half as much again, for no time
         self._options.log_severity_level = 4  # what goes wrong is told by an error
         self._ready: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile } from "node:fs/promises";
-import { basename, join, relative, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
@@ -29,6 +29,7 @@ export async function buildDemo(out) {
   const page = files.filter((file) => !LATER.test(file));
   await build({
     ...COMMON,
+    format: "iife",
     entryPoints: [join(HERE, "sw.ts")],
     outfile: join(out, WORKER),
     define: {
@@ -52,7 +53,7 @@ async function versionOf(folder, files) {
   return hash.digest("hex").slice(0, 16);
 }
 
-if (basename(process.argv[1] ?? "") === "build.mjs" && process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [out] = process.argv.slice(2);
   if (!out) throw new Error("usage: node build.mjs OUT");
   await buildDemo(out);

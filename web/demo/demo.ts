@@ -10,7 +10,7 @@ import { open, type Watcher } from "./opening.ts";
 import { addressOf, keepPhotos, makeTiles, markTile, readBundle } from "./photos.ts";
 import type { Bundle, Photo } from "./photos.ts";
 import { clear, setZoom, showOther, showPicture, type Zoom } from "./view.ts";
-import { size } from "./words.ts";
+import { seconds, size } from "./words.ts";
 
 /** What is open, or on its way. */
 interface Open {
@@ -42,7 +42,7 @@ async function show(name: string, photo: Photo | null, read: () => Promise<Array
     opening.bytes = bytes;
     save.disabled = false;
     showFacts(photo?.title ?? name, bytes.byteLength, opened, photo, bundle);
-    say(`${name} is shown.`);
+    say(`${name}: decoded in ${seconds(opened.whole)}.`);
   } catch (error) {
     if (!signal.aborted) fail(name, error);
   } finally {
@@ -58,6 +58,7 @@ function begin({ name, photo }: Open): void {
   element("invitation").hidden = element("error").hidden = true;
   for (const control of controls) control.disabled = true;
   save.disabled = true;
+  element("beside").hidden = !photo;
   move(null);
   say(`Opening ${name} …`);
 }
@@ -110,6 +111,7 @@ function fail(name: string, error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error);
   clear();
   for (const control of controls) control.disabled = true;
+  element("stage").classList.add("empty");
   const place = element("error");
   place.textContent = `${name} cannot be shown: ${reason.replace(/\.$/, "")}.`;
   place.hidden = false;

@@ -27,15 +27,15 @@ export function showFacts(
   bundle: Bundle | null,
 ): void {
   element("facts-title").textContent = title;
-  const { width, height } = opened.info;
-  showSizes(rowsOf(bytes, photo), width * height);
+  const { width, height, quality } = opened.info;
+  showSizes(rowsOf(bytes, quality, photo), width * height);
   showDetails(opened);
   showCredit(photo, bundle);
   facts.hidden = false;
 }
 
-function rowsOf(bytes: number, photo: Photo | null): Row[] {
-  const ours = { name: "aec", bytes, made: photo?.files.aec.made ?? "" };
+function rowsOf(bytes: number, quality: number, photo: Photo | null): Row[] {
+  const ours = { name: "aec", bytes, made: `quality ${quality} of 100` };
   if (!photo) return [ours];
   const { jpeg, original } = photo.files;
   return [
@@ -69,7 +69,6 @@ function showDetails(opened: Opened): void {
   const whence = model.cached ? "from cache" : "fetched";
   const details = {
     Size: `${count(info.width)} × ${count(info.height)}, ${info.mode}`,
-    Quality: `${info.quality} of 100`,
     Model: `${model.name}, ${size(model.bytes)}, ${whence}${fetching}`,
     "First picture": seconds(first),
     "Whole picture": seconds(whole),
@@ -89,6 +88,8 @@ function showCredit(photo: Photo | null, bundle: Bundle | null): void {
   }
   const link = make("a", "", photo.author);
   link.href = photo.link;
+  const ours = make("code", "", photo.files.aec.made);
   const jpeg = `JPEG by ${bundle.jpeg}.`;
-  credit.replaceChildren("Photo: ", link, `, ${photo.licence}. `, jpeg);
+  const by = ` (aecodec ${bundle.aecodec}). ${jpeg}`;
+  credit.replaceChildren("Photo: ", link, `, ${photo.licence}. aec by `, ours, by);
 }

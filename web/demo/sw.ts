@@ -6,13 +6,11 @@
  * old one. Files of the page are fetched at once, wasm, models and photos when they are first used.
  */
 
-/// <reference lib="webworker" />
-
-declare const self: ServiceWorkerGlobalScope;
 /** Both are put in by build.mjs. */
 declare const VERSION: string;
 declare const FILES: string[];
 
+const worker = self as unknown as ServiceWorkerGlobalScope;
 const PREFIX = "aecodec-demo-";
 const CACHE = PREFIX + VERSION;
 const HEADERS = {
@@ -21,11 +19,11 @@ const HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-self.addEventListener("install", (event) => event.waitUntil(keepPage()));
-self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("install", (event) => event.waitUntil(keepPage()));
+worker.addEventListener("activate", (event) => event.waitUntil(takeOver()));
+worker.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && request.url.startsWith(self.registration.scope)) {
+  if (request.method === "GET" && request.url.startsWith(worker.registration.scope)) {
     event.respondWith(answer(request));
   }
 });
@@ -39,7 +37,7 @@ async function takeOver(): Promise<void> {
   const names = await caches.keys();
   const old = names.filter((name) => name.startsWith(PREFIX) && name !== CACHE);
   await Promise.all(old.map((name) => caches.delete(name)));
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 async function answer(request: Request): Promise<Response> {

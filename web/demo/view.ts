@@ -14,6 +14,8 @@ const sheet = element("sheet");
 const ours = element("ours");
 const other = element<HTMLImageElement>("other");
 const wipe = element("wipe");
+const labels = { ours: element("label-ours"), other: element("label-other") };
+const MARGIN = 10; // CSS pixels around a label
 
 let picture: Size = { width: 1, height: 1 };
 let zoom: Zoom = "fit";
@@ -55,10 +57,9 @@ export function showOther(address: string | null, left: string, right: string): 
   other.hidden = wipe.hidden = address === null;
   if (address !== null) other.src = address;
   else other.removeAttribute("src");
-  for (const [id, text] of Object.entries({ "label-ours": left, "label-other": right })) {
-    element(id).textContent = text;
-    element(id).hidden = address === null;
-  }
+  labels.ours.textContent = left;
+  labels.other.textContent = right;
+  labels.ours.hidden = labels.other.hidden = address === null;
   layout();
 }
 
@@ -131,6 +132,7 @@ function within(at: number, length: number, room: number): number {
   return Math.round(place * devicePixelRatio) / devicePixelRatio;
 }
 
+/** Lays out all that stands on the stage. */
 function layout(): void {
   const scale = scaleNow();
   const [width, height] = [picture.width * scale, picture.height * scale];
@@ -141,6 +143,11 @@ function layout(): void {
   sheet.style.width = `${width}px`;
   sheet.style.height = `${height}px`;
   sheet.style.transform = `translate(${corner.x}px, ${corner.y}px)`;
+  divide(width);
+}
+
+/** Puts divider, cut and labels where `share` says. width: of the sheet, in CSS pixels. */
+function divide(width: number): void {
   const { left, right } = inSight();
   const at = left + share * (right - left);
   const cut = at - corner.x;
@@ -151,6 +158,15 @@ function layout(): void {
   wipe.setAttribute("aria-valuenow", String(percent));
   const text = `${percent} % ${names.ours}, ${100 - percent} % ${names.other}`;
   wipe.setAttribute("aria-valuetext", text);
+  putLabel(labels.ours, left + MARGIN, at - left);
+  putLabel(labels.other, right - MARGIN - labels.other.offsetWidth, right - at);
+}
+
+/** A label stands in the corner of its picture; where there is no room, it is not seen. */
+function putLabel(label: HTMLElement, x: number, room: number): void {
+  const y = Math.max(0, corner.y) + MARGIN;
+  label.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+  label.classList.toggle("covered", label.offsetWidth + 2 * MARGIN > room);
 }
 
 new ResizeObserver(layout).observe(stage);

@@ -9,7 +9,8 @@ export function count(value: number): string {
 
 /** 5312000 -> "5.3 MB"; 22421 -> "22 KB". */
 export function size(bytes: number): string {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
 }
 
 /** 0.0436 -> "0.04 s"; 12.31 -> "12.3 s". */

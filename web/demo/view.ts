@@ -55,8 +55,8 @@ function centre(size: Size): void {
 export function showOther(address: string | null, left: string, right: string): void {
   names = { ours: left, other: right };
   other.hidden = wipe.hidden = address === null;
-  if (address !== null) other.src = address;
-  else other.removeAttribute("src");
+  if (address === null) other.removeAttribute("src");
+  else if (other.src !== address) other.src = address;
   labels.ours.textContent = left;
   labels.other.textContent = right;
   labels.ours.hidden = labels.other.hidden = address === null;

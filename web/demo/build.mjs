@@ -1,5 +1,6 @@
 /**
  * node web/demo/build.mjs OUT: bundles the demo page into a folder that any static server serves.
+ * The library has been built (web/build.mjs).
  *
  * Put models/ (aecodec export-onnx) and photos/ (benchmarks) into OUT before: the service worker
  * names its cache by the content of everything that is there.
@@ -18,11 +19,18 @@ const WORKER = "sw.js";
 /** Fetched when they are first used, not with the page. */
 const LATER = /^(models|photos)\/|\.wasm$/;
 
+/** Of the library, what demo.js loads: its worker and ONNX Runtime's files. */
+const LIBRARY = /^(worker\.js|ort-.*\.(mjs|wasm))$/;
+
 /** Builds the page; what else is in the folder stays. */
 export async function buildDemo(out) {
   await mkdir(out, { recursive: true });
   for (const name of ["index.html", "demo.css", "icon.svg"]) {
     await cp(join(HERE, name), join(out, name));
+  }
+  const library = join(HERE, "../dist");
+  for (const name of await readdir(library)) {
+    if (LIBRARY.test(name)) await cp(join(library, name), join(out, name));
   }
   await build({ ...COMMON, entryPoints: [join(HERE, "demo.ts")], outfile: join(out, "demo.js") });
   const files = await listFiles(out);

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, normalize } from "node:path";
@@ -214,6 +214,30 @@ describe("the demo page", { skip: MISSING }, () => {
     await settled(page);
     await choose(page, "coffee");
     assert.match(await page.innerText("#details"), /from cache/);
+    await context.close();
+  });
+
+  test("a new page takes over from an old one, whose cache goes", async () => {
+    const context = await browser.newContext();
+    const visitOnce = async () => {
+      const page = await context.newPage();
+      await page.goto(address);
+      await settled(page);
+      const names = await page.evaluate(() => caches.keys());
+      // The browser asks for a new service worker by itself, but some time after the page is there.
+      await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+      await page.waitForTimeout(300);
+      await page.close();
+      return names;
+    };
+    const [old, ...none] = await visitOnce();
+    assert.deepEqual(none, []);
+    await writeFile(join(folder, "more.txt"), "new");
+    await buildDemo(folder);
+    let names = await visitOnce();
+    for (let visits = 0; names.includes(old) && visits < 5; visits++) names = await visitOnce();
+    assert.equal(names.length, 1);
+    assert.notEqual(names[0], old);
     await context.close();
   });
 

@@ -198,7 +198,12 @@ async function start(): Promise<void> {
   listenForDrops();
   listenToControls();
   bundle = await readBundle();
-  makeTiles(tiles, bundle?.photos ?? [], showPhoto);
+  if (bundle) {
+    makeTiles(tiles, bundle.photos, showPhoto);
+  } else {
+    element("photos-title").hidden = true;
+    element("invitation").textContent = "Open an .aec file";
+  }
   await install(() => current !== null);
   if (bundle && navigator.serviceWorker?.controller) await keepPhotos(bundle.photos);
 }

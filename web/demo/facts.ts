@@ -70,7 +70,7 @@ function showDetails(opened: Opened): void {
   const details = {
     Size: `${count(info.width)} × ${count(info.height)}, ${info.mode}`,
     Model: `${model.name}, ${size(model.bytes)}, ${whence}${fetching}`,
-    "First picture": seconds(first),
+    ...(first === null ? {} : { "First picture": seconds(first) }),
     "Whole picture": seconds(whole),
     Threads: String(threads),
   };

@@ -13,6 +13,8 @@ interface Manifest {
   parts: Record<string, { file: string; bytes: number }>;
 }
 
+/** What the page has no use for: pictures at 1/4. */
+const UNUSED = "small4";
 const MODELS = new URL("models/", import.meta.url);
 const fetched = new Map<string, Fetched>();
 
@@ -20,7 +22,7 @@ const fetched = new Map<string, Fetched>();
 export const models = MODELS.href;
 
 /**
- * Fetches all files of a model once. The decoder asks for them again and gets them from the
+ * Fetches the files of a model once. The decoder asks for them again and gets them from the
  * cache; so are parts there, offline, that this picture does not need.
  */
 export async function fetchModel(
@@ -34,7 +36,8 @@ export async function fetchModel(
   const base = new URL(`${id}/`, MODELS);
   const told = await get(new URL("model.json", base), id, signal);
   const manifest = (await told.json()) as Manifest;
-  const parts = Object.values(manifest.parts);
+  const { [UNUSED]: _, ...used } = manifest.parts;
+  const parts = Object.values(used);
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
   let done = 0;
   const whence = await Promise.all(

@@ -3,12 +3,15 @@
 import { decode, info, type Info } from "../src/index.ts";
 import { fetchModel, models, type Fetched } from "./model.ts";
 
-/** What is known once a picture is there. Times in seconds from the moment the model is there. */
+/**
+ * What is known once a picture is there. Times in seconds from the moment the model is there;
+ * `first` is null where the whole picture was the first.
+ */
 export interface Opened {
   info: Info;
   model: Fetched;
   image: ImageData;
-  first: number;
+  first: number | null;
   whole: number;
   threads: number;
 }
@@ -32,7 +35,7 @@ export async function open(
   const model = await fetchModel(told.modelId, watcher.onModel, signal);
   const start = performance.now();
   const since = (): number => (performance.now() - start) / 1000;
-  let first = 0;
+  let first: number | null = null;
   const image = await decode(bytes, {
     models,
     signal,
@@ -40,13 +43,13 @@ export async function open(
     onEarly: (early) => {
       if (signal.aborted) return;
       watcher.onPicture(early, false);
-      first ||= since();
+      first ??= since();
     },
   });
   signal.throwIfAborted();
   watcher.onPicture(image, true);
   const whole = since();
-  return { info: told, model, image, first: first || whole, whole, threads: threads() };
+  return { info: told, model, image, first, whole, threads: threads() };
 }
 
 /** As many as the decoder takes by default. */

@@ -76,6 +76,7 @@ export function setZoom(value: Zoom): void {
   stage.classList.toggle("actual", zoom === "actual");
   if (zoom === "actual") stage.tabIndex = 0;
   else stage.removeAttribute("tabindex");
+  stage.ariaLabel = zoom === "actual" ? "Picture, moved by the arrow keys" : "Picture";
   centre(picture);
   layout();
 }

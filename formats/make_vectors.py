@@ -22,6 +22,7 @@ from aecodec.codec import Codec
 from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.preview import preview_file
 from aecodec.errors import AecodecError, FormatError
+from aecodec.format.constants import PER_STEP
 from aecodec.format.container import read_container, write_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
@@ -29,7 +30,6 @@ from aecodec.format.preview import read_preview
 from aecodec.image.modes import joined
 from aecodec.image.picture import Picture
 from aecodec.model.loaded import LoadedModel, load_model
-from aecodec.model.points import PER_STEP
 
 FOLDER = Path(__file__).resolve().parent / "vectors"
 PEAK_ERROR = 1

@@ -315,6 +315,20 @@ def models(as_json: bool) -> None:
         )
 
 
+@aecodec.command("export-onnx")
+@click.argument("model")
+@click.argument("folder", metavar="OUT", type=options.Name("dir"))
+@options.force
+def export_onnx(model: str, folder: str, force: bool) -> None:
+    """Write the decoder of a MODEL, by name or id, as ONNX graphs and a JSON into a folder.
+
+    Networks, tables and layouts: all that it takes beside an entropy coder (formats/SPEC.md, 4.4).
+    """
+    from aecodec.cli.export import export  # late: it reads weights
+
+    click.echo(export(model, folder, force))
+
+
 @aecodec.command()
 @options.as_json
 def doctor(as_json: bool) -> int:

@@ -21,13 +21,14 @@ from torch.nn import functional as F
 
 from aecodec.coding.planes import Pixels
 from aecodec.format.chunks import CHUNK_BYTES
-from aecodec.format.constants import COEFFICIENT_LIMIT, FILTER_LIMITS
+from aecodec.format.constants import COEFFICIENT_LIMIT, FILTER_LIMITS, LIMITED_OF_MEANS
 from aecodec.format.filter import (
     COLOURS,
     DIFFERENCES,
     NEIGHBOURS,
     UNITS,
     Filter,
+    between_means,
     feature_kinds,
     write_filter,
 )
@@ -38,9 +39,6 @@ LIMITED = 1
 EVERY_LIMIT = tuple(sorted({limit for limits in FILTER_LIMITS for limit in limits}))
 FEATURES = DIFFERENCES * (1 + len(EVERY_LIMIT)) + COLOURS + 1
 """of a sample, by every limit there is"""
-LIMITED_OF_MEANS = 0.5
-"""What limited differences between means count: within means, many are over the limit. Chosen on
-validation pictures."""
 LEVELS = 2.0**14
 """Samples are rounded to this part of their range for least squares: sums of products of whole
 numbers are exact, so that no order of sums, and no number of threads, changes a filter."""
@@ -93,16 +91,8 @@ def shifted(padded: Tensor, row: int, column: int, reduction: int) -> Tensor:
     height, width = padded.shape[1] - 2, padded.shape[2] - 2
     if reduction == 1:
         return padded[:, 1 + row : 1 + row + height, 1 + column : 1 + column + width]
-    weights = parabola(row / reduction)[:, None] * parabola(column / reduction)
+    weights = torch.from_numpy(between_means(row, column, reduction))
     return F.conv2d(padded[:, None], weights[None, None].to(padded))[:, 0]
-
-
-def parabola(place: float) -> Tensor:
-    """Weights of samples at -1, 0 and 1 in the parabola through them, at a place."""
-    square = place**2
-    return torch.tensor(
-        [(square - place) / 2, 1 - square, (square + place) / 2], dtype=torch.float64
-    )
 
 
 @dataclass

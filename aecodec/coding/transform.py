@@ -15,11 +15,16 @@ from torch.nn.functional import avg_pool2d
 from aecodec.coding.filter import apply_filter
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.box import Box
-from aecodec.format.constants import HYPER_STRIDE, LATENT_STRIDE
+from aecodec.format.constants import (
+    HYPER_STRIDE,
+    LATENT_STRIDE,
+    NETWORK_STRIDE,
+    SMALL_BLOCKS,
+    SMALL_REDUCTIONS,
+)
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic
-from aecodec.model.transforms import NETWORK_STRIDE, SMALL_BLOCKS, SMALL_REDUCTIONS
 
 PIECE = 1024
 """Pixels, the side of a piece without what is around it; large ones fall out of the caches."""

@@ -40,3 +40,33 @@ FILTER_LIMITS: tuple[tuple[float, ...], ...] = ((), (1 / 32,), (1 / 64, 1 / 16))
 range -1/2 to 1/2, so 1/32 is eight levels."""
 COEFFICIENT_LIMIT = 1000
 """SPEC 3.7: largest magnitude of a filter's coefficient; far beyond what photos need."""
+LIMITED_OF_MEANS = 0.5
+"""SPEC 5.7: what limited differences between means count: within means, many are over the limit.
+Chosen on validation pictures."""
+
+# SPEC 4.1 to 4.3, 4.5: the entropy network in integers
+QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
+"""QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
+channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
+FRACTION_BITS = 12
+"""of a stream, what blocks add to"""
+LIMIT = 2.0 ** (FRACTION_BITS + 6)
+"""What whitened latents, biases of q and phase and a head's outputs are limited to."""
+WHITEN_BITS = 12
+MEAN_BITS = 20
+MEAN_LIMIT = 2.0**20
+"""of a mean, in 1/16 steps"""
+SCALES_PER_OCTAVE = 6
+"""Index k stands for a standard deviation of 0.11 * 2^(k/6) steps: 0.11 to 159."""
+PER_STEP = 256
+"""Points count in 1/256 steps."""
+
+# SPEC 5.1, 5.7: g_s
+NETWORK_STRIDE = 8
+"""Pixels of a position of the networks, each way."""
+BRANCH_WEIGHT = 0.05
+"""Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
+SMALL_BLOCKS = 3
+"""Of the network for small sizes, part of every weights file."""
+SMALL_REDUCTIONS = (4, 8)
+"""What it is for."""

@@ -47,6 +47,18 @@ def feature_count(limits: tuple[float, ...]) -> int:
     return len(feature_kinds(limits))
 
 
+def between_means(row: int, column: int, reduction: int) -> NDArray[np.float64]:
+    """Weights [3, 3] of a mean of r x r samples and its neighbours that give what lies a sample
+    beside its middle: parabolas through three means, along both axes (SPEC 5.7)."""
+    return np.outer(_parabola(row / reduction), _parabola(column / reduction))
+
+
+def _parabola(place: float) -> NDArray[np.float64]:
+    """Weights of samples at -1, 0 and 1 in the parabola through them, at a place."""
+    square = place**2
+    return np.array([(square - place) / 2, 1 - square, (square + place) / 2])
+
+
 def write_filter(tables: CodingTables, filter: Filter) -> bytes:
     """-> the data of a chunk FLTR."""
     limits, symbols = filter.limits, filter.coefficients.flatten()

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aecodec.format.constants import Q_COUNT, TABLE_COUNT
+from aecodec.format.constants import Q_COUNT, QUADTREE, SCALES_PER_OCTAVE, TABLE_COUNT
 from aecodec.model.ambient import autocast_to
 from aecodec.model.config import STEPS, ModelConfig
 from aecodec.model.layers import (
@@ -35,11 +35,6 @@ from aecodec.model.layers import (
 )
 
 SCALE_MIN = 0.11
-SCALES_PER_OCTAVE = 6
-"""Index k stands for a standard deviation of 0.11 * 2^(k/6) steps: 0.11 to 159."""
-QUADTREE = ((0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2), (2, 3, 0, 1))
-"""QUADTREE[step][group]: which of the four positions of a 2x2 cell step codes in that group of
-channels (0 1 / 2 3). Every step reaches every position; the second is diagonal to the first."""
 
 CodeBatch = Callable[[int, Tensor, Tensor], Tensor]
 """(batch, mean, scale) -> its latents, dequantized, of that shape. Batch 0 is the hyper-latent,

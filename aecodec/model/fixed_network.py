@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aecodec.errors import ModelError
-from aecodec.format.constants import SIXTEENTHS_BITS
+from aecodec.format.constants import FRACTION_BITS, LIMIT, SIXTEENTHS_BITS
 from aecodec.model.config import STEPS, ModelConfig
 from aecodec.model.entropy_model import (
     CodeBatch,
@@ -22,7 +22,6 @@ from aecodec.model.entropy_model import (
     step_places,
 )
 from aecodec.model.fixed_point import (
-    FRACTION_BITS,
     STREAM_LIMIT,
     FixedAffine,
     FixedBlock,
@@ -30,7 +29,6 @@ from aecodec.model.fixed_point import (
     working_dtype,
 )
 from aecodec.model.fixed_tables import (
-    LIMIT,
     FixedBias,
     FixedHyperPrior,
     FixedMeanOutput,

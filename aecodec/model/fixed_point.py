@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aecodec.errors import ModelError
+from aecodec.format.constants import FRACTION_BITS
 from aecodec.model.layers import STRIP, Depthwise, DepthwiseBlock, Pointwise
 from aecodec.model.products import linear, one_arithmetic
 
-FRACTION_BITS = 12
-"""of a stream"""
 ONE = 2.0**FRACTION_BITS
 EXACT = 2**24
 """Binary32 has all integers up to here."""

@@ -11,16 +11,22 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from aecodec.format.constants import Q_COUNT, SIXTEENTHS, SIXTEENTHS_BITS, SYMBOL_LIMIT, TABLE_COUNT
-from aecodec.model.entropy_model import SCALES_PER_OCTAVE, index_of_scale, scale_of_index
-from aecodec.model.fixed_point import FRACTION_BITS, ONE
+from aecodec.format.constants import (
+    FRACTION_BITS,
+    LIMIT,
+    MEAN_BITS,
+    MEAN_LIMIT,
+    Q_COUNT,
+    SCALES_PER_OCTAVE,
+    SIXTEENTHS,
+    SIXTEENTHS_BITS,
+    SYMBOL_LIMIT,
+    TABLE_COUNT,
+    WHITEN_BITS,
+)
+from aecodec.model.entropy_model import index_of_scale, scale_of_index
+from aecodec.model.fixed_point import ONE
 
-LIMIT = 64 * ONE
-"""What whitened latents, biases of q and phase and a head's outputs are limited to."""
-WHITEN_BITS = 12
-MEAN_BITS = 20
-MEAN_LIMIT = 2.0**20
-"""of a mean, in 1/16 steps"""
 LATENT_LIMIT = SYMBOL_LIMIT * SIXTEENTHS + MEAN_LIMIT
 """of y_hat and z_hat, in 1/16 steps: largest symbol and mean"""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aecodec.format.constants import Q_COUNT, SIXTEENTHS
+from aecodec.format.constants import BRANCH_WEIGHT, Q_COUNT, SIXTEENTHS, SMALL_REDUCTIONS
 from aecodec.model.ambient import autocast_to
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import (
@@ -21,14 +21,7 @@ from aecodec.model.entropy_model import (
 from aecodec.model.layers import Depthwise, PerQ, Pointwise
 from aecodec.model.points import Points
 from aecodec.model.quantize import dequantize
-from aecodec.model.transforms import (
-    BRANCH_WEIGHT,
-    SMALL_REDUCTIONS,
-    Analysis,
-    LappedTransform,
-    SmallSynthesis,
-    Synthesis,
-)
+from aecodec.model.transforms import Analysis, LappedTransform, SmallSynthesis, Synthesis
 
 LEAST_FAST_Q = 12
 """At lower q the networks do so much of a picture that bfloat16 would move samples by more than a

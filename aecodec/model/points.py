@@ -12,10 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aecodec.format.constants import TABLE_COUNT
+from aecodec.format.constants import PER_STEP, TABLE_COUNT
 
-PER_STEP = 256
-"""The table counts in 1/256 steps."""
 SYMBOLS, MEANS = 3, 4
 """Larger magnitudes of symbols, and of means in 1/16 steps, count as these."""
 

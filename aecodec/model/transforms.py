@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aecodec.format.constants import LATENT_STRIDE
+from aecodec.format.constants import LATENT_STRIDE, NETWORK_STRIDE, SMALL_BLOCKS, SMALL_REDUCTIONS
 from aecodec.model.config import ModelConfig
 from aecodec.model.layers import (
     DepthwiseBlock,
@@ -25,12 +25,6 @@ from aecodec.model.layers import (
 
 BLOCK = LATENT_STRIDE
 PATCH = 3 * BLOCK * BLOCK
-NETWORK_STRIDE = 8
-SMALL_BLOCKS = 3
-"""SPEC 5.7: part of every weights file, so frozen like the format."""
-SMALL_REDUCTIONS = (4, 8)
-BRANCH_WEIGHT = 0.05
-"""Size of the networks' contribution beside the linear skip, in pixel units [0, 1]."""
 
 
 class LappedTransform(nn.Module):

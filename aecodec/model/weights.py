@@ -7,42 +7,23 @@ tune, configuration and model id.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from aecodec.errors import ModelError
-from aecodec.format.constants import TABLE_COUNT
 from aecodec.format.tables import Tables
 from aecodec.model.config import ModelConfig
 from aecodec.model.fixed_network import fixed_model
 from aecodec.model.model import Model
-from aecodec.model.store import read_metadata
+from aecodec.model.tensors import model_id, read_weights
 
 FULL_PRECISION = ("lmbda", "skip.", "log_gain.", "log_step.", "whiten.")
 """Tensors kept in 32 bits, by the start of their names."""
-
-
-def model_id(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str:
-    """First 8 bytes of the SHA-256 of the canonical weights, as 16 hexadecimal digits (SPEC 2.3).
-
-    Canonical: the configuration as JSON with sorted keys, then every tensor in order of name: its
-    name, type and shape in text, and its little-endian bytes.
-    """
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        kind = str(tensor.dtype).removeprefix("torch.")
-        digest.update(f"\n{name} {kind} {list(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def save_weights(path: Path, name: str, model: Model, tables: Tables, tune: str) -> str:
@@ -54,7 +35,7 @@ def save_weights(path: Path, name: str, model: Model, tables: Tables, tune: str)
     tensors["tables.frequencies"] = torch.from_numpy(tables.frequencies)
     tensors["tables.sizes"] = torch.from_numpy(tables.sizes)
     config = model.config.to_dict()
-    identity = model_id(tensors, config)
+    identity = model_id({name: tensor.numpy() for name, tensor in tensors.items()}, config)
     facts = {
         "name": name,
         "size": model.config.size,
@@ -88,21 +69,9 @@ def load_weights(path: Path) -> tuple[Model, Tables, str]:
 
     Raises ModelError unless id, configuration, names, shapes, tables and bounds are all right.
     """
-    facts = read_metadata(path)
-    try:
-        tensors = load_file(path)
-        config = ModelConfig.from_dict(json.loads(facts["config"]))
-    except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: not a weights file ({error})") from error
-    if model_id(tensors, config.to_dict()) != facts["model_id"]:
-        raise ModelError(f"{path}: damaged (its tensors do not have the id {facts['model_id']})")
-    try:
-        tables = Tables(*(tensors.pop(f"tables.{key}").numpy() for key in ("frequencies", "sizes")))
-    except KeyError as error:
-        raise ModelError(f"{path}: no {error} in it") from error
-    if len(tables.sizes) != TABLE_COUNT:
-        raise ModelError(f"{path}: {len(tables.sizes)} tables, not {TABLE_COUNT}")
-    return _build(path, config, tensors), tables, facts["model_id"]
+    weights = read_weights(path)
+    tensors = {name: torch.from_numpy(array) for name, array in weights.tensors.items()}
+    return _build(path, weights.config, tensors), weights.tables, weights.model_id
 
 
 def _build(path: Path, config: ModelConfig, tensors: dict[str, Tensor]) -> Model:

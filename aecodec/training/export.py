@@ -21,13 +21,13 @@ from aecodec.coding.planes import Pixels, to_planes
 from aecodec.coding.refine import refine
 from aecodec.coding.transform import analyze
 from aecodec.format.box import Box
-from aecodec.format.constants import Q_COUNT, TABLE_COUNT
+from aecodec.format.constants import PER_STEP, Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
 from aecodec.format.tables import Symbols, Tables, gaussian_mass, make_tables, table_entries
 from aecodec.model.entropy_model import gaussian_bits, put_steps, scale_of_index
 from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
-from aecodec.model.points import PER_STEP, point_places
+from aecodec.model.points import point_places
 from aecodec.model.quantize import as_indexes, as_symbols
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import centre

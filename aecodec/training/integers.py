@@ -20,11 +20,11 @@ from torch import Tensor
 from aecodec.coding.planes import Pixels
 from aecodec.coding.transform import analyze
 from aecodec.errors import ModelError
+from aecodec.format.constants import FRACTION_BITS
 from aecodec.model.entropy_model import take_batch
 from aecodec.model.fixed_network import FixedNetwork, set_fixed
 from aecodec.model.fixed_point import (
     EXACT,
-    FRACTION_BITS,
     FRACTION_MAX,
     SHIFT_MAX,
     FixedAffine,

@@ -25,11 +25,11 @@ from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
 from aecodec.coding.encoder import TileLatents
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.errors import AecodecError
-from aecodec.format.constants import Q_COUNT
+from aecodec.format.constants import Q_COUNT, SMALL_REDUCTIONS
 from aecodec.model.fixed_network import float_twin
 from aecodec.model.model import Model
 from aecodec.model.store import read_metadata, tune_of
-from aecodec.model.transforms import SMALL_REDUCTIONS, SmallSynthesis
+from aecodec.model.transforms import SmallSynthesis
 from aecodec.model.weights import load_weights, save_weights
 from aecodec.training.data import Pictures, random_crop
 from aecodec.training.export import code_batches, refined_latents

@@ -18,13 +18,13 @@ from aecodec.cli.main import main
 from aecodec.codec import Codec
 from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.preview import preview_file
+from aecodec.format.constants import PER_STEP
 from aecodec.format.container import Container, read_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
 from aecodec.format.preview import read_preview
 from aecodec.image.picture import Picture
 from aecodec.model import precision
-from aecodec.model.points import PER_STEP
 from tests.payloads import loaded
 
 FOLDER = Path(__file__).resolve().parents[2] / "formats" / "vectors"

@@ -10,15 +10,10 @@ from torch import Tensor
 
 from aecodec.coding.transform import analyze
 from aecodec.errors import ModelError
+from aecodec.format.constants import QUADTREE
 from aecodec.model import fixed_network, fixed_point
 from aecodec.model.config import ModelConfig
-from aecodec.model.entropy_model import (
-    QUADTREE,
-    index_of_scale,
-    put_step,
-    scale_of_index,
-    take_step,
-)
+from aecodec.model.entropy_model import index_of_scale, put_step, scale_of_index, take_step
 from aecodec.model.fixed_network import FixedNetwork, float_twin
 from aecodec.model.fixed_point import (
     EXACT,

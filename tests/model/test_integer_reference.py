@@ -12,11 +12,10 @@ from torch import Tensor
 
 from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.encoder import encode_latents
-from aecodec.format.constants import MAX_TILE
+from aecodec.format.constants import MAX_TILE, PER_STEP
 from aecodec.format.container import read_container
 from aecodec.format.payload import SymbolDecoder
 from aecodec.format.quality import q_to_quality
-from aecodec.model.points import PER_STEP
 from aecodec.model.store import TUNED, find_model
 from tests.model.integer_reference import Batch, Reference, step_positions
 from tests.payloads import codec, loaded

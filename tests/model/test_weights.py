@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 from aecodec.errors import AecodecError, ModelError
 from aecodec.model.store import DEFAULT_TUNE, TUNED, find_model, installed_models, read_metadata
-from aecodec.model.weights import load_weights, model_id
+from aecodec.model.tensors import model_id
+from aecodec.model.weights import load_weights
 
 
 def rewrite(path: Path, change: str) -> None:
@@ -20,7 +21,7 @@ def rewrite(path: Path, change: str) -> None:
     if change == "tensor":
         tensors["skip.basis"][0, 0] += 1
     elif change == "type":
-        tensors["entropy.head.weight"] = tensors["entropy.head.weight"].float()
+        tensors["entropy.head.weight"] = tensors["entropy.head.weight"].astype("float32")
     elif change == "infinite":
         tensors["skip.basis"][0, 0] = float("inf")
     elif change == "missing":

@@ -15,9 +15,9 @@ from PIL import Image
 
 from aecodec.coding.planes import to_planes
 from aecodec.errors import AecodecError
+from aecodec.format.constants import SCALES_PER_OCTAVE
 from aecodec.image.psnr import psnr
 from aecodec.model.config import SIZES
-from aecodec.model.entropy_model import SCALES_PER_OCTAVE
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import Model
 from aecodec.model.store import find_model

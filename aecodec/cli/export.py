@@ -1,0 +1,31 @@
+"""What `export-onnx` does."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from aecodec import outputs
+from aecodec.cli.console import failing_for
+from aecodec.errors import AecodecError
+from aecodec.model.store import find_model
+
+
+def export(model: str, folder: str, force: bool) -> str:
+    """Write a model's decoder into a folder -> what to tell. Raises Failure."""
+    with failing_for(model):
+        installed = find_model(model)
+        if find_spec("onnx") is None:
+            raise AecodecError("exporting needs a package: pip install 'aecodec[onnx]'")
+        from aecodec.graphs.export import exported
+
+        files = {Path(folder) / name: data for name, data in exported(installed)}
+    for path in files:
+        with failing_for(str(path)):
+            outputs.make_folder(str(path))
+            outputs.check_output(str(path), str(installed.path), force)
+    for path, data in files.items():
+        with failing_for(str(path)):
+            outputs.write_bytes(path, data)
+    size = sum(map(len, files.values()))
+    return f"{folder}: the decoder of {installed.name}, {len(files)} files, {size:,} bytes"

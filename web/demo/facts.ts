@@ -64,14 +64,14 @@ function showSizes(rows: Row[], pixels: number): void {
 }
 
 function showDetails(opened: Opened): void {
-  const { info, model, first, whole, threads } = opened;
+  const { info, model, first, whole, started, threads } = opened;
   const fetching = model.seconds ? ` in ${seconds(model.seconds)}` : "";
   const whence = model.cached ? "from cache" : "fetched";
   const details = {
     Size: `${count(info.width)} × ${count(info.height)}, ${info.mode}`,
     Model: `${model.name}, ${size(model.bytes)}, ${whence}${fetching}`,
     ...(first === null ? {} : { "First picture": seconds(first) }),
-    "Whole picture": seconds(whole),
+    "Whole picture": seconds(whole) + (started ? ", with the decoder's start" : ""),
     Threads: String(threads),
   };
   const items = Object.entries(details).map(([term, text]) =>

@@ -1,6 +1,8 @@
 /** Fetches a model ahead of the decoder, so that its time and its bytes can be told. */
 
-/** What is told about a model. `cached`: no byte of it came over the network. */
+import { FetchedFiles } from "../src/fetched-files.ts";
+
+/** What is told about a model. `cached`: its networks were here already. */
 export interface Fetched {
   name: string;
   bytes: number;
@@ -8,22 +10,28 @@ export interface Fetched {
   cached: boolean;
 }
 
+interface Part {
+  file: string;
+  bytes: number;
+  sha256: string;
+}
+
 interface Manifest {
   name: string;
-  parts: Record<string, { file: string; bytes: number }>;
+  parts: Record<string, Part>;
 }
 
 /** What the page has no use for: pictures at 1/4. */
 const UNUSED = "small4";
-const MODELS = new URL("models/", import.meta.url);
+const files = new FetchedFiles(new URL("models/", import.meta.url).href);
 const fetched = new Map<string, Fetched>();
 
 /** The folder of models that decoder and page use. */
-export const models = MODELS.href;
+export const models = files.base;
 
 /**
- * Fetches the files of a model once. The decoder asks for them again and gets them from the
- * cache; so are parts there, offline, that this picture does not need.
+ * Has the decoder's own cache take the files of a model in, one after the other; so are parts
+ * there, offline, that this picture does not need. Throws Error where they cannot be fetched.
  */
 export async function fetchModel(
   id: string,
@@ -33,48 +41,37 @@ export async function fetchModel(
   const known = fetched.get(id);
   if (known) return { ...known, cached: true, seconds: 0 };
   const start = performance.now();
-  const base = new URL(`${id}/`, MODELS);
-  const told = await get(new URL("model.json", base), id, signal);
-  const manifest = (await told.json()) as Manifest;
-  const { [UNUSED]: _, ...used } = manifest.parts;
-  const parts = Object.values(used);
-  const total = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const text = new TextDecoder().decode(await read(id, "model.json"));
+  const { name, parts } = JSON.parse(text) as Manifest;
+  const { [UNUSED]: _, ...used } = parts;
+  const total = Object.values(used).reduce((sum, part) => sum + part.bytes, 0);
   let done = 0;
-  const whence = await Promise.all(
-    parts.map(async (part) => {
-      const response = await get(new URL(part.file, base), id, signal);
-      await drain(response, (bytes) => onBytes((done += bytes), total));
-      return fromCache(response);
-    }),
-  );
+  let cached = true;
+  for (const { file, bytes, sha256 } of Object.values(used)) {
+    onBytes(done, total);
+    cached &&= await isKept(`${id}/${file}`);
+    await read(id, file, sha256);
+    signal.throwIfAborted();
+    done += bytes;
+  }
+  onBytes(total, total);
   const seconds = (performance.now() - start) / 1000;
-  const result = { name: manifest.name, bytes: total, seconds, cached: whence.every(Boolean) };
+  const result = { name, bytes: total, seconds, cached };
   fetched.set(id, result);
   return result;
 }
 
-async function get(url: URL, id: string, signal: AbortSignal): Promise<Response> {
-  const response = await fetch(url, { signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
+async function read(id: string, file: string, sha256?: string): Promise<Uint8Array> {
+  const data = await files.read(`${id}/${file}`, sha256).catch((error: unknown) => {
     throw new Error(`its model ${id} cannot be fetched`, { cause: error });
   });
-  if (!response.ok) throw new Error(`its model ${id} is not on this server`);
-  return response;
+  if (!data) throw new Error(`its model ${id} is not on this server`);
+  return data;
 }
 
-async function drain(response: Response, onBytes: (bytes: number) => void): Promise<void> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    onBytes(part.value.byteLength);
-  }
-}
-
-/** Whether the service worker, which says so, or the browser had the file already. */
-function fromCache(response: Response): boolean {
-  if (response.headers.has("x-from-cache")) return true;
-  const [entry] = performance.getEntriesByName(response.url).slice(-1);
-  const timing = entry as PerformanceResourceTiming | undefined;
-  const served = navigator.serviceWorker?.controller;
-  return !served && timing !== undefined && timing.transferSize === 0;
+/** Whether some cache holds a file, whatever its key says behind the name. */
+async function isKept(path: string): Promise<boolean> {
+  if (typeof caches === "undefined") return false;
+  const found = caches.match(new URL(path, models).href, { ignoreSearch: true });
+  return (await found.catch(() => undefined)) !== undefined;
 }

@@ -13,6 +13,8 @@ export interface Opened {
   image: ImageData;
   first: number | null;
   whole: number;
+  /** whether these times include the start of the decoder */
+  started: boolean;
   threads: number;
 }
 
@@ -23,6 +25,8 @@ export interface Watcher {
   onDecoded(done: number, total: number): void;
   onPicture(image: ImageData, whole: boolean): void;
 }
+
+let running = false;
 
 /** Raises what the decoder raises, and Error where the model cannot be fetched. */
 export async function open(
@@ -49,7 +53,9 @@ export async function open(
   signal.throwIfAborted();
   watcher.onPicture(image, true);
   const whole = since();
-  return { info: told, model, image, first, whole, threads: threads() };
+  const started = !running;
+  running = true;
+  return { info: told, model, image, first, whole, started, threads: threads() };
 }
 
 /** As many as the decoder takes by default. */

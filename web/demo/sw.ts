@@ -3,7 +3,8 @@
  * threads need (COOP and COEP), so that any static server will do.
  *
  * The name of its cache is made of the content of all files, so a new page never mixes with an
- * old one. Files of the page are fetched at once, wasm, models and photos when they are first used.
+ * old one. Files of the page are fetched at once, wasm, photos and what describes a model when they
+ * are first used.
  */
 
 /** Both are put in by build.mjs. */
@@ -23,9 +24,9 @@ worker.addEventListener("install", (event) => event.waitUntil(keepPage()));
 worker.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && request.url.startsWith(worker.registration.scope)) {
-    event.respondWith(answer(request));
-  }
+  const ours = request.method === "GET" && request.url.startsWith(worker.registration.scope);
+  // Networks are kept by the decoder itself, in a cache that new pages go on with.
+  if (ours && !request.url.endsWith(".onnx")) event.respondWith(answer(request));
 });
 
 async function keepPage(): Promise<void> {
@@ -43,12 +44,12 @@ async function takeOver(): Promise<void> {
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(keyOf(request));
-  if (kept) return withHeaders(kept, { "x-from-cache": "yes" });
+  if (kept) return withHeaders(kept);
   const response = await fetch(request);
   if (response.status !== 200 || response.type !== "basic") return response;
   // A full disk is no reason to show nothing.
   await cache.put(keyOf(request), response.clone()).catch(() => undefined);
-  return withHeaders(response, {});
+  return withHeaders(response);
 }
 
 /** The page has one address, whatever name or query it is asked for by. */
@@ -58,8 +59,8 @@ function keyOf(request: Request): string {
   return url.href.replace(/\/index\.html$/, "/");
 }
 
-function withHeaders(response: Response, more: Record<string, string>): Response {
+function withHeaders(response: Response): Response {
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries({ ...HEADERS, ...more })) headers.set(name, value);
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(response.body, { status: response.status, headers });
 }

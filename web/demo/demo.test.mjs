@@ -92,7 +92,7 @@ describe("the demo page", { skip: MISSING }, () => {
 
   async function choose(page, name) {
     await page.click(`[data-photo=${name}]`);
-    await page.waitForSelector("#facts:not([hidden])", DECODED);
+    await page.waitForSelector("#save:enabled", DECODED);
   }
 
   const divider = (page) => page.getAttribute("#wipe", "aria-valuenow").then(Number);
@@ -191,7 +191,7 @@ describe("the demo page", { skip: MISSING }, () => {
     const page = await visit();
     await settled(page);
     await page.setInputFiles("#file", join(folder, "photos", "coffee.aec"));
-    await page.waitForSelector("#facts:not([hidden])", DECODED);
+    await page.waitForSelector("#save:enabled", DECODED);
     assert.equal(await page.isVisible("#wipe"), false);
     assert.equal(await page.isVisible("#beside"), false);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);

@@ -2,7 +2,7 @@
 
 import { toPng, type Info } from "../src/index.ts";
 import { element } from "./dom.ts";
-import { hideFacts, showFacts } from "./facts.ts";
+import { hideFacts, showFacts, showOpened } from "./facts.ts";
 import { listen } from "./hands.ts";
 import { models } from "./model.ts";
 import { install } from "./offline.ts";
@@ -41,7 +41,7 @@ async function show(name: string, photo: Photo | null, read: () => Promise<Array
     const opened = await open(bytes, watch(opening, signal), signal);
     opening.bytes = bytes;
     save.disabled = false;
-    showFacts(photo?.title ?? name, bytes.byteLength, opened, photo, bundle);
+    showOpened(opened);
     say(`${name}: decoded in ${seconds(opened.whole)}.`);
   } catch (error) {
     if (!signal.aborted) fail(name, error);
@@ -68,10 +68,11 @@ function watch({ name, photo }: Open, signal: AbortSignal): Watcher {
   return {
     onInfo: (info) => {
       told = info;
+      showFacts(photo?.title ?? name, info, photo, bundle);
     },
     onModel: (done, total) => {
       if (signal.aborted) return;
-      move(done / total);
+      move(done < total ? done / total : null);
       say(done < total ? `Fetching the model, ${size(total)} …` : "Decoding …");
     },
     onDecoded: (done, total) => {
@@ -110,6 +111,7 @@ function compare(): void {
 function fail(name: string, error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error);
   clear();
+  hideFacts();
   for (const control of controls) control.disabled = true;
   element("stage").classList.add("empty");
   const place = element("error");

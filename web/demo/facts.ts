@@ -1,5 +1,6 @@
 /** What is told beside a picture: bytes, sizes, model, times, and who took it. */
 
+import type { Info } from "../src/index.ts";
 import { element, make } from "./dom.ts";
 import type { Opened } from "./opening.ts";
 import type { Bundle, Photo } from "./photos.ts";
@@ -18,23 +19,39 @@ export function hideFacts(): void {
   facts.hidden = true;
 }
 
-/** Tells all of a picture, and what a bundled photo's other files are. */
+/** Tells what a file says about itself, and what a bundled photo's other files are. */
 export function showFacts(
   title: string,
-  bytes: number,
-  opened: Opened,
+  info: Info,
   photo: Photo | null,
   bundle: Bundle | null,
 ): void {
   element("facts-title").textContent = title;
-  const { width, height, quality } = opened.info;
-  showSizes(rowsOf(bytes, quality, photo), width * height);
-  showDetails(opened);
+  showSizes(rowsOf(info, photo), info.width * info.height);
+  showList({ Size: sizeOf(info) });
   showCredit(photo, bundle);
   facts.hidden = false;
 }
 
-function rowsOf(bytes: number, quality: number, photo: Photo | null): Row[] {
+/** Tells how the picture was decoded, too. */
+export function showOpened({ info, model, first, whole, started, threads }: Opened): void {
+  const fetching = model.seconds ? ` in ${seconds(model.seconds)}` : "";
+  const whence = model.cached ? "from cache" : "fetched";
+  showList({
+    Size: sizeOf(info),
+    Model: `${model.name}, ${size(model.bytes)}, ${whence}${fetching}`,
+    ...(first === null ? {} : { "First picture": seconds(first) }),
+    "Whole picture": seconds(whole) + (started ? ", with the decoder's start" : ""),
+    Threads: String(threads),
+  });
+}
+
+function sizeOf({ width, height, mode, chunks }: Info): string {
+  const alpha = chunks.some(({ type }) => type === "ALPH") ? " and alpha" : "";
+  return `${count(width)} × ${count(height)}, ${mode}${alpha}`;
+}
+
+function rowsOf({ bytes, quality }: Info, photo: Photo | null): Row[] {
   const ours = { name: "aec", bytes, made: `quality ${quality} of 100` };
   if (!photo) return [ours];
   const { jpeg, original } = photo.files;
@@ -63,17 +80,7 @@ function showSizes(rows: Row[], pixels: number): void {
   element("sizes").querySelector("tbody")?.replaceChildren(...lines);
 }
 
-function showDetails(opened: Opened): void {
-  const { info, model, first, whole, started, threads } = opened;
-  const fetching = model.seconds ? ` in ${seconds(model.seconds)}` : "";
-  const whence = model.cached ? "from cache" : "fetched";
-  const details = {
-    Size: `${count(info.width)} × ${count(info.height)}, ${info.mode}`,
-    Model: `${model.name}, ${size(model.bytes)}, ${whence}${fetching}`,
-    ...(first === null ? {} : { "First picture": seconds(first) }),
-    "Whole picture": seconds(whole) + (started ? ", with the decoder's start" : ""),
-    Threads: String(threads),
-  };
+function showList(details: Record<string, string>): void {
   const items = Object.entries(details).map(([term, text]) =>
     make("div", "", make("dt", "", term), make("dd", "", text)),
   );

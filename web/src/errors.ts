@@ -3,6 +3,9 @@ export class AecError extends Error {
   override name = "AecError";
 }
 
+/** An error of a model, whatever file it is needed for. */
+export class ModelError extends AecError {}
+
 export const MEMORY_TEXT = "out of memory: there is too little for this picture";
 
 /** Runs a step; an AecError in it comes out with what it was about in front. */
@@ -14,9 +17,10 @@ export function about<T>(what: string, step: () => T): T {
   }
 }
 
-/** An AecError with what it is about in front; any other error as it is. */
+/** An AecError of a file with what it is about in front; any other error as it is. */
 export function withSubject(what: string, error: unknown): unknown {
-  return error instanceof AecError ? new AecError(`${what}${error.message}`) : error;
+  const ofFile = error instanceof AecError && !(error instanceof ModelError);
+  return ofFile ? new AecError(`${what}${error.message}`) : error;
 }
 
 /** Whatever a step of a decode threw, as what a caller may see of it. */

@@ -1,6 +1,6 @@
 /** Files of models, fetched; networks are kept in the browser's cache, where it has one. */
 
-import { AecError, textOf } from "./errors.js";
+import { ModelError, textOf } from "./errors.js";
 import type { ModelFiles } from "./model.js";
 
 const CACHE = "aecodec-models";
@@ -9,7 +9,7 @@ export class FetchedFiles implements ModelFiles {
   constructor(readonly base: string) {}
 
   /** The file at a path below the base; undefined: there is none. One whose SHA-256 is given is
-   * kept under it. Throws AecError where nothing can be fetched. */
+   * kept under it. Throws ModelError where nothing can be fetched. */
   async read(path: string, sha256?: string): Promise<Uint8Array | undefined> {
     const url = new URL(path, this.base).href;
     const cache = sha256 ? await openCache() : undefined;
@@ -18,7 +18,7 @@ export class FetchedFiles implements ModelFiles {
     if (kept) return new Uint8Array(await kept.arrayBuffer());
     const response = await fetched(url);
     if (response.status === 404 || response.status === 403) return undefined;
-    if (!response.ok) throw new AecError(`${url} cannot be fetched: status ${response.status}`);
+    if (!response.ok) throw new ModelError(`${url} cannot be fetched: status ${response.status}`);
     const bytes = new Uint8Array(await bodyOf(url, response));
     await cache?.put(key, new Response(bytes)).catch(() => undefined);
     return bytes;
@@ -34,7 +34,7 @@ async function fetched(url: string): Promise<Response> {
   try {
     return await fetch(url);
   } catch (error) {
-    throw new AecError(`${url} cannot be fetched: ${textOf(error)}`);
+    throw new ModelError(`${url} cannot be fetched: ${textOf(error)}`);
   }
 }
 
@@ -42,6 +42,6 @@ async function bodyOf(url: string, response: Response): Promise<ArrayBuffer> {
   try {
     return await response.arrayBuffer();
   } catch (error) {
-    throw new AecError(`${url} cannot be fetched: ${textOf(error)}`);
+    throw new ModelError(`${url} cannot be fetched: ${textOf(error)}`);
   }
 }

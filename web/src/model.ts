@@ -1,6 +1,6 @@
 /** A model: what its model.json says, and its networks, each loaded when it is first needed. */
 
-import { AecError, isOutOfMemory, textOf } from "./errors.js";
+import { ModelError, isOutOfMemory, textOf } from "./errors.js";
 import { openNetwork, type Network, type Tensors } from "./runtime.js";
 import { sha256 } from "./sha256.js";
 import { makeTables, type Table } from "./tables.js";
@@ -38,7 +38,7 @@ export class Model {
   readonly tables: readonly Table[];
   private readonly networks = new Map<string, Promise<Network>>();
 
-  /** Throws AecError for facts that are no model's. */
+  /** Throws ModelError for facts that are no model's. */
   constructor(
     readonly facts: ModelFacts,
     private readonly files: ModelFiles,
@@ -46,7 +46,7 @@ export class Model {
     this.tables = makeTables(facts.tables.sizes, facts.tables.frequencies);
   }
 
-  /** Runs a part of the model. Throws AecError where it cannot be loaded. */
+  /** Runs a part of the model. Throws ModelError where it cannot be loaded. */
   async run(name: string, inputs: Tensors): Promise<Tensors> {
     const network = await this.network(name);
     return (await network.run(inputs)) as Tensors;
@@ -65,32 +65,32 @@ export class Model {
   private async load(name: string): Promise<Network> {
     const id = this.facts.model_id;
     const part = this.facts.parts[name];
-    if (!part) throw new AecError(`model ${id} has no part ${name}`);
+    if (!part) throw new ModelError(`model ${id} has no part ${name}`);
     const data = await this.files.read(`${id}/${part.file}`, part.sha256);
-    if (!data) throw new AecError(`model ${id} is not whole: there is no ${part.file}`);
+    if (!data) throw new ModelError(`model ${id} is not whole: there is no ${part.file}`);
     if (data.length !== part.bytes || sha256(data) !== part.sha256) {
-      throw new AecError(`model ${id} is damaged: ${part.file} is another file`);
+      throw new ModelError(`model ${id} is damaged: ${part.file} is another file`);
     }
     try {
       return await openNetwork(data);
     } catch (error) {
       if (isOutOfMemory(error)) throw error;
-      throw new AecError(`model ${id}: ${part.file} cannot be used: ${textOf(error)}`);
+      throw new ModelError(`model ${id}: ${part.file} cannot be used: ${textOf(error)}`);
     }
   }
 }
 
-/** The model of that id. Throws AecError where it is not installed, or not usable. */
+/** The model of that id. Throws ModelError where it is not installed, or not usable. */
 export async function loadModel(id: string, files: ModelFiles): Promise<Model> {
   const data = await files.read(`${id}/model.json`);
-  if (!data) throw new AecError(`model ${id} is not installed; none lies at ${files.base}`);
+  if (!data) throw new ModelError(`model ${id} is not installed; none lies at ${files.base}`);
   try {
-    if (data.length > MAX_FACTS_BYTES) throw new AecError("it is too long");
+    if (data.length > MAX_FACTS_BYTES) throw new ModelError("it is too long");
     const facts = JSON.parse(new TextDecoder().decode(data)) as ModelFacts;
     checkFacts(facts, id);
     return new Model(facts, files);
   } catch (error) {
-    throw new AecError(`model ${id}: its model.json cannot be used: ${textOf(error)}`);
+    throw new ModelError(`model ${id}: its model.json cannot be used: ${textOf(error)}`);
   }
 }
 
@@ -105,7 +105,7 @@ function checkFacts(facts: ModelFacts, id: string): void {
     rowsOf(facts.quadtree, 4, 4) &&
     rowsOf(mean, 64, facts.hyper) &&
     rowsOf(index, 64, facts.hyper);
-  if (!whole) throw new AecError("it is not that of this model");
+  if (!whole) throw new ModelError("it is not that of this model");
 }
 
 function isCount(value: unknown): boolean {

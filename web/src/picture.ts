@@ -11,7 +11,7 @@ import type { Model } from "./model.js";
 import { writeAlpha, writeSamples } from "./planes.js";
 import { readPreview } from "./preview.js";
 import type { Picture, Raster } from "./raster.js";
-import { synthesized, type Reduction } from "./synthesis.js";
+import { PIECE, synthesized, type Reduction } from "./synthesis.js";
 
 /** Steps of a tile, each called once it is decoded. */
 const STEPS = 4;
@@ -32,12 +32,14 @@ export class Decoder {
   private missing = 0;
   private readonly latents: LatentsByTile;
 
-  /** keep: all latents stay in memory, for who decodes more than once. */
+  /** keep: all latents stay in memory, for who decodes more than once. piece: pixels, the side of
+   * what is synthesized at a time. */
   constructor(
     private readonly model: Model,
     private readonly file: Container,
     private readonly watch: Watch,
     keep = false,
+    private readonly piece = PIECE,
   ) {
     this.header = file.header;
     this.tiles = this.header.whole().parts(this.header.tileSide);
@@ -56,7 +58,8 @@ export class Decoder {
     const raster = newRaster(size.width, size.height);
     const { width, height, q, gray } = header;
     const synthesis = { model: this.model, q, width, height, filter, alpha };
-    for await (const piece of synthesized(synthesis, this.latents, reduction)) {
+    const pieces = synthesized(synthesis, this.latents, reduction, this.piece);
+    for await (const piece of pieces) {
       writeSamples(piece.planes, piece.source, piece.part, raster, gray);
       await this.advance(counted ? piece.pixels : 0);
     }

@@ -38,15 +38,17 @@ export interface Piece {
   readonly pixels: number;
 }
 
-/** The pieces of the whole picture at 1/reduction, from top to bottom. */
+/** The pieces of the whole picture at 1/reduction, from top to bottom; side: of a piece without
+ * what is around it, pixels, a multiple of 64. */
 export async function* synthesized(
   synthesis: Synthesis,
   latents: LatentsByTile,
   reduction: Reduction,
+  side: number,
 ): AsyncGenerator<Piece> {
   const { width, height } = synthesis;
   const far = reach(synthesis, reduction);
-  for (const piece of new Box(0, 0, height, width).parts(PIECE)) {
+  for (const piece of new Box(0, 0, height, width).parts(side)) {
     const around = piece.grown(far, width, height);
     const yR = await latents.of(around);
     const planes = await planesOf(synthesis, yR, around, reduction);

@@ -80,14 +80,14 @@ describe("the demo page", { skip: MISSING }, () => {
     const page = await context.newPage();
     page.on("pageerror", (error) => assert.fail(error));
     await page.goto(address);
-    await page.waitForSelector(".tile");
+    await page.waitForSelector(".card");
     return page;
   }
 
   /** Waits until the first visit has loaded the page again through the service worker. */
   async function settled(page) {
     await page.waitForFunction(() => crossOriginIsolated);
-    await page.waitForSelector(".tile");
+    await page.waitForSelector(".card");
   }
 
   async function choose(page, name) {

@@ -7,7 +7,7 @@ import { listen } from "./hands.ts";
 import { models } from "./model.ts";
 import { install } from "./offline.ts";
 import { open, type Watcher } from "./opening.ts";
-import { addressOf, keepPhotos, makeTiles, markTile, readBundle } from "./photos.ts";
+import { addressOf, keepPhotos, makeCards, markCard, readBundle } from "./photos.ts";
 import type { Bundle, Photo } from "./photos.ts";
 import { clear, setZoom, showOther, showPicture, type Zoom } from "./view.ts";
 import { seconds, size } from "./words.ts";
@@ -22,7 +22,7 @@ interface Open {
 const controls = ["beside", "zoom"].map((id) => element<HTMLFieldSetElement>(id));
 const save = element<HTMLButtonElement>("save");
 const progress = element<HTMLProgressElement>("progress");
-const tiles = element("photos");
+const cards = element("photos");
 
 let bundle: Bundle | null = null;
 let current: Open | null = null;
@@ -53,7 +53,7 @@ async function show(name: string, photo: Photo | null, read: () => Promise<Array
 function begin({ name, photo }: Open): void {
   clear();
   hideFacts();
-  markTile(tiles, photo);
+  markCard(cards, photo);
   element("stage").classList.remove("empty");
   element("invitation").hidden = element("error").hidden = true;
   for (const control of controls) control.disabled = true;
@@ -201,7 +201,7 @@ async function start(): Promise<void> {
   listenToControls();
   bundle = await readBundle();
   if (bundle) {
-    makeTiles(tiles, bundle.photos, showPhoto);
+    makeCards(cards, bundle.photos, showPhoto);
   } else {
     element("photos-title").hidden = true;
     element("invitation").textContent = "Open an .aec file";

@@ -1,5 +1,6 @@
 /** Opens the bytes of a file: model, first picture, whole picture, and how long each took. */
 
+import { defaultThreads } from "../src/backend.ts";
 import { decode, info, type Info } from "../src/index.ts";
 import { fetchModel, models, type Fetched } from "./model.ts";
 
@@ -55,10 +56,5 @@ export async function open(
   const whole = since();
   const started = !running;
   running = true;
-  return { info: told, model, image, first, whole, started, threads: threads() };
-}
-
-/** As many as the decoder takes by default. */
-function threads(): number {
-  return crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 4) : 1;
+  return { info: told, model, image, first, whole, started, threads: defaultThreads() };
 }

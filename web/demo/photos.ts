@@ -1,4 +1,4 @@
-/** The bundled photos: what photos.json tells, and a tile for each. */
+/** The bundled photos: what photos.json tells, and a card for each. */
 
 import { make } from "./dom.ts";
 
@@ -40,7 +40,7 @@ export async function readBundle(): Promise<Bundle | null> {
 }
 
 /** Puts a button for each photo into a list. */
-export function makeTiles(
+export function makeCards(
   list: HTMLElement,
   photos: Photo[],
   choose: (photo: Photo) => void,
@@ -49,7 +49,7 @@ export function makeTiles(
     const image = make("img", "");
     image.src = addressOf(photo.files.jpeg);
     image.alt = "";
-    const button = make("button", "tile", image, make("span", "", photo.title));
+    const button = make("button", "card", image, make("span", "", photo.title));
     button.type = "button";
     button.dataset.photo = photo.name;
     button.setAttribute("aria-pressed", "false");
@@ -58,10 +58,10 @@ export function makeTiles(
   }
 }
 
-/** Marks the tile of the photo that is shown, if one is. */
-export function markTile(list: HTMLElement, photo: Photo | null): void {
-  for (const tile of list.querySelectorAll<HTMLElement>(".tile")) {
-    tile.setAttribute("aria-pressed", String(tile.dataset.photo === photo?.name));
+/** Marks the card of the photo that is shown, if one is. */
+export function markCard(list: HTMLElement, photo: Photo | null): void {
+  for (const card of list.querySelectorAll<HTMLElement>(".card")) {
+    card.setAttribute("aria-pressed", String(card.dataset.photo === photo?.name));
   }
 }
 

@@ -1,7 +1,8 @@
 """Photos for the demo page of the browser decoder: .aec, original and a JPEG of the same bytes.
 
-They come with scikit-image, all of them CC0 or in the public domain. `photos.json` beside them tells what the page
-shows: authors, licences, the real bytes of every file, and the commands that made them.
+They come with scikit-image, all of them CC0 or in the public domain. `photos.json` beside them
+tells what the page shows: authors, licences, the real bytes of every file, and the commands that
+made them.
 """
 
 import argparse

@@ -8,6 +8,7 @@ const wipe = element("wipe");
 const STEP = 0.02;
 const LEAP = 0.1;
 const PAN = 40; // CSS pixels a key
+const SLOP = 8; // CSS pixels that a finger moves aside before it moves the divider
 
 const KEYS: Record<string, (large: boolean) => void> = {
   ArrowLeft: (large) => moveShare(large ? -LEAP : -STEP),
@@ -44,7 +45,7 @@ export function listen(): void {
   stage.addEventListener("pointerdown", grab);
 }
 
-/** One drag. A finger that scrolls the page is cancelled by the browser before it moves much. */
+/** One drag. A finger that scrolls the page, until the browser cancels it, moves nothing. */
 function grab(event: PointerEvent): void {
   if (event.button !== 0 || !event.isPrimary) return;
   const onWipe = wipe.contains(event.target as Node);
@@ -53,7 +54,10 @@ function grab(event: PointerEvent): void {
   stage.setPointerCapture(event.pointerId);
   const left = stage.getBoundingClientRect().left + stage.clientLeft;
   let last = { x: event.clientX, y: event.clientY };
+  let aside = panning || onWipe || event.pointerType === "mouse";
   const move = (now: PointerEvent): void => {
+    aside ||= Math.abs(now.clientX - last.x) >= SLOP;
+    if (!aside) return;
     if (panning) pan(now.clientX - last.x, now.clientY - last.y);
     else wipeTo(now.clientX - left);
     last = { x: now.clientX, y: now.clientY };
@@ -61,7 +65,7 @@ function grab(event: PointerEvent): void {
   const end = new AbortController();
   const release = (now: PointerEvent): void => {
     end.abort();
-    if (now.type === "pointerup" && !panning) move(now);
+    if (now.type === "pointerup" && !panning) wipeTo(now.clientX - left);
   };
   stage.addEventListener("pointermove", move, { signal: end.signal });
   stage.addEventListener("pointerup", release, { signal: end.signal });

@@ -1,0 +1,61 @@
+/** Alpha, kept losslessly: a chunk that holds a PNG file of 8-bit gray (SPEC 3.6). */
+
+import { latin1, u32 } from "./bytes.js";
+import { AecError, textOf } from "./errors.js";
+import { readGrayPng } from "./png-reader.js";
+
+const START_BYTES = 29;
+const PNG_SIGNATURE = "\x89PNG\r\n\x1a\n";
+
+/** Samples of 8 bits [height, width]. */
+export interface Alpha {
+  readonly width: number;
+  readonly height: number;
+  readonly samples: Uint8Array;
+}
+
+/** The alpha of a picture of that size. Throws AecError, before memory is reserved where it can. */
+export async function readAlpha(data: Uint8Array, width: number, height: number): Promise<Alpha> {
+  if (data.length < START_BYTES) throw new AecError("the chunk ALPH is cut");
+  if (latin1(data.subarray(0, 8)) !== PNG_SIGNATURE || latin1(data.subarray(12, 16)) !== "IHDR") {
+    throw new AecError("the chunk ALPH is not a PNG file");
+  }
+  if (u32(data, 16) !== width || u32(data, 20) !== height || data[24] !== 8 || data[25] !== 0) {
+    throw new AecError(`the chunk ALPH is not 8-bit gray of ${width}x${height} pixels`);
+  }
+  try {
+    return { width, height, samples: await readGrayPng(data, width, height) };
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    throw new AecError(`the chunk ALPH cannot be decoded: ${textOf(error)}`);
+  }
+}
+
+/** Means of r x r samples, fewer at the edges, rounded as Pillow's `reduce` rounds them. */
+export function reducedAlpha(alpha: Alpha, r: number): Alpha {
+  if (r === 1) return alpha;
+  const [width, height] = [Math.ceil(alpha.width / r), Math.ceil(alpha.height / r)];
+  const samples = new Uint8Array(width * height);
+  const sums = new Uint32Array(width);
+  for (let row = 0; row < height; row++) {
+    const bottom = Math.min(alpha.height, (row + 1) * r);
+    sums.fill(0);
+    for (let y = row * r; y < bottom; y++) addRow(alpha, y, r, sums);
+    for (let column = 0; column < width; column++) {
+      const across = Math.min(alpha.width, (column + 1) * r) - column * r;
+      samples[row * width + column] = mean(sums[column]!, across * (bottom - row * r));
+    }
+  }
+  return { width, height, samples };
+}
+
+function addRow(alpha: Alpha, y: number, r: number, sums: Uint32Array): void {
+  const start = y * alpha.width;
+  for (let x = 0; x < alpha.width; x++) sums[Math.floor(x / r)]! += alpha.samples[start + x]!;
+}
+
+/** A sum of samples by their count, multiplied by the share in 24 bits as Pillow does. */
+function mean(sum: number, count: number): number {
+  const share = Math.floor(Math.fround(2 ** 24 / count));
+  return Math.floor(((sum + (count >> 1)) * share) / 2 ** 24);
+}

@@ -1,0 +1,323 @@
+/** What it takes no model to tell: bytes, headers, chunks, tables, PNG, EXIF, profiles. */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { crc32 as zlibCrc, deflateSync } from "node:zlib";
+import { exifOf, u32 } from "./support/files.mjs";
+import { manifest, valid, vector, VECTORS } from "./support/paths.mjs";
+import { asRgba, readPng } from "./support/png.mjs";
+import { randomOf } from "./support/random.mjs";
+import { loadSources } from "./support/sources.mjs";
+
+const sources = await loadSources();
+const random = randomOf(20261127);
+const bytesOf = (count) => Uint8Array.from({ length: count }, () => random.below(256));
+
+test("CRC-32 is that of zlib", () => {
+  assert.equal(sources.crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
+  for (const length of [0, 1, 7, 8, 9, 1000]) {
+    const data = bytesOf(length);
+    const cut = length >> 1;
+    const parts = sources.crc32(data.subarray(cut), sources.crc32(data.subarray(0, cut)));
+    assert.equal(parts, sources.crc32(data));
+    if (zlibCrc) assert.equal(sources.crc32(data), zlibCrc(data));
+  }
+});
+
+test("SHA-256 is that of OpenSSL", () => {
+  for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 120, 5000]) {
+    const data = bytesOf(length);
+    assert.equal(sources.sha256(data), createHash("sha256").update(data).digest("hex"));
+  }
+});
+
+for (const { name, error, found_by: by } of manifest.invalid) {
+  test(`${by === "info" ? "refused" : "not refused"} without a model: ${name}`, () => {
+    const told = () => sources.infoOf(vector(`invalid/${name}.aec`));
+    if (by !== "info") return told();
+    assert.throws(told, (thrown) => {
+      assert.ok(thrown instanceof sources.AecError);
+      assert.ok(thrown.message.includes(error), `${thrown.message} does not say: ${error}`);
+      return true;
+    });
+  });
+}
+
+test("what a file says of itself is what the manifest says", () => {
+  for (const entry of manifest.valid) {
+    const info = sources.infoOf(valid(entry.name));
+    for (const key of ["width", "height", "mode", "q", "tile", "tiles"]) {
+      assert.equal(info[key], entry[key], `${entry.name}: ${key}`);
+    }
+    assert.deepEqual(info.chunks.map(({ type, bytes }) => [type, bytes]), entry.chunks);
+    assert.equal(info.modelId, manifest.model);
+  }
+  assert.equal(sources.infoOf(valid("q-0")).quality, 1);
+  assert.equal(sources.infoOf(valid("q-63")).quality, 100);
+});
+
+test("a file cut anywhere is refused; with partial, behind the head of the first tile, it is not", () => {
+  for (const name of ["tiles-3x2-of-64-rgb", "chunks-all", "rgb-33x17"]) {
+    const file = valid(name);
+    const first = sources.readHead(file).start + 8;
+    for (let length = 0; length < file.length; length++) {
+      const cut = file.subarray(0, length);
+      assert.throws(() => sources.readContainer(cut), sources.AecError);
+      if (length < first - 8) assert.throws(() => sources.readContainer(cut, true), sources.AecError);
+      if (length < first) continue;
+      const { payloads } = sources.readContainer(cut, true);
+      assert.ok(payloads.some((payload) => payload.cut));
+    }
+  }
+});
+
+test("boxes are cut, grown and shrunk as SPEC 2.7, 5.3 and 5.7 say", () => {
+  const { Box } = sources;
+  const whole = new Box(0, 0, 100, 150);
+  assert.equal(whole.parts(64).length, 6);
+  assert.deepEqual({ ...whole.parts(64)[5] }, { top: 64, left: 128, bottom: 100, right: 150 });
+  const grown = new Box(64, 64, 100, 128).grown(48, 150, 100);
+  assert.deepEqual({ ...grown }, { top: 16, left: 16, bottom: 128, right: 176 });
+  assert.deepEqual({ ...whole.shrunk(8) }, { top: 0, left: 0, bottom: 13, right: 19 });
+  assert.deepEqual(new Box(64, 64, 100, 129).latentSize(), [4, 8]);
+});
+
+/** The decoder of SPEC 4.4, in the words of the specification. */
+function* statesOf(words, frequencies) {
+  const left = [...words];
+  let state = BigInt(left.shift() ?? 0);
+  const refill = () => {
+    if (state < 1n << 32n && left.length) state = (state << 32n) + BigInt(left.shift());
+  };
+  refill();
+  for (;;) {
+    const place = Number(state % (1n << 24n));
+    let entry = 0;
+    let start = 0;
+    while (place >= start + frequencies[entry]) start += frequencies[entry++];
+    state = (state >> 24n) * BigInt(frequencies[entry]) + BigInt(place - start);
+    refill();
+    yield entry;
+  }
+}
+
+function tablesFor(frequencies) {
+  const sizes = Array(64).fill(frequencies.length);
+  return sources.makeTables(sizes, Array(64).fill(frequencies).flat());
+}
+
+test("symbols are those of SPEC 4.4, done with integers of any size", () => {
+  for (let run = 0; run < 60; run++) {
+    const size = 4 + 2 * random.below(run % 3 ? 200 : 4);
+    const frequencies = Array.from({ length: size }, () => 1 + random.below(run % 2 ? 3 : 50000));
+    frequencies[random.below(size)] += 2 ** 24 - frequencies.reduce((a, b) => a + b);
+    const [table] = tablesFor(frequencies);
+    const payload = bytesOf(4 * random.below(40));
+    if (payload.length) payload[0] |= 1;
+    const words = new Uint32Array(payload.buffer);
+    const decoder = new sources.AnsDecoder(payload);
+    const symbols = new Int32Array(300);
+    decoder.decode(table, Uint32Array.from(symbols.keys()), symbols);
+    const reference = statesOf(words, frequencies);
+    const expected = Array.from(symbols, () => reference.next().value - table.largest);
+    assert.deepEqual([...symbols], expected);
+  }
+});
+
+test("uniform numbers are those of SPEC 4.4", () => {
+  for (const count of [2, 17, 1024, 65536]) {
+    const share = Math.floor(2 ** 24 / count);
+    const frequencies = Array(count).fill(share);
+    frequencies[count - 1] = 2 ** 24 - share * (count - 1);
+    const payload = bytesOf(160);
+    payload[0] |= 1;
+    const decoder = new sources.AnsDecoder(payload);
+    const reference = statesOf(new Uint32Array(payload.buffer), frequencies);
+    for (let n = 0; n < 100; n++) assert.equal(decoder.uniform(count), reference.next().value);
+  }
+});
+
+test("tables that are none are refused", () => {
+  const good = [2 ** 24 - 3, 1, 1, 1];
+  assert.equal(tablesFor(good).length, 64);
+  for (const bad of [[2 ** 24 - 2, 1, 1], [2 ** 24 - 2, 1, 1, 0], [2 ** 24 - 2, 1, 1, 1]]) {
+    assert.throws(() => tablesFor(bad), sources.AecError);
+  }
+});
+
+function pngChunk(type, data) {
+  const named = Buffer.concat([Buffer.from(type), data]);
+  return Buffer.concat([Buffer.from(u32(data.length)), named, Buffer.from(u32(sources.crc32(named)))]);
+}
+
+/** A PNG file of gray samples with filter types in turn, interlaced or not. */
+function grayPng(samples, width, height, interlace) {
+  const passes = interlace
+    ? [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]]
+    : [[0, 0, 1, 1]];
+  const lines = [];
+  for (const [x0, y0, dx, dy] of passes) {
+    let before = [];
+    for (let y = y0, row = 0; y < height && x0 < width; y += dy, row++) {
+      const line = [];
+      for (let x = x0; x < width; x += dx) line.push(samples[y * width + x]);
+      const type = row % 5;
+      lines.push(type, ...line.map((value, n) => value - predicted(type, line, before, n)));
+      before = line;
+    }
+  }
+  const ihdr = Buffer.from([...u32(width), ...u32(height), 8, 0, 0, 0, interlace ? 1 : 0]);
+  const zlib = deflateSync(Uint8Array.from(lines));
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const idat = [zlib.subarray(0, 5), zlib.subarray(5)].map((part) => pngChunk("IDAT", part));
+  return Buffer.concat([signature, pngChunk("IHDR", ihdr), ...idat, pngChunk("IEND", Buffer.alloc(0))]);
+}
+
+function predicted(type, line, before, n) {
+  const [a, b, c] = [line[n - 1] ?? 0, before[n] ?? 0, n ? (before[n - 1] ?? 0) : 0];
+  const [pa, pb, pc] = [b - c, a - c, a + b - 2 * c].map(Math.abs);
+  return [0, a, b, (a + b) >> 1, pa <= pb && pa <= pc ? a : pb <= pc ? b : c][type];
+}
+
+test("alpha is read, interlaced or not, with every filter", async () => {
+  for (const [width, height] of [[1, 1], [2, 9], [13, 11], [64, 40]]) {
+    const samples = bytesOf(width * height);
+    for (const interlace of [false, true]) {
+      const file = new Uint8Array(grayPng(samples, width, height, interlace));
+      const alpha = await sources.readAlpha(file, width, height);
+      assert.deepEqual(alpha.samples, samples, `${width}x${height} ${interlace}`);
+    }
+  }
+});
+
+test("damaged alpha is refused, whatever is damaged", async () => {
+  const file = new Uint8Array(grayPng(bytesOf(20 * 30), 20, 30, false));
+  for (let at = 0; at < file.length - 12; at++) {
+    const damaged = file.slice();
+    damaged[at] ^= 0x55;
+    await assert.rejects(sources.readAlpha(damaged, 20, 30), sources.AecError, `byte ${at}`);
+  }
+  for (let length = 0; length < file.length - 20; length++) {
+    await assert.rejects(sources.readAlpha(file.subarray(0, length), 20, 30), sources.AecError);
+  }
+});
+
+test("means of alpha are Pillow's", () => {
+  const alpha = { width: 4, height: 3, samples: Uint8Array.of(0, 255, 9, 9, 255, 255, 9, 9, 1, 2, 3, 4) };
+  const { width, height, samples } = sources.reducedAlpha(alpha, 2);
+  assert.deepEqual([width, height, ...samples], [2, 2, 191, 9, 2, 4]);
+});
+
+test("a PNG file has the pixels, the profile, EXIF and XMP", async () => {
+  const [width, height] = [300, 2000];
+  for (const [gray, hasAlpha] of [[false, false], [false, true], [true, false], [true, true]]) {
+    const rgba = new Uint8ClampedArray(bytesOf(4 * width * height));
+    for (let n = 0; n < rgba.length; n += 4) {
+      if (gray) rgba[n + 1] = rgba[n + 2] = rgba[n];
+      if (!hasAlpha) rgba[n + 3] = 255;
+    }
+    const [icc, exif, xmp] = [bytesOf(500), Uint8Array.from(exifOf(6)), bytesOf(90)];
+    const parts = await sources.pngOf({ width, height, rgba, gray, hasAlpha, icc, exif, xmp });
+    const png = readPng(new Uint8Array(Buffer.concat(parts)));
+    assert.equal(png.channels, (gray ? 1 : 3) + (hasAlpha ? 1 : 0));
+    assert.deepEqual(asRgba(png), new Uint8Array(rgba));
+    assert.deepEqual(png.chunks.get("eXIf"), exif);
+    assert.ok(Buffer.from(png.chunks.get("iTXt")).subarray(22).equals(Buffer.from(xmp)));
+    assert.ok(png.chunks.has("iCCP"));
+  }
+});
+
+test("orientations are read, of either byte order, and nothing of damaged EXIF is believed", () => {
+  for (let value = 1; value <= 8; value++) {
+    assert.equal(sources.orientationOf(Uint8Array.from(exifOf(value))), value);
+  }
+  const little = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+  assert.equal(sources.orientationOf(Uint8Array.from(little)), 6);
+  assert.equal(sources.orientationOf(undefined), 1);
+  for (const value of [0, 9, 200]) {
+    assert.equal(sources.orientationOf(Uint8Array.from(exifOf(value))), 1);
+  }
+  const whole = Uint8Array.from(exifOf(6));
+  for (let length = 0; length < 22; length++) {
+    assert.equal(sources.orientationOf(whole.subarray(0, length)), 1);
+  }
+  for (let run = 0; run < 5000; run++) {
+    const damaged = whole.slice();
+    for (let n = 0; n < 3; n++) damaged[random.below(damaged.length)] = random.below(256);
+    const orientation = sources.orientationOf(damaged);
+    assert.ok(orientation >= 1 && orientation <= 8);
+  }
+});
+
+test("pixels are turned as each orientation says", () => {
+  const [width, height] = [3, 2];
+  const rgba = new Uint8ClampedArray(Uint32Array.of(1, 2, 3, 4, 5, 6).buffer);
+  const seen = {
+    1: [3, 1, 2, 3, 4, 5, 6], 2: [3, 3, 2, 1, 6, 5, 4], 3: [3, 6, 5, 4, 3, 2, 1],
+    4: [3, 4, 5, 6, 1, 2, 3], 5: [2, 1, 4, 2, 5, 3, 6], 6: [2, 4, 1, 5, 2, 6, 3],
+    7: [2, 6, 3, 5, 2, 4, 1], 8: [2, 3, 6, 2, 5, 1, 4],
+  };
+  for (const [orientation, [across, ...pixels]] of Object.entries(seen)) {
+    const turned = sources.turnedUpright({ width, height, rgba }, Number(orientation));
+    assert.equal(turned.width, across);
+    assert.deepEqual([...new Uint32Array(turned.rgba.buffer)], pixels);
+  }
+});
+
+/** A profile of primaries and a curve of gamma 2.2 or, by its parameters, of sRGB. */
+function profileOf(primaries, { gamma = false, gray = false } = {}) {
+  const s15 = (value) => u32(Math.round(value * 65536));
+  const curve = gamma
+    ? [...Buffer.from("curv"), ...u32(0), ...u32(1), 2, 51, 0, 0]
+    : [...Buffer.from("para"), ...u32(0), 0, 3, 0, 0,
+       ...[2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045].flatMap(s15)];
+  const colorant = (n) => [
+    ...Buffer.from("XYZ "), ...u32(0), ...primaries.slice(3 * n, 3 * n + 3).flatMap(s15),
+  ];
+  const tags = gray ? [["kTRC", curve]] : [
+    ["rXYZ", colorant(0)], ["gXYZ", colorant(1)], ["bXYZ", colorant(2)],
+    ["rTRC", curve], ["gTRC", curve], ["bTRC", curve],
+  ];
+  const head = new Uint8Array(128);
+  head.set(Buffer.from(gray ? "GRAY" : "RGB "), 16);
+  head.set(Buffer.from("acsp"), 36);
+  let at = 132 + 12 * tags.length;
+  const entries = tags.flatMap(([name, data]) => {
+    const entry = [...Buffer.from(name), ...u32(at), ...u32(data.length)];
+    at += data.length;
+    return entry;
+  });
+  return Uint8Array.from([...head, ...u32(tags.length), ...entries, ...tags.flatMap(([, d]) => d)]);
+}
+
+const SRGB = [0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141];
+const P3 = [0.5151, 0.2412, -0.0011, 0.2919, 0.6922, 0.0419, 0.1572, 0.0666, 0.7841];
+const ADOBE = [0.6097, 0.3111, 0.0195, 0.2053, 0.6257, 0.0609, 0.1492, 0.0632, 0.7446];
+
+test("profiles that a canvas has are told from others", () => {
+  const { coloursOf } = sources;
+  assert.equal(coloursOf(undefined, false), "srgb");
+  assert.equal(coloursOf(profileOf(SRGB), false), "srgb");
+  assert.equal(coloursOf(profileOf(P3), false), "display-p3");
+  assert.equal(coloursOf(profileOf(ADOBE), false), "other");
+  assert.equal(coloursOf(profileOf(SRGB, { gamma: true }), false), "other");
+  assert.equal(coloursOf(profileOf([], { gray: true }), true), "srgb");
+  assert.equal(coloursOf(profileOf([], { gray: true, gamma: true }), true), "other");
+  assert.equal(coloursOf(profileOf(ADOBE), true), "srgb");
+  const profile = profileOf(P3);
+  for (let run = 0; run < 5000; run++) {
+    const damaged = profile.slice(0, random.below(profile.length));
+    for (let n = 0; n < 4; n++) damaged[random.below(damaged.length)] = random.below(256);
+    assert.ok(["srgb", "display-p3", "other"].includes(coloursOf(damaged, false)));
+  }
+});
+
+test("every vector is tested", () => {
+  for (const kind of ["valid", "invalid"]) {
+    const files = readdirSync(`${VECTORS}${kind}`).filter((name) => name.endsWith(".aec"));
+    assert.deepEqual(files.sort(), manifest[kind].map(({ name }) => `${name}.aec`).sort());
+  }
+  assert.ok(readFileSync(`${VECTORS}valid/q-63.png`).length > 0);
+});

@@ -28,3 +28,6 @@ export const SYMBOL_LIMIT = 2 ** 15 - 1;
 /** SPEC 3.7: the largest L, and the largest magnitude of a coefficient. */
 export const MAX_LIMITS = 2;
 export const COEFFICIENT_LIMIT = 1000;
+
+/** SPEC 5.7: a picture is decoded at 1/reduction of its size; users call it its scale. */
+export type Reduction = 1 | 2 | 4 | 8;

@@ -7,25 +7,38 @@ function isAec(source: string | null): boolean {
   return source !== null && /^[^?#]*\.aec(?:[?#]|$)/i.test(source);
 }
 
-/** Images being shown, with what stops them. */
-const shown = new WeakMap<HTMLImageElement, AbortController>();
+/** What is known of an image: what stops its decode, and the URL of what it shows. */
+interface Shown {
+  controller: AbortController;
+  url?: string;
+}
+
+const shown = new WeakMap<HTMLImageElement, Shown>();
 
 /** Shows an image whose src is an .aec file: first what is there early, then the whole. */
 async function show(image: HTMLImageElement): Promise<void> {
   const source = image.getAttribute("src");
   if (source === null || !isAec(source)) return;
-  shown.get(image)?.abort();
-  const controller = new AbortController();
-  const { signal } = controller;
-  shown.set(image, controller);
+  forget(image);
+  const state: Shown = { controller: new AbortController() };
+  const { signal } = state.controller;
+  shown.set(image, state);
   image.dataset["aec"] = source;
   try {
     const bytes = await fetched(new URL(source, document.baseURI).href, signal);
-    const onEarly = (early: Blob) => replace(image, early, signal);
-    replace(image, await toPng(bytes, { stored: false, onEarly, signal }), signal);
+    const onEarly = (early: Blob) => replace(image, state, early);
+    replace(image, state, await toPng(bytes, { stored: false, onEarly, signal }));
   } catch (error) {
     if (!signal.aborted) fail(image, source, error);
   }
+}
+
+/** Stops the decode of an image, and gives back what it has shown. */
+function forget(image: HTMLImageElement): void {
+  const state = shown.get(image);
+  state?.controller.abort();
+  if (state?.url) URL.revokeObjectURL(state.url);
+  shown.delete(image);
 }
 
 async function fetched(url: string, signal: AbortSignal): Promise<ArrayBuffer> {
@@ -34,12 +47,12 @@ async function fetched(url: string, signal: AbortSignal): Promise<ArrayBuffer> {
   return response.arrayBuffer();
 }
 
-/** Shows a PNG file in place of what an image shows, whose URL is given back. */
-function replace(image: HTMLImageElement, file: Blob, signal: AbortSignal): void {
-  if (signal.aborted) return;
-  const before = image.src;
-  image.src = URL.createObjectURL(file);
-  if (before.startsWith("blob:")) URL.revokeObjectURL(before);
+/** Shows a PNG file in place of what an image has shown, whose URL is given back. */
+function replace(image: HTMLImageElement, state: Shown, file: Blob): void {
+  if (state.controller.signal.aborted) return;
+  if (state.url) URL.revokeObjectURL(state.url);
+  state.url = URL.createObjectURL(file);
+  image.src = state.url;
 }
 
 function fail(image: HTMLImageElement, source: string, error: unknown): void {
@@ -53,12 +66,11 @@ function showAll(node: Node): void {
   if (node instanceof Element) node.querySelectorAll("img").forEach((image) => void show(image));
 }
 
-/** An image whose src has been changed is shown anew, or no longer. */
+/** An image whose src the page has changed is shown anew, or no longer. */
 function changed(image: Node): void {
   if (!(image instanceof HTMLImageElement)) return;
-  const source = image.getAttribute("src");
-  if (isAec(source)) void show(image);
-  else if (!source?.startsWith("blob:")) shown.get(image)?.abort();
+  if (isAec(image.getAttribute("src"))) void show(image);
+  else if (image.getAttribute("src") !== shown.get(image)?.url) forget(image);
 }
 
 const observer = new MutationObserver((records) => {

@@ -1,8 +1,7 @@
 /** What callers may ask for, and how it is checked. */
 
-import { MAX_PIXELS } from "./constants.js";
+import { MAX_PIXELS, type Reduction } from "./constants.js";
 import { AecError } from "./errors.js";
-import type { Reduction } from "./synthesis.js";
 
 /** How a file is decoded. */
 export interface DecodeOptions {

@@ -2,6 +2,7 @@
 
 import { readAlpha, reducedAlpha, type Alpha } from "./alpha.js";
 import { Box } from "./box.js";
+import type { Reduction } from "./constants.js";
 import type { Container } from "./container.js";
 import { AecError, withSubject } from "./errors.js";
 import { readFilter } from "./filter.js";
@@ -11,7 +12,7 @@ import type { Model } from "./model.js";
 import { writeAlpha, writeSamples } from "./planes.js";
 import { readPreview } from "./preview.js";
 import type { Picture, Raster } from "./raster.js";
-import { PIECE, synthesized, type Reduction } from "./synthesis.js";
+import { PIECE, synthesized } from "./synthesis.js";
 
 /** Steps of a tile, each called once it is decoded. */
 const STEPS = 4;

@@ -2,7 +2,7 @@
 
 import type { Alpha } from "./alpha.js";
 import { Box, roundedUp } from "./box.js";
-import { LATENT_STRIDE } from "./constants.js";
+import { LATENT_STRIDE, type Reduction } from "./constants.js";
 import type { Filter } from "./filter.js";
 import type { LatentsByTile } from "./latents.js";
 import type { Model } from "./model.js";
@@ -13,8 +13,6 @@ import { integers, scalar, type Tensor } from "./runtime.js";
 export const PIECE = 1024;
 /** Pixels, how far a block of the networks sees. */
 const BLOCK_REACH = 8;
-
-export type Reduction = 1 | 2 | 4 | 8;
 
 /** What synthesis goes by. */
 export interface Synthesis {

@@ -53,3 +53,18 @@ export function exifOf(orientation) {
   const entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];
   return [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, ...entry, 0, 0, 0, 0];
 }
+
+/** A picture of 1024x736 pixels, of the tiles of a small one and the preview of another, as the
+ * vectors have no larger ones. tiled: of tiles of 128; previewed: with a preview of 34x24. */
+export function largerPicture(tiled, previewed) {
+  const { header, chunks } = takeApart(tiled);
+  const view = new DataView(header.buffer);
+  view.setUint32(17, 1024);
+  view.setUint32(21, 736);
+  const preview = takeApart(previewed).chunks.find(({ type }) => type === "prvw");
+  preview.data.set([0, 31]);
+  const tile = chunks.find(({ type }) => type === "TILE");
+  const tiles = Array(48).fill(tile);
+  const index = { type: "TIDX", data: new Uint8Array(4 * 48) };
+  return putTogether({ header, chunks: [preview, index, ...tiles] });
+}

@@ -1,4 +1,6 @@
 # make demo | make test | make check: each sets up .venv on first use and runs there.
+# make web | make web-demo | make test-web: the decoder for browsers, its demo page in web/site, the
+# tests of both; they need node, the last one Chromium too.
 # make weights-small TILES=..., make weights-release VALID=... KODAK=...: what follows from new weights.
 PYTHON ?= python3
 MODEL ?= s1
@@ -16,7 +18,7 @@ BENCHMARKS := $(BIN)/python -m benchmarks
 VALID_CODECS := aec:q=15/43/57/71/85,aec:tune=psnr,q=15/43/57/71/85,avif,avif:tune=psnr,jxl
 RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 
-.PHONY: demo test check weights-small weights-release
+.PHONY: demo test check web web-demo test-web weights-small weights-release
 
 demo: $(READY)
 	$(BENCHMARKS) demo demo-out
@@ -28,6 +30,21 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The models of the package, each in a folder of its id.
+web: $(READY)
+	for model in $$($(BIN)/aecodec models --json | $(BIN)/python -c 'import json, sys; print(*(m["model_id"] for m in json.load(sys.stdin)))'); do \
+	    $(BIN)/aecodec export-onnx -f $$model web/models/$$model || exit; \
+	done
+	cd web && npm ci --no-fund --no-audit && npm run build
+
+web-demo: web
+	$(BENCHMARKS) webdemo web/site
+	rm -rf web/site/models && cp -r web/models web/site/models
+	node web/demo/build.mjs web/site
+
+test-web: web-demo
+	cd web && npm run check && npm test
 
 # torch first, by its pin, so that nothing else decides which build of it to fetch. The metric CVVDP
 # last and alone: what it depends on would fetch other builds, and none of that is needed for photos

@@ -9,9 +9,9 @@ A file is its name (str or path), a binary stream, which is read to its end, or 
 Everything raises AecodecError or one of its children, and nothing else.
 torch is imported with the first picture, not with this package.
 
-Public are the names here, `aecodec.picture`, `aecodec.pillow`, `aecodec.ray`, `aecodec.bench` and
-the commands `python -m aecodec.training`, `aecodec.training.small`, `aecodec.desktop`; all else may
-change with every version. codec.py is where to start reading.
+Public are the names here, `aecodec.picture`, `aecodec.light`, `aecodec.pillow`, `aecodec.ray`,
+`aecodec.bench` and the commands `python -m aecodec.training`, `aecodec.training.small`,
+`aecodec.desktop`; all else may change with every version. codec.py is where to start reading.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aecodec import engines
 from aecodec.coding.effort import DEFAULT_EFFORT
 from aecodec.coding.target import Target
 from aecodec.errors import AecodecError, FormatError, ImageError, ModelError
@@ -66,19 +67,17 @@ def encode(
     tune: str | None = None,
 ) -> bytes:
     """Code an image on the CPU: see `Codec.encode`."""
-    return _default_codec().encode(image, quality, effort=effort, tune=tune)
+    with no_fork:
+        engines.check_torch("encoding")
+        from aecodec.codec import default_codec
+    return default_codec().encode(image, quality, effort=effort, tune=tune)
 
 
 def decode(data: Source) -> Image.Image:
-    """Decode a file on the CPU: see `Codec.decode`."""
-    return _default_codec().decode(data)
-
-
-def _default_codec() -> Codec:
+    """Decode a file on the CPU, where torch is missing without it: see `Codec.decode`."""
     with no_fork:
-        from aecodec.codec import default_codec
-
-    return default_codec()
+        codec = engines.default_decoder()
+    return codec.decode(data)
 
 
 if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
@@ -87,4 +86,6 @@ if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         with no_fork:
+            if name == "Codec":
+                engines.check_torch("Codec")
             return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -9,30 +9,24 @@ coding/encoder.py and coding/decoder.py, the bytes around the payload in format/
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from numbers import Integral
 from typing import Any
 
-from PIL import Image
-
-from aecodec.coding.decoder import Decoder
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress
 from aecodec.coding.encoder import Encoder, Settings
-from aecodec.coding.preview import decode_preview
 from aecodec.coding.target import Target, search
+from aecodec.coding.torch_engine import TorchEngine
+from aecodec.decoding import DecodingCodec
 from aecodec.errors import AecodecError, ImageError, memory_errors, shown
 from aecodec.files import Source
-from aecodec.format.box import Box
-from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS, REDUCTIONS
-from aecodec.format.container import Container, read_container
+from aecodec.format.constants import DEFAULT_TILE, MAX_PIXELS
 from aecodec.format.header import size_error
-from aecodec.format.quality import DEFAULT_QUALITY, integer, quality_to_q
+from aecodec.format.quality import DEFAULT_QUALITY, quality_to_q
 from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.photo_file import picture_of
-from aecodec.image.picture import ImageLike, Picture, to_pil
+from aecodec.image.picture import ImageLike, Picture
 from aecodec.image.psnr import psnr
 from aecodec.image.ssimulacra2 import check_ssimulacra2, ssimulacra2
 from aecodec.model.ambient import own_state
@@ -41,7 +35,7 @@ from aecodec.model.store import DEFAULT_TUNE, InstalledModel, find_model
 from aecodec.process import no_fork
 
 
-class Codec:
+class Codec(DecodingCodec):
     """Codes and decodes pictures; loads each model once. Safe to share between threads."""
 
     def __init__(
@@ -61,8 +55,8 @@ class Codec:
         there.
         """
         self._arguments = model, device, max_pixels, exact_pixels
+        super().__init__(max_pixels)
         self._device = choose_device(device)
-        self._max_pixels = integer("max_pixels", max_pixels, 1, sys.maxsize)
         self._exact_pixels = exact_pixels
         self._loaded: dict[str, LoadedModel] = {}
         self._named = None if model is None else find_model(model)
@@ -146,65 +140,6 @@ class Codec:
             encoder = Encoder(model, picture, settings, keep_latents=True)
             return search(encoder.encode, measure, target, encoder.head.header.pixel_count)
 
-    def decode(
-        self, data: Source, region: Box | None = None, scale: int = 1, partial: bool = False
-    ) -> Image.Image:
-        """An .aec file -> PIL image, with its metadata in `image.info`.
-
-        data: the file's bytes, its name, or a binary stream, which is read to its end.
-        region: pixels of the whole picture as it is stored; only the tiles are decoded that it, and
-        what blends into it, touches; previews of the whole are taken out of the metadata. scale 2,
-        4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
-        partial: `data` may be the beginning of a file.
-        Raises FormatError for a damaged file, ModelError when its model is not installed,
-        ImageError for a picture over the limit of pixels or a region outside of it, AecodecError
-        for a file that cannot be read, another scale or too little memory.
-        """
-        return to_pil(self.decode_picture(data, region, scale, partial=partial))
-
-    @own_state()
-    def decode_picture(
-        self,
-        data: Source,
-        region: Box | None = None,
-        scale: int = 1,
-        keep_going: bool = False,
-        partial: bool = False,
-    ) -> Picture:
-        """As `decode`, to a Picture. With `keep_going`, damaged tiles are gray.
-
-        Its notes name those, and what has not arrived.
-        """
-        if not isinstance(scale, Integral) or scale not in REDUCTIONS:
-            raise AecodecError(f"a picture is decoded at 1, 1/2, 1/4 or 1/8, not 1/{shown(scale)}")
-        container = self._read(data, keep_going, partial)
-        header = container.header
-        region = header.region(region)
-        model = self._decoding_model(container)
-        with memory_errors(f"decode {header.width}x{header.height} pixels"):
-            return Decoder(model, container, keep_going).decode(region, int(scale))
-
-    @own_state()
-    def decode_preview(
-        self, data: Source, keep_going: bool = False, partial: bool = False
-    ) -> Picture:
-        """The preview of a large picture, at least 256 pixels wide or high, which takes no time.
-
-        Raises AecodecError where the file has none (`info(data).preview` is 0), and what `decode`
-        does, for damaged tiles too, but with `keep_going`.
-        """
-        container = self._read(data, keep_going, partial)
-        model = self._decoding_model(container)
-        with memory_errors("decode the preview"):
-            return decode_preview(model, container)
-
-    def _read(self, data: Source, keep_going: bool, partial: bool) -> Container:
-        """Take a file apart. Raises ImageError for a picture over the limit."""
-        container = read_container(data, keep_going, partial)
-        if error := size_error(container.header.width, container.header.height, self._max_pixels):
-            raise ImageError(error)
-        return container
-
     def _picture(self, image: ImageLike | Source) -> Picture:
         """What is coded of an image."""
         return without_hidden_colours(picture_of(image, self._max_pixels))
@@ -225,8 +160,11 @@ class Codec:
         suited = DEFAULT_TUNE if target is None or target.psnr is None else "psnr"
         return self._load(find_model(tune=suited if tune is None else tune))
 
-    def _decoding_model(self, container: Container) -> LoadedModel:
-        return self._load(find_model(container.header.model_id.hex()))
+    def _engine(self, model_id: str) -> TorchEngine:
+        return TorchEngine(self._load(find_model(model_id)))
+
+    def _own_state(self) -> AbstractContextManager[None]:
+        return own_state()
 
     def _load(self, installed: InstalledModel) -> LoadedModel:
         with no_fork:

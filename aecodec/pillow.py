@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
+from aecodec import engines
 from aecodec.coding.effort import DEFAULT_EFFORT, reduction_for
 from aecodec.errors import AecodecError
 from aecodec.format.container import read_head
@@ -28,6 +29,7 @@ from aecodec.process import no_fork
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
+    from aecodec.decoding import DecodingCodec
 
 FORMAT = "AEC"
 MIME_TYPE = "image/x-aec"
@@ -126,9 +128,9 @@ class AecImageFile(ImageFile.ImageFile):
     def _picture(self, data: bytes) -> Picture:
         lenient = ImageFile.LOAD_TRUNCATED_IMAGES
         if self._scale == self._preview:
-            return _codec().decode_preview(data, keep_going=lenient, partial=lenient)
+            return _decoder().decode_preview(data, keep_going=lenient, partial=lenient)
         scale = self._scale
-        return _codec().decode_picture(data, scale=scale, keep_going=lenient, partial=lenient)
+        return _decoder().decode_picture(data, scale=scale, keep_going=lenient, partial=lenient)
 
 
 def _accept(start: bytes) -> bool:
@@ -151,7 +153,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
         chosen.info[key] = value
     try:
         picture = from_pil(chosen)
-        data = _codec().encode(
+        data = _encoder().encode(
             picture,
             options.get("quality", DEFAULT_QUALITY),
             effort=options.get("effort", DEFAULT_EFFORT),
@@ -165,9 +167,15 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
     file.write(data)
 
 
-def _codec() -> Codec:
+def _decoder() -> DecodingCodec:
     with no_fork:
-        from aecodec.codec import default_codec  # torch, which opening a file does without
+        return engines.default_decoder()  # torch, which opening a file does without
+
+
+def _encoder() -> Codec:
+    with no_fork:
+        engines.check_torch("saving")
+        from aecodec.codec import default_codec
 
     return default_codec()
 

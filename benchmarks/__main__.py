@@ -13,6 +13,8 @@ NAMES = {
     "demo": ("demo", "one photo through the real commands, then codecs on bundled photos"),
     "effort": ("effort.measure", "what every effort of the encoder saves, and what it takes"),
     "firstday": ("firstday.measure", "what a new user types, what is printed, how long it takes"),
+    "browser": ("browser.measure", "how long decoding takes in Chromium, beside Python"),
+    "webdemo": ("webdemo", "photos for the demo page of the browser's decoder"),
     "speed": ("speed.measure", "how long one photo takes, beside the arithmetic in it"),
     "multiresolution": ("multiresolution.measure", "one file decoded at several sizes, in part"),
     "channels": ("multiresolution.channels", "a small picture from some channels of the latents"),

@@ -19,8 +19,8 @@ from bad_files import Invalid, invalid_vectors
 from good_files import MODEL, Valid, valid_vectors
 
 from aecodec.codec import Codec
-from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.preview import preview_file
+from aecodec.coding.torch_engine import symbol_reader
 from aecodec.errors import AecodecError, FormatError
 from aecodec.format.constants import PER_STEP
 from aecodec.format.container import read_container, write_container

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -41,6 +42,7 @@ from aecodec.format.info import info
 from aecodec.format.preview import Preview, write_preview
 from aecodec.image.photo_file import picture_file, read_picture
 from aecodec.image.picture import Picture, without_metadata
+from aecodec.light import LightCodec
 from tests.chunks import aec_file, chunks_of
 from tests.damage import edit_bytes, edit_chunks, edit_header, edit_png, with_lengths
 from tests.image.beside import (
@@ -72,6 +74,11 @@ SUFFIXES = (".png", ".jpg", ".webp", ".tiff", ".ppm", ".pgm", ".bmp")
 @cache
 def codec() -> Codec:
     return Codec(max_pixels=MAX_PIXELS)
+
+
+@cache
+def light() -> LightCodec:
+    return LightCodec(MAX_PIXELS, threads=1)
 
 
 @cache
@@ -208,6 +215,20 @@ def attempt(action: Callable[[], object]) -> object | None:
         return None
 
 
+def decoded_by_both(data: bytes, *view: Any) -> Picture | None:
+    """Both engines refuse the same files in the same words, and read the same of the others."""
+    told: list[object] = []
+    picture = None
+    for decoder in (codec(), light()):
+        try:
+            picture = decoder.decode_picture(data, *view)
+            told.append((picture.pixels.shape, picture.notes, picture.exif, picture.icc))
+        except AecodecError as error:
+            told.append(str(error))
+    assert told[0] == told[1], "PyTorch and ONNX Runtime differ"
+    return picture
+
+
 def read_case(case: Case, random: Random) -> bool:
     """Whether the case was read; raises whatever is not an AecodecError."""
     if case.aec:
@@ -216,7 +237,7 @@ def read_case(case: Case, random: Random) -> bool:
         box = random.choice((None, None, Box(0, 0, 1, 1), Box(10, 5, 30, 20)))
         keep_going, partial = random.random() < 0.5, random.random() < 0.3
         view = box, random.choice(REDUCTIONS), keep_going, partial
-        picture = attempt(lambda: codec().decode_picture(case.data, *view))
+        picture: object = decoded_by_both(case.data, *view)
         assert facts or keep_going or partial or not picture, "decoded what info refuses"
         small = attempt(lambda: codec().decode_preview(case.data, keep_going, partial))
         assert not isinstance(small, Picture) or max(small.pixels.shape[:2]) <= PREVIEW_SIDE
@@ -246,7 +267,7 @@ class Fuzzer:
     def __post_init__(self) -> None:
         self.kept = self.folder / "fuzz-case.bin"
         for data in aec_seeds().values():
-            codec().decode_picture(data)
+            decoded_by_both(data)
         for data in photo_seeds().values():
             read_picture(data)
         self.peak = peak_memory()

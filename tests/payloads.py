@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from aecodec.codec import Codec
-from aecodec.coding.decoder import decode_latents
 from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import Pixels, from_planes
+from aecodec.coding.torch_engine import decode_latents
 from aecodec.coding.transform import analyze, latents_in, synthesize
 from aecodec.format.box import Box
 from aecodec.format.container import Payload

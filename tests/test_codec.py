@@ -14,9 +14,9 @@ import aecodec
 from aecodec import codec as codec_module
 from aecodec.codec import Codec
 from aecodec.coding import encoder
-from aecodec.coding.decoder import decode_latents
 from aecodec.coding.encoder import encode_latents
 from aecodec.coding.planes import to_planes
+from aecodec.coding.torch_engine import decode_latents
 from aecodec.coding.transform import analyze
 from aecodec.format.container import Payload, read_container, write_container
 from aecodec.image.picture import Picture

@@ -110,7 +110,7 @@ def test_exiftool_tells_what_is_in_it(file: str) -> None:
 def test_the_manual_says_what_help_says(installed: Path) -> None:
     page = (installed / "man" / "man1" / "aecodec.1").read_text("ascii")
     for name, command in aecodec.commands.items():
-        assert f'.SS "aecodec {name} ' in page
+        assert '.SS "aecodec {} '.format(name.replace("-", "\\-")) in page
         options = [each for each in command.params if isinstance(each, click.Option)]
         assert all(option.help and option.help in page_text(page) for option in options)
     assert "\\fB\\-h, \\-\\-help\\fR" in page

@@ -11,13 +11,13 @@ import aecodec
 
 PACKAGE = Path(aecodec.__file__).parent
 NO_TORCH = ("errors", "files", "outputs", "plan", "process", "format", "image")
-ORDER = (*NO_TORCH, "model", "coding", "codec")
+ORDER = (*NO_TORCH, "model", "graphs", "coding", "decoding", "codec", "light", "engines")
 """Each may import what stands before it, and the rest below everything here. Nothing here imports
 the rest: commands, trainer and plugins, which know of each other as little."""
 ABOVE = ("cli", "bench", "training", "picture", "pillow", "ray", "desktop", "__init__", "__main__")
 MAY_KNOW = {"__main__": {"cli"}, "cli": {"bench"}, "desktop": {"cli"}}
 MUST_NOT_KNOW = {"model": {"image"}}
-TORCH_FREE = (*NO_TORCH, "cli", "desktop", "ray")
+TORCH_FREE = (*NO_TORCH, "graphs", "decoding", "light", "engines", "cli", "desktop", "ray")
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 

@@ -10,8 +10,10 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 
 from aecodec import __version__
+from aecodec.engines import LIGHT_PACKAGES, TORCH, has_light, has_torch
 from aecodec.errors import AecodecError
 from aecodec.model import store
 from aecodec.process import cores, kept_to, memory, processor, quota
@@ -22,9 +24,10 @@ NEEDED = {
     "pillow": "PIL",
     "constriction": "constriction",
     "safetensors": "safetensors",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
 }
-"""What every picture needs: packages, and what they are imported as."""
-TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+"""What pictures need: packages, and what they are imported as."""
 REINSTALL = "install aecodec again"
 NOT_FOR_USERS = ("dev", "experiments")
 _EXTRA = re.compile(r"([\w.-]+).*\bextra == ['\"](\w+)['\"]")
@@ -48,7 +51,7 @@ class Diagnosis:
     packages: dict[str, str | None]
     """version; None: not installed"""
     build: str | None
-    """of PyTorch: "CPU", "CUDA 12.8", "ROCm 6.4"; None, as below: packages are broken"""
+    """of PyTorch: "CPU", "CUDA 12.8", "ROCm 6.4"; None, as below: it is missing or broken"""
     threads: int | None
     bfloat16: list[str] | None
     """what the processor multiplies in it by; nothing: networks run in binary32"""
@@ -67,7 +70,7 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Import what pictures need, read the models that encode, and tell."""
     broken = list(_broken_packages())
-    build, threads, bfloat16, cuda = (None,) * 4 if broken else _torch()
+    build, threads, bfloat16, cuda = (None,) * 4 if broken or not has_torch() else _torch()
     models, damaged = ({}, []) if broken else _models()
     return Diagnosis(
         aecodec=__version__,
@@ -91,7 +94,10 @@ def diagnose() -> Diagnosis:
 
 
 def _broken_packages() -> Iterator[str]:
+    spared = (*LIGHT_PACKAGES * has_torch(), *("torch",) * has_light())  # one decodes
     for name, module in NEEDED.items():
+        if name in spared and find_spec(module) is None:
+            continue
         try:
             importlib.import_module(module)
         except Exception as error:  # of a library that is missing or built for another
@@ -115,12 +121,12 @@ def _torch() -> tuple[str, int, list[str], str | None]:
 
 def _models() -> tuple[dict[str, str], list[str]]:
     """Those whose tensors have the ids that they say, and what is wrong with the others."""
-    from aecodec.model.weights import load_weights
+    from aecodec.model.tensors import read_weights
 
     whole, problems = {}, []
     for name in store.TUNED.values():
         try:
-            whole[name] = load_weights(store.find_model(name).path)[2]
+            whole[name] = read_weights(store.find_model(name).path).model_id
         except AecodecError as error:
             problems.append(f"{error}: {REINSTALL}")
     return whole, problems
@@ -172,9 +178,12 @@ def text(found: Diagnosis) -> str:
             "PyTorch": f"build for {found.build}, {found.threads} threads",
             "bfloat16": by,
             "CUDA": found.cuda or "no device",
-            "models": ", ".join(f"{name} {id_}" for name, id_ in found.models.items()),
-            "AVIF": "read by Pillow" if found.avif else "not read by Pillow",
         }
+    elif found.models:
+        rows["PyTorch"] = f"missing: files are decoded, none made; {TORCH}"
+    if found.models:
+        rows["models"] = ", ".join(f"{name} {id_}" for name, id_ in found.models.items())
+        rows["AVIF"] = "read by Pillow" if found.avif else "not read by Pillow"
     extras = [
         f"{name} (without {', '.join(missing)})" if missing else name
         for name, missing in found.extras.items()

@@ -16,14 +16,15 @@ def export(model: str, folder: str, force: bool) -> str:
     with failing_for(model):
         installed = find_model(model)
         if find_spec("onnx") is None:
-            raise AecodecError("exporting needs a package: pip install 'aecodec[onnx]'")
+            raise AecodecError("exporting needs a package: pip install onnx")
         from aecodec.graphs.export import exported
 
         files = {Path(folder) / name: data for name, data in exported(installed)}
     for path in files:
         with failing_for(str(path)):
+            if outputs.exists(str(path)) and not force:
+                raise AecodecError("exists already; -f overwrites it")
             outputs.make_folder(str(path))
-            outputs.check_output(str(path), str(installed.path), force)
     for path, data in files.items():
         with failing_for(str(path)):
             outputs.write_bytes(path, data)

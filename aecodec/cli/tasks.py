@@ -6,12 +6,13 @@ import shlex
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aecodec import files, outputs
+from aecodec import engines, files, outputs
 from aecodec.cli.console import failing_for, name_of
 from aecodec.cli.jpeg import jpeg_warning
 from aecodec.cli.summary import Stopwatch, Summary
@@ -36,6 +37,7 @@ from aecodec.process import lasting_imports, limit_threads
 
 if TYPE_CHECKING:
     from aecodec.codec import Codec
+    from aecodec.decoding import DecodingCodec
 
 
 @dataclass(frozen=True)
@@ -78,22 +80,39 @@ class LateCodec:
     """The codec of all files of a task, loaded by the first one that is good for it."""
 
     def __init__(self, task: Task, threads: int) -> None:
-        """threads: the most that PyTorch may take for a file."""
+        """threads: the most that it may take for a file."""
         self._task, self._threads = task, threads
-        self._codec: Codec | None = None
+        self._encoder: Codec | None = None
+        self._decoder: DecodingCodec | None = None
         self._lock = threading.Lock()
 
-    def load(self, model: str | None) -> Codec:
-        """The codec; the first call decides with which model it encodes. Raises AecodecError."""
-        with self._lock:
-            if self._codec is None:
-                # torch takes seconds to import, and a file that cannot be read is told at once
-                with lasting_imports():
-                    from aecodec.codec import Codec
+    def encoder(self, model: str | None) -> Codec:
+        """What encodes, and decodes; the first call decides by which model. Raises AecodecError."""
+        with self._ready():
+            if self._encoder is None:
+                engines.check_torch("compress")
+                from aecodec.codec import Codec
+
                 task = self._task
-                self._codec = Codec(model, task.device, task.max_pixels, task.exact_pixels)
+                self._encoder = Codec(model, task.device, task.max_pixels, task.exact_pixels)
+            return self._encoder
+
+    def decoder(self) -> DecodingCodec:
+        """What decodes. Raises AecodecError."""
+        with self._ready():
+            if self._decoder is None:
+                task, threads = self._task, self._threads
+                self._decoder = engines.quickest_decoder(
+                    task.device, task.max_pixels, task.exact_pixels, threads
+                )
+            return self._decoder
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
+        """One thread at a time: importing takes seconds, so it is late, and then lasts."""
+        with self._lock, lasting_imports():
+            yield
             limit_threads(self._threads)
-            return self._codec
 
 
 class _Seen:
@@ -184,7 +203,7 @@ class Compress(Task):
             photo = files.read_bytes(job.source)
             picture = read_picture(photo, self.max_pixels)
             picture = without_metadata(picture) if self.strip else picture
-            codec = late.load(self.model)
+            codec = late.encoder(self.model)
             with Stopwatch() as watch:
                 data = self._encode(codec, picture, on_progress)
             facts, seen = info(data), _Seen(codec, data, picture)
@@ -241,7 +260,7 @@ class Decompress(Task):
         with failing_for(job.target):
             output_format(suffix)
         with failing_for(job.source):
-            codec = late.load(head.header.model_id.hex())
+            codec = late.decoder()
             with Stopwatch() as watch:
                 picture = self._decoded(codec, data, region, head)
         notes = tuple(f"{name_of(job.source)}: {note}" for note in picture.notes)
@@ -260,7 +279,9 @@ class Decompress(Task):
         summary = Summary(*sizes, facts, watch.seconds, facts.quality)
         return Outcome(summary, warnings)
 
-    def _decoded(self, codec: Codec, data: bytes, region: Box | None, head: Container) -> Picture:
+    def _decoded(
+        self, codec: DecodingCodec, data: bytes, region: Box | None, head: Container
+    ) -> Picture:
         """By the preview, where that is enough."""
         options = {"keep_going": self.keep_going, "partial": self.partial}
         if self.thumbnail and region is None and head.preview is not None:

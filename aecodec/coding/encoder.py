@@ -14,19 +14,14 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from aecodec.coding.decoder import decode_latents
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
+from aecodec.coding.pieces import reach
 from aecodec.coding.planes import Pixels
 from aecodec.coding.preview import FROM_PIXELS, best_preview, preview_reduction
 from aecodec.coding.refine import calls, refine
-from aecodec.coding.transform import (
-    AnalyzedPicture,
-    analyze,
-    latents_in,
-    reach,
-    synthesize,
-)
+from aecodec.coding.torch_engine import decode_latents
+from aecodec.coding.transform import AnalyzedPicture, analyze, latents_in, synthesize
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
 from aecodec.format.box import Box

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 
 from aecodec.coding.decoder import Decoder
+from aecodec.coding.engine import Engine
 from aecodec.errors import AecodecError, FormatError
 from aecodec.format.alpha import read_alpha, reduced_alpha
 from aecodec.format.constants import Q_COUNT
@@ -13,7 +14,6 @@ from aecodec.format.container import Container, Payload
 from aecodec.format.header import Header
 from aecodec.format.preview import Preview, read_preview
 from aecodec.image.picture import Picture
-from aecodec.model.loaded import LoadedModel
 
 FROM_PIXELS = 2**20
 """A picture of more has a preview: what is smaller is soon decoded at 1/8 itself."""
@@ -51,7 +51,7 @@ def preview_file(preview: Preview, header: Header) -> Container:
     return Container(preview.header(header), (Payload(preview.payload),))
 
 
-def decode_preview(loaded: LoadedModel, file: Container) -> Picture:
+def decode_preview(engine: Engine, file: Container) -> Picture:
     """The preview of a file that has one, with the metadata and alpha.
 
     Raises FormatError for a damaged payload or alpha, AecodecError where there is none.
@@ -65,7 +65,7 @@ def decode_preview(loaded: LoadedModel, file: Container) -> Picture:
         alpha = reduced_alpha(whole, preview.reduction)
     small = preview_file(preview, header)
     try:
-        pixels = Decoder(loaded, small).pixels(small.header.whole())
+        pixels = Decoder(engine, small).pixels(small.header.whole())
     except FormatError as error:
         raise FormatError(f"the preview: {error}") from error
     return Picture(pixels, alpha, file.icc, file.exif, file.xmp)

@@ -14,14 +14,9 @@ from torch import Tensor
 
 from aecodec.coding.descent import descend
 from aecodec.coding.distortion import distortion
+from aecodec.coding.pieces import reach
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.transform import (
-    AnalyzedPicture,
-    LatentsOf,
-    latents_in,
-    reach,
-    synthesize,
-)
+from aecodec.coding.transform import AnalyzedPicture, LatentsOf, latents_in, synthesize
 from aecodec.format.box import Box
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic

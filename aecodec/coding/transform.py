@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from aecodec.coding.filter import apply_filter
+from aecodec.coding.pieces import PIECE, LatentsByPart, reach
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.box import Box
 from aecodec.format.constants import (
-    HYPER_STRIDE,
     LATENT_STRIDE,
-    NETWORK_STRIDE,
     SMALL_BLOCKS,
     SMALL_REDUCTIONS,
 )
@@ -26,19 +25,8 @@ from aecodec.format.filter import Filter
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic
 
-PIECE = 1024
-"""Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
-
 LatentsOf = Callable[[Box], Tensor]
 """An aligned box of pixels -> its y_r in steps, [1, M, height/16, width/16]."""
-
-
-def reach(blocks: int, pixels: int = 0, whole: int = HYPER_STRIDE) -> int:
-    """How far so many blocks see, and some pixels more, in pixels.
-
-    Rounded up to whole hyper-latent positions or, if `whole` is that, latent ones.
-    """
-    return -(-(blocks * NETWORK_STRIDE + pixels) // whole) * whole
 
 
 def latents_in(y: Tensor, source: Box) -> LatentsOf:
@@ -46,40 +34,7 @@ def latents_in(y: Tensor, source: Box) -> LatentsOf:
     return lambda box: y[box.latent_slices(source)]
 
 
-class LatentsByPart:
-    """Latents of a picture that are computed a part at a time, when they are needed: `LatentsOf`.
-
-    The parts are what multiples of a side cut the picture into, numbered row by row. Called with
-    aligned boxes of pixels, from top to bottom. What is held are the parts beside a box and those
-    that later boxes of its rows may want.
-    """
-
-    def __init__(
-        self, width: int, height: int, side: int, compute: Callable[[int, Box], Tensor]
-    ) -> None:
-        """compute: a part's number and pixels -> its latents, [1, M, H'/16, W'/16]."""
-        self.boxes = list(Box(0, 0, height, width).parts(side))
-        self.side, self.columns, self.compute = side, -(-width // side), compute
-        self.known: dict[int, Tensor] = {}
-
-    def __call__(self, box: Box) -> Tensor:
-        """Latents of the box, [1, M, height/16, width/16]. Forgets what lies above it."""
-        self.known = {n: y for n, y in self.known.items() if self.boxes[n].bottom > box.top}
-        side, rows = self.side, []
-        for row in range(box.top // side, -(-box.bottom // side)):
-            columns = range(box.left // side, -(-box.right // side))
-            parts = [self.part(row * self.columns + column, box) for column in columns]
-            rows.append(torch.cat(parts, dim=3))
-        return torch.cat(rows, dim=2)
-
-    def part(self, number: int, box: Box) -> Tensor:
-        """What of a part's latents lies in `box`."""
-        if number not in self.known:
-            self.known[number] = self.compute(number, self.boxes[number])
-        return self.known[number][box.latent_slices(self.boxes[number])]
-
-
-class AnalyzedPicture(LatentsByPart):
+class AnalyzedPicture(LatentsByPart[Tensor]):
     """y of a picture, uint8 [H, W, 3] or [H, W], in steps, on the CPU: every piece once."""
 
     def __init__(self, model: Model, pixels: Pixels, q: int) -> None:
@@ -94,7 +49,7 @@ class AnalyzedPicture(LatentsByPart):
                 y = model.g_a(x, model.qs(q))[piece.aligned().latent_slices(around)]
             return y.contiguous(memory_format=torch.channels_last).cpu()
 
-        super().__init__(width, height, PIECE, compute)
+        super().__init__(width, height, PIECE, compute, torch.cat)
 
 
 @torch.inference_mode()
@@ -139,9 +94,8 @@ def synthesize(
             x_hat = _seen_means(_filtered(model, y_r, qs, 1, filter), alpha[around.pixel_slices()])
         else:
             x_hat = _filtered(model, y_r, qs, reduction, filter)
-        start, part = around.shrunk(reduction), piece.shrunk(reduction)
-        top, left = part.top - start.top, part.left - start.left
-        yield piece, x_hat[:, :, top : top + part.height, left : left + part.width]
+        part = piece.shrunk(reduction).within(around.shrunk(reduction))
+        yield piece, x_hat[(..., *part.pixel_slices())]
 
 
 def _filtered(

@@ -60,6 +60,11 @@ class Box:
         ends = (-(-n // reduction) for n in (self.bottom, self.right))
         return Box(self.top // reduction, self.left // reduction, *ends)
 
+    def within(self, outer: Box) -> Box:
+        """The box as seen from the corner of another."""
+        top, left = self.top - outer.top, self.left - outer.left
+        return Box(top, left, top + self.height, left + self.width)
+
     def parts(self, side: int) -> Iterator[Box]:
         """Boxes of at most `side` pixels each way, cut at multiples of it, row by row."""
         columns = list(_cuts(self.left, self.right, side))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aecodec.format.constants import (
     FRACTION_BITS,
@@ -161,6 +162,13 @@ class EntropyGraph(Graph):
         sums = self.op("Add", octaves, self.row(self.tensor("scale.rows"), q, "float64"))
         whole = self.clip(self.floored(sums, FRACTION_BITS), 0, TABLE_COUNT - 1)
         return self.cast(whole, "uint8")
+
+
+def hyper_prior(tensors: Mapping[str, Array]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Mean in 1/16 steps and table index of every channel of the hyper-latent, [64, N] each."""
+    mean, index = (tensors[f"hyper_prior.{name}.rows"] for name in ("mean", "index"))
+    limited = mean.clip(-MEAN_LIMIT, MEAN_LIMIT).astype(np.int32)
+    return limited, index.clip(0, TABLE_COUNT - 1).astype(np.uint8)
 
 
 def hyper(config: ModelConfig, tensors: Mapping[str, Array]) -> bytes:

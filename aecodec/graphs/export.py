@@ -9,7 +9,8 @@ from typing import Any
 
 import onnx
 
-from aecodec.format.constants import MEAN_LIMIT, QUADTREE, SMALL_BLOCKS, TABLE_COUNT
+from aecodec.format.constants import QUADTREE, SMALL_BLOCKS
+from aecodec.graphs.entropy import hyper_prior
 from aecodec.graphs.graph import OPSET, TYPES
 from aecodec.graphs.parts import make_part, part_makers
 from aecodec.model.store import InstalledModel
@@ -56,10 +57,8 @@ def _port(port: Any) -> tuple[str, list[int | str]]:
 
 def _numbers(weights: Weights) -> dict[str, Any]:
     """What a decoder does beside the graphs: the coder's tables, the hyper-latent's, the layout."""
-    config, tensors = weights.config, weights.tensors
-    mean = tensors["hyper_prior.mean.rows"].clip(-MEAN_LIMIT, MEAN_LIMIT).astype(int)
-    index = tensors["hyper_prior.index.rows"].clip(0, TABLE_COUNT - 1)
-    tables = weights.tables
+    config, tables = weights.config, weights.tables
+    mean, index = hyper_prior(weights.tensors)
     return {
         "opset": OPSET,
         "latent": config.latent,

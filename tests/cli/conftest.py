@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
+from aecodec import engines
 from aecodec.cli.main import main
-from tests.cli.stand_in import PIXELS, StandIn
+from tests.cli.stand_in import PIXELS, StandIn, quickest_decoder
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def photo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     module = ModuleType("aecodec.codec")
     module.Codec = StandIn  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "aecodec.codec", module)
+    monkeypatch.setattr(engines, "quickest_decoder", quickest_decoder)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "photo.png"
     Image.fromarray(PIXELS).save(path, icc_profile=b"a profile")

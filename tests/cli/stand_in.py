@@ -76,3 +76,8 @@ def only_error(capsys: pytest.CaptureFixture[str]) -> str:
     assert out == ""
     assert err.endswith("\n") and err.count("\n") == 1
     return err.rstrip("\n")
+
+
+def quickest_decoder(device: str, max_pixels: int, exact_pixels: bool, threads: int) -> StandIn:
+    """As that of engines.py."""
+    return StandIn(None, device, max_pixels, exact_pixels)

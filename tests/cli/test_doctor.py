@@ -56,6 +56,7 @@ def test_a_machine_of_another_kind(monkeypatch: pytest.MonkeyPatch, capsys: Any)
 
 def test_packages_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr(doctor, "NEEDED", {"torch": "no_torch", "numpy": "numpy"})
+    monkeypatch.setattr(doctor, "has_light", lambda: False)
     assert main(["doctor"]) == 1
     told, errors = capsys.readouterr()
     assert "packages   torch 2." in told and "PyTorch" not in told
@@ -63,6 +64,15 @@ def test_packages_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, capsy
         "aecodec: error: torch: cannot be imported (No module named 'no_torch'): "
         "pip install torch --index-url https://download.pytorch.org/whl/cpu\n"
     )
+
+
+def test_without_torch_it_only_decodes(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(doctor, "NEEDED", {"torch": "no_torch", "numpy": "numpy"})
+    monkeypatch.setattr(doctor, "has_torch", lambda: False)
+    assert main(["doctor"]) == 0
+    told, errors = capsys.readouterr()
+    assert errors == "" and "PyTorch    missing: files are decoded, none made; pip" in told
+    assert find_model().model_id in told
 
 
 def test_models_that_are_missing_or_damaged(

@@ -24,8 +24,9 @@ from tests.processes import INHERITED, run_python
 COMMAND = """
 import io, os, resource, signal, sys, time
 from types import ModuleType
-from aecodec import outputs
-from tests.cli.stand_in import StandIn
+from aecodec import engines, outputs
+from tests.cli.stand_in import StandIn, quickest_decoder
+engines.quickest_decoder = quickest_decoder
 stand_in = ModuleType("aecodec.codec")
 stand_in.Codec = StandIn
 sys.modules["aecodec.codec"] = stand_in

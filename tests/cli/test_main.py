@@ -307,7 +307,8 @@ def test_shells_complete_names(
 
 def test_every_command_has_help(capsys: Any) -> None:
     assert main(["--help"]) == 0
-    assert set(command.commands) == {"compress", "decompress", "info", "bench", "models", "doctor"}
+    there = {"compress", "decompress", "info", "bench", "models", "doctor", "export-onnx"}
+    assert set(command.commands) == there
     for name in command.commands:
         assert main([name, "--help"]) == 0
         assert capsys.readouterr().err == ""

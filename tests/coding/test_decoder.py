@@ -69,7 +69,7 @@ def test_pieces_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     y, z = analyze(model, PIXELS, 40)
     at_once = pixels_of(model, y, WIDTH, HEIGHT, 40)
     monkeypatch.setattr(transform, "PIECE", 64)
-    assert len(list(Box(0, 0, HEIGHT, WIDTH).parts(transform.PIECE))) == 20
+    assert len(list(Box(0, 0, HEIGHT, WIDTH).parts(64))) == 20
     again = analyze(model, PIXELS, 40)
     assert torch.allclose(again[0], y, atol=1e-3)
     assert torch.allclose(again[1], z, atol=1e-3)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from aecodec.coding import transform
-from aecodec.coding.decoder import decode_latents
 from aecodec.coding.encoder import Encoder, Settings, encode_latents
 from aecodec.coding.planes import Pixels, to_planes
+from aecodec.coding.torch_engine import decode_latents
 from aecodec.coding.transform import analyze
 from aecodec.format.container import Payload, read_container
 from aecodec.image.picture import Picture

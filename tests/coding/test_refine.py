@@ -14,9 +14,10 @@ from aecodec.coding.descent import context_slope, measured_curvature
 from aecodec.coding.distortion import distortion, distortion_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
 from aecodec.coding.encoder import Encoder, Settings, encode_latents
+from aecodec.coding.pieces import reach
 from aecodec.coding.planes import to_planes
 from aecodec.coding.refine import Surroundings, refine
-from aecodec.coding.transform import AnalyzedPicture, analyze, reach
+from aecodec.coding.transform import AnalyzedPicture, analyze
 from aecodec.errors import AecodecError
 from aecodec.format.box import Box
 from aecodec.format.constants import SIXTEENTHS

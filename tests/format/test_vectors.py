@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,16 @@ from PIL import Image
 import aecodec
 from aecodec.cli.main import main
 from aecodec.codec import Codec
-from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.preview import preview_file
+from aecodec.coding.torch_engine import symbol_reader
+from aecodec.decoding import DecodingCodec
 from aecodec.format.constants import PER_STEP
 from aecodec.format.container import Container, read_container
 from aecodec.format.info import info
 from aecodec.format.payload import SymbolDecoder
 from aecodec.format.preview import read_preview
 from aecodec.image.picture import Picture
+from aecodec.light import LightCodec
 from aecodec.model import precision
 from tests.payloads import loaded
 
@@ -43,9 +44,11 @@ def data_of(kind: str, vector: dict[str, Any]) -> bytes:
     return data
 
 
-@cache
-def codec() -> Codec:
-    return Codec(MANIFEST["model"], exact_pixels=True)
+CODECS: dict[str, DecodingCodec] = {
+    "torch": Codec(MANIFEST["model"], exact_pixels=True),
+    "onnx": LightCodec(),
+}
+by_either = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS.keys())
 
 
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
@@ -83,11 +86,23 @@ def symbols_of(container: Container) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("vector", VALID, ids=name_of)
-def test_a_valid_file_gives_the_pixels(vector: dict[str, Any]) -> None:
+def test_without_torch_it_gives_the_same_symbols(vector: dict[str, Any]) -> None:
+    container = read_container(data_of("valid", vector))
+    engine, header = CODECS["onnx"]._engine(MANIFEST["model"]), container.header
+    digest = hashlib.sha256()
+    for tile, payload in zip(header.tiles(), container.payloads, strict=True):
+        y_r = engine.decode_latents(payload, tile.width, tile.height, header.q)
+        digest.update(y_r.astype("<i4").tobytes())
+    assert digest.hexdigest() == vector["symbols_sha256"]
+
+
+@by_either
+@pytest.mark.parametrize("vector", VALID, ids=name_of)
+def test_a_valid_file_gives_the_pixels(vector: dict[str, Any], codec: DecodingCodec) -> None:
     data = data_of("valid", vector)
-    same_pixels(codec().decode_picture(data), vector["name"], vector)
+    same_pixels(codec.decode_picture(data), vector["name"], vector)
     if "preview_symbols_sha256" in vector:
-        same_pixels(codec().decode_preview(data), f"{vector['name']}.preview", vector)
+        same_pixels(codec.decode_preview(data), f"{vector['name']}.preview", vector)
 
 
 def same_pixels(picture: Picture, name: str, vector: dict[str, Any]) -> None:
@@ -123,11 +138,14 @@ def test_the_valid_files_cover_what_they_should() -> None:
     assert {"iccp", "exif", "xmpx", "prvw", "FLTR", "ALPH", "TIDX", "TILE"} < kinds
 
 
+@by_either
 @pytest.mark.parametrize("vector", INVALID, ids=name_of)
-def test_an_invalid_file_gives_the_error_named(vector: dict[str, Any]) -> None:
+def test_an_invalid_file_gives_the_error_named(
+    vector: dict[str, Any], codec: DecodingCodec
+) -> None:
     data = data_of("invalid", vector)
     with pytest.raises(aecodec.AecodecError) as caught:
-        codec().decode(data)
+        codec.decode(data)
     assert vector["error"] in str(caught.value)
     if vector["found_by"] == "decode":
         info(data)  # nothing is wrong with the container

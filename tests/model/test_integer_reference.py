@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.coding.decoder import symbol_reader
 from aecodec.coding.encoder import encode_latents
+from aecodec.coding.torch_engine import symbol_reader
 from aecodec.format.constants import MAX_TILE, PER_STEP
 from aecodec.format.container import read_container
 from aecodec.format.payload import SymbolDecoder

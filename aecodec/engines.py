@@ -17,12 +17,17 @@ TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 
 def has_torch() -> bool:
     """Whether PyTorch is installed: what encodes and trains, and decodes too."""
-    return find_spec("torch") is not None
+    return _installed("torch")
 
 
 def has_light() -> bool:
     """Whether what decodes without PyTorch is installed."""
-    return all(find_spec(name) is not None for name in LIGHT_PACKAGES)
+    return all(_installed(name) for name in LIGHT_PACKAGES)
+
+
+def _installed(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and spec.origin is not None  # a folder of that name has none
 
 
 def check_torch(what: str) -> None:
@@ -34,7 +39,7 @@ def check_torch(what: str) -> None:
 def default_decoder() -> DecodingCodec:
     """What decodes for a program, on the CPU: PyTorch, or where it is missing, ONNX Runtime.
 
-    Raises AecodecError where both are.
+    Raises AecodecError where both are, or the one that is there cannot be imported.
     """
     if has_torch():
         from aecodec.codec import default_codec
@@ -43,17 +48,19 @@ def default_decoder() -> DecodingCodec:
     return _light_codec()
 
 
-def quickest_decoder(
-    device: str, max_pixels: int, exact_pixels: bool, threads: int
-) -> DecodingCodec:
+def quickest_decoder(device: str, max_pixels: int, exact_pixels: bool) -> DecodingCodec:
     """What decodes for a process that has just begun, and ends with it.
 
     That is ONNX Runtime, where it is installed and the CPU is meant: it starts in a tenth of the
-    time, and is no slower. threads: the most that it takes for a file; of PyTorch the caller sets
-    them itself. Raises AecodecError for a device that is not there, or nothing that decodes.
+    time. Raises AecodecError for a device that is not there, or nothing that decodes.
     """
-    if device == "cpu" and (has_light() or not has_torch()):
-        return _light_codec(max_pixels, threads)
+    if not has_torch() and device != "cuda":
+        return _light_codec(max_pixels)
+    if device == "cpu" and has_light():
+        try:
+            return _light_codec(max_pixels)
+        except AecodecError:  # it is broken, which `aecodec doctor` tells of
+            pass
     check_torch(f"the device {device}")
     from aecodec.codec import Codec
 
@@ -61,8 +68,13 @@ def quickest_decoder(
 
 
 def _light_codec(*settings: int) -> DecodingCodec:
+    """Raises AecodecError where its packages are missing or cannot be imported."""
     if not has_light():
         raise AecodecError(f"decoding needs pip install {' '.join(LIGHT_PACKAGES)}, or {TORCH}")
-    from aecodec.light import LightCodec, light_codec
-
+    try:
+        from aecodec.light import LightCodec, light_codec
+    except Exception as error:  # of a library that is built for another, a protobuf that is too old
+        reason = " ".join(str(error).split())
+        names = " and ".join(LIGHT_PACKAGES)
+        raise AecodecError(f"{names} cannot be imported ({reason}): see aecodec doctor") from error
     return LightCodec(*settings) if settings else light_codec()

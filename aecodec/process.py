@@ -20,6 +20,7 @@ WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
 """How threads wait, read when torch is loaded: by all OpenMP libraries (GNU's on Linux, LLVM's on
 macOS, Intel's on Windows), and by GNU's: how many rounds, some microseconds, a thread looks around
 before it sleeps. Without these rounds it would have to be woken for every layer."""
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 MIB = 2**20
 MALLOC = {-3: 32 * MIB, -1: 128 * MIB}
 """glibc's M_MMAP_THRESHOLD, at its largest, and M_TRIM_THRESHOLD. Layers free and take the same
@@ -75,6 +76,24 @@ def lasting_imports() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Around the import of ONNX Runtime, which else writes an id of the device into the user's
+    cache, tells its maker of every session, and starts threads that forked children wait for.
+
+    The environment is as before afterwards; who has imported it earlier has chosen for themselves.
+    """
+    before = os.environ.get(NO_TELEMETRY)
+    os.environ[NO_TELEMETRY] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[NO_TELEMETRY]
+        else:
+            os.environ[NO_TELEMETRY] = before
 
 
 def _lock_of_forks() -> AbstractContextManager[bool]:

@@ -20,7 +20,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from aecodec import files, outputs
+from aecodec import engines, files, outputs
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from aecodec.errors import AecodecError
 from aecodec.format.quality import DEFAULT_QUALITY, MAX_QUALITY
@@ -51,6 +51,7 @@ class Compress:
 
         The worker's process is taken to be for this alone (`aecodec.process.prepare`).
         """
+        engines.check_torch("aecodec.ray")
         prepare()
         import torch  # late: it reads what was prepared
 

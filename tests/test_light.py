@@ -5,6 +5,7 @@ That the symbols and pixels of all vectors are right: tests/format/test_vectors.
 
 from __future__ import annotations
 
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -18,11 +19,12 @@ from PIL import Image
 from aecodec import engines
 from aecodec.codec import Codec, default_codec
 from aecodec.decoding import DecodingCodec
-from aecodec.errors import AecodecError, FormatError
+from aecodec.errors import AecodecError, FormatError, ModelError
 from aecodec.format.box import Box
 from aecodec.light import LightCodec, light_codec
+from aecodec.model.store import find_model
 from tests.photos import levels_apart, photo
-from tests.processes import run_python
+from tests.processes import INHERITED, run_python
 
 VECTORS = Path(__file__).resolve().parents[1] / "formats" / "vectors" / "valid"
 NO_TORCH = "import sys; sys.modules['torch'] = None\n"
@@ -118,7 +120,7 @@ for fails in (lambda: aecodec.encode(image), lambda: aecodec.Codec, lambda: imag
 
 def test_what_decodes_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(device: str = "cpu") -> type:
-        return type(engines.quickest_decoder(device, 100, False, 1))
+        return type(engines.quickest_decoder(device, 100, False))
 
     assert (chosen(), chosen("auto")) == (LightCodec, Codec)
     monkeypatch.setattr(engines, "has_light", lambda: False)
@@ -128,14 +130,94 @@ def test_what_decodes_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
         chosen()
 
 
-def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", ["std::bad_alloc", "Failed to allocate memory for buffer"])
+def test_too_little_memory_is_told(words: str) -> None:
     codec, data = LightCodec(), vector("q-32")
     sessions = codec._engine(codec._read(data, False, False).header.model_id.hex()).sessions
 
     class Full:
         def run(self, *arguments: Any) -> None:
-            raise RuntimeError("bad allocation")
+            raise RuntimeError(words)
 
     sessions._ready["g_s"] = Full()
     with pytest.raises(AecodecError, match="not enough memory to decode 100x75 pixels"):
         codec.decode(data)
+
+
+FORKS = """
+import os, signal, sys, threading, time
+os.register_at_fork(after_in_child=lambda: signal.alarm(30))
+signal.alarm(60)
+from aecodec.light import LightCodec
+data = open(sys.argv[1], "rb").read()
+
+def in_child(work):
+    pid = os.fork()
+    if pid:
+        status = os.waitpid(pid, 0)[1]
+        assert status == 0, status
+        return
+    work()
+    sys.exit(0)
+
+def told(codec):
+    os.write(1, b"%d\\n" % hash(codec.decode(data).tobytes()))
+
+codec = LightCodec(threads=3)
+for _ in range(2):
+    works = threading.Thread(target=lambda: [told(codec) for _ in range(4)])
+    works.start()
+    for _ in range(3):
+        time.sleep(0.05)
+        in_child(lambda: told(codec))
+    works.join()
+in_child(lambda: (told(codec), in_child(lambda: told(codec))))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_forks() -> None:
+    """While another thread makes sessions, or decodes; a child ends as any process does."""
+    run = run_python(FORKS, str(VECTORS / "q-32.aec"), env=INHERITED | {"PYTHONHASHSEED": "1"})
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.split()) == 16 and len(set(run.stdout.split())) == 1
+
+
+def test_onnx_runtime_tells_nobody(tmp_path: Path) -> None:
+    """Else it would write an id of the device into the user's folder, and send it."""
+    code = (
+        "import os, sys; from aecodec.light import light_codec; light_codec().decode(sys.argv[1]);"
+        "assert 'ORT_DISABLE_TELEMETRY' not in os.environ"
+    )
+    environ = {k: v for k, v in INHERITED.items() if not k.startswith(("ORT_", "XDG_"))}
+    home = {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = run_python(code, str(VECTORS / "q-32.aec"), env=environ | home)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", engines.LIGHT_PACKAGES)
+def test_packages_that_are_broken(name: str, tmp_path: Path) -> None:
+    """With PyTorch it decodes; without, and for the export, a line says what is wrong."""
+    package = tmp_path / name / "__init__.py"
+    package.parent.mkdir()
+    package.write_text("raise TypeError('Descriptors cannot be created')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    ends = ["decompress", str(VECTORS / "q-32.aec"), "-f", "-o", str(tmp_path / "q.png")]
+    done = run_python(code + COMMAND.partition("\n")[2], *ends)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run_python(code + COMMAND, *ends)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "cannot be imported (Descriptors cannot be created): see aecodec doctor" in done.stderr
+
+
+def test_settings_that_are_none() -> None:
+    for threads in (0, -1, "2", 1.5, 2**31):
+        with pytest.raises(AecodecError, match="threads is an integer 1 to 1024"):
+            LightCodec(threads=threads)  # type: ignore[arg-type]
+
+
+def test_a_graph_that_cannot_run() -> None:
+    sessions = LightCodec()._engine(find_model().model_id).sessions
+    with pytest.raises(ModelError, match="g_s cannot run: .*y_r"):
+        sessions.run("g_s", y_r=np.zeros((1, 2, 3), np.int32), q=np.zeros(1, np.int64))

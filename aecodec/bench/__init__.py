@@ -34,7 +34,7 @@ __all__ = ["DEFAULT_CODECS", "Report", "run"]
 
 DEFAULT_CODECS = "aec,jpeg,jpeg:chroma=444,jpeg2000,webp,avif,avif:tune=psnr,jxl,heic,bpg,vvc"
 """Each at settings that its own experts would defend; those that are not installed are left out."""
-EXTRA_MODULES = ("matplotlib", "scipy", "skimage")
+EXTRA_MODULES = ("matplotlib", "scipy", "skimage", "torch")
 
 
 def silent(*_: object) -> None:

@@ -16,7 +16,7 @@ from aecodec import __version__
 from aecodec.engines import LIGHT_PACKAGES, TORCH, has_light, has_torch
 from aecodec.errors import AecodecError
 from aecodec.model import store
-from aecodec.process import cores, kept_to, memory, processor, quota
+from aecodec.process import cores, kept_to, memory, processor, quota, without_telemetry
 
 NEEDED = {
     "torch": "torch",
@@ -99,7 +99,8 @@ def _broken_packages() -> Iterator[str]:
         if name in spared and find_spec(module) is None:
             continue
         try:
-            importlib.import_module(module)
+            with without_telemetry():
+                importlib.import_module(module)
         except Exception as error:  # of a library that is missing or built for another
             reason = " ".join(str(error).split())
             mend = TORCH if name == "torch" else f"pip install {name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from aecodec import outputs
@@ -15,10 +14,10 @@ def export(model: str, folder: str, force: bool) -> str:
     """Write a model's decoder into a folder -> what to tell. Raises Failure."""
     with failing_for(model):
         installed = find_model(model)
-        if find_spec("onnx") is None:
-            raise AecodecError("exporting needs a package: pip install onnx")
-        from aecodec.graphs.export import exported
-
+        try:
+            from aecodec.graphs.export import exported
+        except Exception as error:  # of a library that is missing or built for another
+            raise AecodecError(f"exporting needs pip install onnx ({error})") from error
         files = {Path(folder) / name: data for name, data in exported(installed)}
     for path in files:
         with failing_for(str(path)):

@@ -80,7 +80,7 @@ class LateCodec:
     """The codec of all files of a task, loaded by the first one that is good for it."""
 
     def __init__(self, task: Task, threads: int) -> None:
-        """threads: the most that it may take for a file."""
+        """threads: the most that PyTorch may take for a file; ONNX Runtime's are shared by all."""
         self._task, self._threads = task, threads
         self._encoder: Codec | None = None
         self._decoder: DecodingCodec | None = None
@@ -101,9 +101,9 @@ class LateCodec:
         """What decodes. Raises AecodecError."""
         with self._ready():
             if self._decoder is None:
-                task, threads = self._task, self._threads
+                task = self._task
                 self._decoder = engines.quickest_decoder(
-                    task.device, task.max_pixels, task.exact_pixels, threads
+                    task.device, task.max_pixels, task.exact_pixels
                 )
             return self._decoder
 

@@ -58,7 +58,7 @@ class OnnxEngine:
         of_hyper = np.repeat(self.hyper_index[q], rows * columns)
         symbols = decoder.get(of_hyper).reshape(1, -1, rows, columns)
         z_hat = SIXTEENTHS * symbols + self.hyper_mean[q][:, None, None]
-        at_q = np.array([q])
+        at_q = as_input(q)
         fused, mean, index = self.sessions.run("hyper", z_hat=z_hat.astype(np.float32), q=at_q)
         shape = (1, self.config.latent, *fused.shape[2:])
         y_hat, y_r = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
@@ -103,20 +103,28 @@ class OnnxEngine:
         return halved(x_hat, None if alpha is None else alpha[around.pixel_slices()])
 
     def _filtered(self, y_r: Latents, wanted: Wanted, network: str, reduction: int) -> Planes:
-        q, filter = np.array([wanted.header.q]), wanted.filter
+        q, filter = as_input(wanted.header.q), wanted.filter
         x_hat: Planes = self.sessions.run(network, y_r=y_r, q=q)[0]
         return x_hat if filter is None else self._apply(filter, x_hat, reduction)
 
     def _apply(self, filter: Filter, x_hat: Planes, reduction: int) -> Planes:
         """In strips of rows, each with the one beside it: a filter holds 24 numbers a sample."""
         name, height = f"filter{len(filter.limits)}", x_hat.shape[2]
-        by = {"coefficients": filter.coefficients, "reduction": np.array([reduction])}
+        by: dict[str, NDArray[Any]] = {
+            "coefficients": filter.coefficients,
+            "reduction": as_input(reduction),
+        }
         filtered, rows = np.empty_like(x_hat), max(1, STRIP_PIXELS // x_hat.shape[3])
         for top in range(0, height, rows):
             start, end = max(0, top - 1), min(height, top + rows + 1)
             strip = self.sessions.run(name, x_hat=x_hat[:, :, start:end], **by)[0]
             filtered[:, :, top : top + rows] = strip[:, :, top - start :][:, :, :rows]
         return filtered
+
+
+def as_input(number: int) -> NDArray[np.int64]:
+    """A number as graphs take it, [1]."""
+    return np.array([number], dtype=np.int64)
 
 
 def place(part: NDArray[Any], step: int, whole: NDArray[Any]) -> None:

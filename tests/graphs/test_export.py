@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,6 @@ def test_what_the_command_refuses(
     (tmp_path / "file").write_text("mine")
     assert "file exists" in error("v1", str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
-    monkeypatch.setattr("aecodec.cli.export.find_spec", lambda name: None)
-    assert "exporting needs a package: pip install" in error("v1", str(tmp_path / "a"))
+    monkeypatch.setitem(sys.modules, "aecodec.graphs.export", None)
+    assert "exporting needs pip install" in error("v1", str(tmp_path / "a"))
     assert not (tmp_path / "a").exists()

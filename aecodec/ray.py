@@ -51,8 +51,8 @@ class Compress:
 
         The worker's process is taken to be for this alone (`aecodec.process.prepare`).
         """
-        engines.check_torch("aecodec.ray")
         prepare()
+        engines.check_torch("aecodec.ray")
         import torch  # late: it reads what was prepared
 
         from aecodec.codec import Codec

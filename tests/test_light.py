@@ -119,13 +119,15 @@ for fails in (lambda: aecodec.encode(image), lambda: aecodec.Codec, lambda: imag
 
 
 def test_what_decodes_for_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def chosen(device: str = "cpu") -> type:
-        return type(engines.quickest_decoder(device, 100, False))
+    def chosen(device: str = "cpu", pixels: int = 99) -> type:
+        return type(engines.quickest_decoder(device, 100, False, pixels))
 
-    assert (chosen(), chosen("auto")) == (LightCodec, Codec)
+    assert (chosen(), chosen("auto"), chosen(pixels=10**7)) == (LightCodec, Codec, Codec)
     monkeypatch.setattr(engines, "has_light", lambda: False)
     assert chosen() is Codec and engines.default_decoder() is default_codec()
     monkeypatch.setattr(engines, "has_torch", lambda: False)
+    with pytest.raises(AecodecError, match="the device cuda needs PyTorch: pip install torch"):
+        chosen("cuda")
     with pytest.raises(AecodecError, match="decoding needs pip install onnx onnxruntime, or"):
         chosen()
 

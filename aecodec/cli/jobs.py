@@ -76,7 +76,7 @@ def _run_one(task: Task, job: Job) -> int:
 def _run_many(task: Task, jobs: Sequence[Job], tally: _Tally) -> int:
     """Failures are told as they come, and every output gets the time of its input."""
     workers = min(task.workers, len(jobs))
-    codec = LateCodec(task, max(1, cores() // workers))
+    codec = LateCodec(task, max(1, cores() // workers), len(jobs))
 
     def work(job: Job) -> Outcome:
         outcome = _work(task, job, codec)

@@ -79,9 +79,10 @@ class Task(ABC):
 class LateCodec:
     """The codec of all files of a task, loaded by the first one that is good for it."""
 
-    def __init__(self, task: Task, threads: int) -> None:
-        """threads: the most that PyTorch may take for a file; ONNX Runtime's are shared by all."""
-        self._task, self._threads = task, threads
+    def __init__(self, task: Task, threads: int, files: int = 1) -> None:
+        """threads: the most that PyTorch may take for a file; ONNX Runtime's are shared by all.
+        files: how many there are."""
+        self._task, self._threads, self._files = task, threads, files
         self._encoder: Codec | None = None
         self._decoder: DecodingCodec | None = None
         self._lock = threading.Lock()
@@ -97,13 +98,13 @@ class LateCodec:
                 self._encoder = Codec(model, task.device, task.max_pixels, task.exact_pixels)
             return self._encoder
 
-    def decoder(self) -> DecodingCodec:
-        """What decodes. Raises AecodecError."""
+    def decoder(self, pixels: int) -> DecodingCodec:
+        """What decodes; the first call decides, by the pixels of its file. Raises AecodecError."""
         with self._ready():
             if self._decoder is None:
                 task = self._task
                 self._decoder = engines.quickest_decoder(
-                    task.device, task.max_pixels, task.exact_pixels
+                    task.device, task.max_pixels, task.exact_pixels, self._files * pixels
                 )
             return self._decoder
 
@@ -260,9 +261,16 @@ class Decompress(Task):
         with failing_for(job.target):
             output_format(suffix)
         with failing_for(job.source):
-            codec = late.decoder()
+            preview, options = self._preview(region, head), {"keep_going": self.keep_going}
+            options["partial"] = self.partial
+            box = preview or region or head.header.whole()
+            codec = late.decoder(box.width * box.height)
             with Stopwatch() as watch:
-                picture = self._decoded(codec, data, region, head)
+                if preview:
+                    picture = codec.decode_preview(data, **options)
+                else:
+                    scale = self._scale(box)
+                    picture = codec.decode_picture(data, region=region, scale=scale, **options)
         notes = tuple(f"{name_of(job.source)}: {note}" for note in picture.notes)
         picture = small(picture, self.thumbnail) if self.thumbnail else picture
         with failing_for(job.target):
@@ -279,17 +287,13 @@ class Decompress(Task):
         summary = Summary(*sizes, facts, watch.seconds, facts.quality)
         return Outcome(summary, warnings)
 
-    def _decoded(
-        self, codec: DecodingCodec, data: bytes, region: Box | None, head: Container
-    ) -> Picture:
-        """By the preview, where that is enough."""
-        options = {"keep_going": self.keep_going, "partial": self.partial}
+    def _preview(self, region: Box | None, head: Container) -> Box | None:
+        """The pixels of the preview, where that is enough."""
         if self.thumbnail and region is None and head.preview is not None:
             small = read_preview(head.preview, head.header).header(head.header)
             if max(small.width, small.height) >= self.thumbnail:
-                return codec.decode_preview(data, **options)
-        scale = self._scale(region or head.header.whole())
-        return codec.decode_picture(data, region=region, scale=scale, **options)
+                return small.whole()
+        return None
 
     def _as_stored(self, region: Box, head: Container) -> Box:
         """A region, which counts pixels as they are shown, as one of the pixels as stored.

@@ -78,6 +78,6 @@ def only_error(capsys: pytest.CaptureFixture[str]) -> str:
     return err.rstrip("\n")
 
 
-def quickest_decoder(device: str, max_pixels: int, exact_pixels: bool) -> StandIn:
+def quickest_decoder(device: str, max_pixels: int, exact_pixels: bool, pixels: int) -> StandIn:
     """As that of engines.py."""
     return StandIn(None, device, max_pixels, exact_pixels)

@@ -1,7 +1,9 @@
 /** Builds dist/: for pages index.js, worker.js and images.js, for node node.js; beside them the
- * WebAssembly of ONNX Runtime Web. Declarations are made by tsc. */
+ * WebAssembly of ONNX Runtime Web, and the models that lie in models/. Declarations are made by
+ * tsc. */
 
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, cp, mkdir, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -53,4 +55,5 @@ await Promise.all([
     ],
   }),
   ...RUNTIME_FILES.map((name) => copyFile(at(RUNTIME + name), at(`dist/${name}`))),
+  existsSync(at("models")) && cp(at("models"), at("dist/models"), { recursive: true }),
 ]);

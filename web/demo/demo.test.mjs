@@ -1,7 +1,8 @@
 /**
  * The page in Chromium, from a plain static server.
  *
- * AECODEC_DEMO names a folder with photos/ and models/; the page is built into a copy of it.
+ * AECODEC_DEMO names a folder with photos/ and models/, by default web/site; the page is built into a
+ * copy of it.
  */
 
 import assert from "node:assert/strict";
@@ -11,12 +12,13 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, normalize } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
 import { buildDemo } from "./build.mjs";
 
-const MATERIAL = process.env.AECODEC_DEMO ?? "";
+const MATERIAL = process.env.AECODEC_DEMO ?? fileURLToPath(new URL("../site", import.meta.url));
 const CHROMIUM = findChromium();
 const MISSING =
   (!existsSync(join(MATERIAL, "photos", "photos.json")) && "AECODEC_DEMO has no photos") ||

@@ -6,15 +6,15 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { MODELS, requireModel, VECTORS, WEB } from "./support/paths.mjs";
+import { requireModel, VECTORS, WEB } from "./support/paths.mjs";
 
 const SCRIPT = `
 import { readFile } from "node:fs/promises";
 import { AecError, decode, info, toPng } from "aecodec";
-const [file, models] = process.argv.slice(2);
+const [file] = process.argv.slice(2);
 const bytes = await readFile(file);
-const { width, height } = await decode(bytes, { models });
-const png = await toPng(bytes, { models });
+const { width, height } = await decode(bytes);
+const png = await toPng(bytes);
 const refused = await decode(bytes.subarray(1)).catch((error) => error instanceof AecError);
 const { tile } = info(bytes);
 console.log(JSON.stringify({ width, height, png: png.size > 22500, tile, refused }));
@@ -27,7 +27,7 @@ export const image: Promise<ImageData> = decode(new Uint8Array(0), options);
 export const told: Info = info(new ArrayBuffer(0));
 `;
 
-test("the package installs without any other, and decodes", () => {
+test("the package installs without any other, has the models, and decodes", () => {
   requireModel();
   const folder = mkdtempSync(join(tmpdir(), "aecodec-pack-"));
   const run = (command, args, cwd = folder) =>
@@ -46,7 +46,7 @@ test("the package installs without any other, and decodes", () => {
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${filename}`]);
   writeFileSync(join(folder, "use.mjs"), SCRIPT);
-  const output = run("node", ["use.mjs", `${VECTORS}valid/q-32.aec`, MODELS]);
+  const output = run("node", ["use.mjs", `${VECTORS}valid/q-32.aec`]);
   const expected = { width: 100, height: 75, png: true, tile: 1024, refused: true };
   assert.deepEqual(JSON.parse(output), expected);
   writeFileSync(join(folder, "typed.ts"), TYPED);

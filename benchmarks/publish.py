@@ -13,6 +13,7 @@ from aecodec.bench.table import markdown_summary
 from aecodec.model.store import TUNED, find_model
 from benchmarks import memory, monotone
 from benchmarks.autoencoders import tables
+from benchmarks.browser import measure as browser
 from benchmarks.cards import read_reports, write_card
 from benchmarks.effort import measure as effort
 from benchmarks.firstday import measure as firstday
@@ -24,7 +25,7 @@ from benchmarks.training import diagnosis, experiments, throughput
 
 MEASURED = (
     *(effort, speed, multiresolution, channels, memory, monotone),
-    *(diagnosis, experiments, throughput, firstday),
+    *(diagnosis, experiments, throughput, firstday, browser),
 )
 
 

@@ -7,7 +7,7 @@
 A file is its name (str or path), a binary stream, which is read to its end, or its bytes.
 
 Everything raises AecodecError or one of its children, and nothing else.
-torch is imported with the first picture, not with this package.
+torch is imported with the first picture, not with this package; to decode, it takes none.
 
 Public are the names here, `aecodec.picture`, `aecodec.light`, `aecodec.pillow`, `aecodec.ray`,
 `aecodec.bench` and the commands `python -m aecodec.training`, `aecodec.training.small`,

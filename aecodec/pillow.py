@@ -169,7 +169,7 @@ def _save(image: Image.Image, file: IO[bytes], name: str | bytes) -> None:
 
 def _decoder() -> DecodingCodec:
     with no_fork:
-        return engines.default_decoder()  # torch, which opening a file does without
+        return engines.default_decoder()
 
 
 def _encoder() -> Codec:

@@ -21,9 +21,10 @@ from aecodec.codec import Codec, default_codec
 from aecodec.decoding import DecodingCodec
 from aecodec.errors import AecodecError, FormatError, ModelError
 from aecodec.format.box import Box
+from aecodec.format.container import read_container
 from aecodec.light import LightCodec, light_codec
 from aecodec.model.store import find_model
-from tests.photos import levels_apart, photo
+from tests.photos import levels_apart
 from tests.processes import INHERITED, run_python
 
 VECTORS = Path(__file__).resolve().parents[1] / "formats" / "vectors" / "valid"
@@ -61,11 +62,15 @@ def test_parts_and_sizes_are_those_of_torch(name: str, view: dict[str, Any]) -> 
         assert here.alpha is not None and np.array_equal(here.alpha, there.alpha)
 
 
-def test_pieces_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = default_codec().encode(photo(200, 150), 70)
-    whole = light_codec().decode_picture(data).pixels
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_pieces_and_strips_fit_together(scale: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strips are what a filter is applied in."""
+    data = vector("q-63")
+    assert read_container(data).filter
+    whole = light_codec().decode_picture(data, scale=scale).pixels
     monkeypatch.setattr("aecodec.coding.onnx_engine.PIECE", 64)
-    assert levels_apart(light_codec().decode_picture(data).pixels, whole) <= 1
+    monkeypatch.setattr("aecodec.coding.onnx_engine.STRIP_PIXELS", 99)
+    assert levels_apart(light_codec().decode_picture(data, scale=scale).pixels, whole) <= 1
 
 
 @pytest.mark.parametrize("codec", [light_codec(), exact()], ids=["light", "torch"])

@@ -9,19 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aecodec.coding.engine import Wanted
-from aecodec.coding.pieces import reach
+from aecodec.coding.pieces import far_of, pieces
 from aecodec.format.box import Box, padded_size
 from aecodec.format.constants import (
     HYPER_STRIDE,
-    LATENT_STRIDE,
     QUADTREE,
     SIXTEENTHS,
-    SMALL_BLOCKS,
     SMALL_REDUCTIONS,
 )
 from aecodec.format.container import Payload
 from aecodec.format.filter import Filter
-from aecodec.format.payload import ArrivedSymbolDecoder, CodingTables, SymbolDecoder
+from aecodec.format.payload import CodingTables, SymbolDecoder, symbol_decoder
 from aecodec.graphs.entropy import hyper_prior
 from aecodec.graphs.sessions import Sessions
 from aecodec.image.modes import Pixels
@@ -46,8 +44,7 @@ class OnnxEngine:
         self.hyper_mean, self.hyper_index = hyper_prior(weights.tensors)
 
     def decode_latents(self, payload: Payload, width: int, height: int, q: int) -> Latents:
-        kind = ArrivedSymbolDecoder if payload.state == "cut" else SymbolDecoder
-        decoder = kind(self.tables, payload.data)
+        decoder = symbol_decoder(self.tables, payload.data, payload.state == "cut")
         y_r = self._walk(decoder, width, height, q)
         decoder.finish()
         return y_r
@@ -82,13 +79,10 @@ class OnnxEngine:
         self, latents_of: Callable[[Box], Latents], wanted: Wanted
     ) -> Iterator[tuple[Box, Pixels]]:
         reduction = wanted.reduction
-        small = reduction in SMALL_REDUCTIONS
-        blocks = SMALL_BLOCKS if small else self.config.synthesis_blocks
-        far = reach(blocks, reduction if wanted.filter else 0, LATENT_STRIDE)
-        for piece in wanted.region.parts(PIECE):
-            around = piece.grown(far, *wanted.size)
+        far = far_of(self.config.synthesis_blocks, reduction, wanted.filter is not None)
+        walk = pieces(wanted.region, PIECE, far, wanted.size, reduction)
+        for piece, around, part in walk:
             x_hat = self._reduced(latents_of(around), wanted, around)
-            part = piece.shrunk(reduction).within(around.shrunk(reduction))
             rows, columns = part.pixel_slices()
             yield piece, levels(x_hat[0, :, rows, columns], wanted.header.gray)
 

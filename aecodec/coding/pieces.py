@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from aecodec.format.box import Box
-from aecodec.format.constants import HYPER_STRIDE, NETWORK_STRIDE
+from aecodec.format.constants import (
+    HYPER_STRIDE,
+    LATENT_STRIDE,
+    NETWORK_STRIDE,
+    SMALL_BLOCKS,
+    SMALL_REDUCTIONS,
+)
 
 PIECE = 1024
 """Pixels, the side of a piece without what is around it; large ones fall out of the caches."""
@@ -15,12 +21,32 @@ Latents = TypeVar("Latents")
 """An array or tensor [1, M, h, w] that slices as both do."""
 
 
+def far_of(synthesis_blocks: int, reduction: int, filtered: bool) -> int:
+    """How far a piece of the picture at 1/reduction sees, whole latent positions in pixels: by the
+    blocks of g_s, or those of the network for small sizes, and by a filter."""
+    blocks = SMALL_BLOCKS if reduction in SMALL_REDUCTIONS else synthesis_blocks
+    return reach(blocks, reduction if filtered else 0, LATENT_STRIDE)
+
+
 def reach(blocks: int, pixels: int = 0, whole: int = HYPER_STRIDE) -> int:
     """How far so many blocks see, and some pixels more, in pixels.
 
     Rounded up to whole hyper-latent positions or, if `whole` is that, latent ones.
     """
     return -(-(blocks * NETWORK_STRIDE + pixels) // whole) * whole
+
+
+def pieces(
+    region: Box, side: int, far: int, size: tuple[int, int], reduction: int
+) -> Iterator[tuple[Box, Box, Box]]:
+    """The walk over a region: pieces of it, from top to bottom; each with the aligned box of pixels
+    around it that its latents are wanted of, and with its place in that box at 1/reduction.
+
+    side: of a piece; far: how far it sees; size: width and height of the picture.
+    """
+    for piece in region.parts(side):
+        around = piece.grown(far, *size)
+        yield piece, around, piece.shrunk(reduction).within(around.shrunk(reduction))
 
 
 class LatentsByPart(Generic[Latents]):

@@ -12,7 +12,7 @@ from aecodec.coding.planes import Pixels, from_planes
 from aecodec.coding.transform import LatentsOf, synthesize
 from aecodec.format.box import Box
 from aecodec.format.container import Payload
-from aecodec.format.payload import ArrivedSymbolDecoder, CodingTables, SymbolDecoder
+from aecodec.format.payload import CodingTables, SymbolDecoder, symbol_decoder
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
 from aecodec.model.products import one_arithmetic
@@ -65,8 +65,7 @@ def decode_latents(
 
     Of a cut payload, latents that have not arrived are their predicted means. Raises FormatError.
     """
-    kind = ArrivedSymbolDecoder if payload.state == "cut" else SymbolDecoder
-    decoder = kind(loaded.tables, payload.data)
+    decoder = symbol_decoder(loaded.tables, payload.data, payload.state == "cut")
     shape = loaded.hyper_shape(width, height)
     y_r = loaded.model.walk_symbols(shape, q, symbol_reader(decoder))
     decoder.finish()

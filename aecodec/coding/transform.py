@@ -13,12 +13,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from aecodec.coding.filter import apply_filter
-from aecodec.coding.pieces import PIECE, LatentsByPart, reach
+from aecodec.coding.pieces import PIECE, LatentsByPart, far_of, pieces, reach
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.box import Box
 from aecodec.format.constants import (
-    LATENT_STRIDE,
-    SMALL_BLOCKS,
     SMALL_REDUCTIONS,
 )
 from aecodec.format.filter import Filter
@@ -85,16 +83,13 @@ def synthesize(
     alpha: uint8 [H, W] of the whole picture, which means of 2 by 2 samples are weighed by.
     """
     qs = model.qs(q)
-    blocks = SMALL_BLOCKS if reduction in SMALL_REDUCTIONS else model.config.synthesis_blocks
-    far = reach(blocks, reduction if filter else 0, LATENT_STRIDE)
-    for piece in region.parts(PIECE):
-        around = piece.grown(far, *size)
+    far = far_of(model.config.synthesis_blocks, reduction, filter is not None)
+    for piece, around, part in pieces(region, PIECE, far, size, reduction):
         y_r = latents_of(around).to(model.device)
         if alpha is not None and reduction == 2:
             x_hat = _seen_means(_filtered(model, y_r, qs, 1, filter), alpha[around.pixel_slices()])
         else:
             x_hat = _filtered(model, y_r, qs, reduction, filter)
-        part = piece.shrunk(reduction).within(around.shrunk(reduction))
         yield piece, x_hat[(..., *part.pixel_slices())]
 
 

@@ -166,6 +166,11 @@ class ArrivedSymbolDecoder(SymbolDecoder):
         """Nothing is known of the end."""
 
 
+def symbol_decoder(tables: CodingTables, payload: bytes, cut: bool) -> SymbolDecoder:
+    """Of a payload, or of what has arrived of it. Raises FormatError."""
+    return (ArrivedSymbolDecoder if cut else SymbolDecoder)(tables, payload)
+
+
 def by_table(indexes: Indexes) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """-> (table index, places of its symbols) for every table in use, the widest first."""
     order = np.argsort(~indexes, kind="stable")

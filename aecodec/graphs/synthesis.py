@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -160,18 +160,27 @@ def filter_graph(limits: tuple[float, ...]) -> bytes:
     weight = g.op("Reshape", g.op("Add", of_neighbours, of_samples), g.shape(3, 3, 3, 3))
     padded = g.op("Pad", "x_hat", g.shape(0, 0, 1, 1, 0, 0, 1, 1), mode="edge")
     x = g.op("Conv", padded, weight, coefficients(len(parts) - 1, 3, COLOURS))
-    if limits:
-        by_colour = g.op("Tile", kernels, g.shape(COLOURS, 1, 1))
-        weight = g.op("Reshape", by_colour, g.shape(DIFFERENCES, 1, 3, 3))
-        seen = g.op("Conv", padded, weight, group=COLOURS)
-        counting = np.where(np.arange(max(REDUCTIONS) + 1) > 1, LIMITED_OF_MEANS, 1.0)
-        worth = g.op("Gather", g.constant(counting, "float32"), "reduction", axis=0)
-        for number, limit in enumerate(limits):
-            weight = coefficients(1 + number, 1, COLOURS, DIFFERENCES, 1, 1)
-            weight = g.op("Mul", weight, worth)
-            x = g.op("Add", x, g.op("Conv", g.clip(seen, -limit, limit), weight))
+    seen = limited_differences(g, kernels, padded, limits)
+    for number, (differences, worth) in enumerate(seen):
+        weight = g.op("Mul", coefficients(1 + number, 1, COLOURS, DIFFERENCES, 1, 1), worth)
+        x = g.op("Add", x, g.op("Conv", differences, weight))
     g.output(x, "filtered", "float32", size)
     return g.model()
+
+
+def limited_differences(
+    g: Graph, kernels: Value, padded: Value, limits: tuple[float, ...]
+) -> Iterator[tuple[Value, Value]]:
+    """For each limit, the differences [1, 24, H, W] limited to it, and what they count."""
+    if not limits:
+        return
+    by_colour = g.op("Tile", kernels, g.shape(COLOURS, 1, 1))
+    weight = g.op("Reshape", by_colour, g.shape(DIFFERENCES, 1, 3, 3))
+    seen = g.op("Conv", padded, weight, group=COLOURS)
+    counting = np.where(np.arange(max(REDUCTIONS) + 1) > 1, LIMITED_OF_MEANS, 1.0)
+    worth = g.op("Gather", g.constant(counting, "float32"), "reduction", axis=0)
+    for limit in limits:
+        yield g.clip(seen, -limit, limit), worth
 
 
 def difference_kernels() -> Array:

@@ -114,9 +114,9 @@ def opened(site: Path, **options: Any) -> Iterator[Any]:
 
 def take_picture(path: Path) -> None:
     """Of the demo page, with a photo beside a JPEG of its bytes."""
-    with opened(WEB / "site", viewport={"width": 1080, "height": 700}) as page:
+    with opened(WEB / "site", viewport={"width": 1200, "height": 720}) as page:
         page.get_by_role("button", name="Astronaut").click()
-        page.get_by_text("decoded in").wait_for()
+        page.locator("#status", has_text="decoded in").wait_for()
         page.screenshot(path=path, type="jpeg", quality=85)
 
 

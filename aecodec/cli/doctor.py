@@ -122,12 +122,15 @@ def _torch() -> tuple[str, int, list[str], str | None]:
 
 def _models() -> tuple[dict[str, str], list[str]]:
     """Those whose tensors have the ids that they say, and what is wrong with the others."""
+    from aecodec.model.bounds import check_weights
     from aecodec.model.tensors import read_weights
 
     whole, problems = {}, []
     for name in store.TUNED.values():
         try:
-            whole[name] = read_weights(store.find_model(name).path).model_id
+            weights = read_weights(store.find_model(name).path)
+            check_weights(weights)
+            whole[name] = weights.model_id
         except AecodecError as error:
             problems.append(f"{error}: {REINSTALL}")
     return whole, problems

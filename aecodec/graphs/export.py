@@ -13,6 +13,7 @@ from aecodec.format.constants import QUADTREE, SMALL_BLOCKS
 from aecodec.graphs.entropy import hyper_prior
 from aecodec.graphs.graph import OPSET, TYPES
 from aecodec.graphs.parts import make_part, part_makers
+from aecodec.model.bounds import check_weights
 from aecodec.model.store import InstalledModel
 from aecodec.model.tensors import Weights, read_weights
 
@@ -26,6 +27,7 @@ def exported(installed: InstalledModel) -> Iterator[tuple[str, bytes]]:
     Raises ModelError for weights that are not what they say.
     """
     weights = read_weights(installed.path)
+    check_weights(weights)
     parts: dict[str, Any] = {}
     for name in part_makers(weights):
         data = make_part(weights, name)

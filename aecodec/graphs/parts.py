@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from aecodec.errors import ModelError
 from aecodec.format.constants import FILTER_LIMITS, QUADTREE, SMALL_REDUCTIONS
 from aecodec.graphs import entropy, synthesis
-from aecodec.model.tensors import Weights
+from aecodec.model.tensors import Weights, tensor_errors
 
 
 def part_makers(weights: Weights) -> dict[str, Callable[[], bytes]]:
@@ -28,9 +27,5 @@ def part_makers(weights: Weights) -> dict[str, Callable[[], bytes]]:
 
 def make_part(weights: Weights, name: str) -> bytes:
     """The ONNX file of a part. Raises ModelError for weights that lack a tensor."""
-    try:
+    with tensor_errors(weights):
         return part_makers(weights)[name]()
-    except (KeyError, IndexError, ValueError) as error:
-        raise ModelError(
-            f"model {weights.model_id}: its tensors are not a model's ({error})"
-        ) from error

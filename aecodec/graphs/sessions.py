@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aecodec.errors import ModelError
 from aecodec.graphs.parts import make_part
+from aecodec.model.bounds import check_weights
 from aecodec.model.store import InstalledModel
 from aecodec.model.tensors import Weights, read_weights
 from aecodec.process import no_fork, without_telemetry
@@ -35,10 +36,12 @@ class Sessions:
 
     @classmethod
     def of(cls, installed: InstalledModel, threads: int) -> Sessions:
-        """Of an installed model. Raises ModelError when its file is not what it says."""
+        """Of an installed model. Raises ModelError when its file is not what it says, or integers
+        of it do not keep to the bounds of SPEC 4.2."""
         weights = read_weights(installed.path)
         if weights.model_id != installed.model_id:
             raise ModelError(f"{installed.path}: changed while it was read")
+        check_weights(weights)
         return cls(weights, threads)
 
     def run(self, name: str, **inputs: NDArray[Any]) -> list[NDArray[Any]]:

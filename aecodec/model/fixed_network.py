@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aecodec.errors import ModelError
 from aecodec.format.constants import FRACTION_BITS, LIMIT, SIXTEENTHS_BITS
+from aecodec.model.bounds import LAYERS, check_bounds
 from aecodec.model.config import STEPS, ModelConfig
 from aecodec.model.entropy_model import (
     CodeBatch,
@@ -22,7 +22,6 @@ from aecodec.model.entropy_model import (
     step_places,
 )
 from aecodec.model.fixed_point import (
-    STREAM_LIMIT,
     FixedAffine,
     FixedBlock,
     FixedPointwise,
@@ -101,7 +100,7 @@ class FixedNetwork(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width, fusion = config.hyper_width, config.fusion_width
-        self.latent = config.latent
+        self.config, self.latent = config, config.latent
         self.up1 = FixedPointwise(config.hyper, 4 * width)
         self.q_bias = FixedBias(width)
         self.block1 = FixedBlock(width)
@@ -121,6 +120,7 @@ class FixedNetwork(nn.Module):
 
     def prepare(self) -> None:
         """Check bounds and make working copies, after integers were set. Raises ModelError."""
+        check_bounds(self.config, {name: each.numpy() for name, each in self.state_dict().items()})
         self.dtype = working_dtype()
         for module in self.modules():
             if isinstance(module, FixedAffine):
@@ -128,15 +128,6 @@ class FixedNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, FixedBlock):
                 module.prepare()
-        stems = max(step.stem.reach for step in self.steps)
-        streams = (
-            self.up1.reach + LIMIT + self.block1.reach,
-            self.up2.reach + self.block2.reach,
-            self.fuse.reach + sum(block.reach for block in self.fusion),
-            stems + LIMIT + sum(block.reach for block in self.context),
-        )
-        if not max(streams) < STREAM_LIMIT:
-            raise ModelError("fixed point: a stream could reach 2^22")
 
     def forward(
         self,
@@ -212,7 +203,7 @@ class FixedNetwork(nn.Module):
         for name, module in self.named_modules():
             if isinstance(module, FixedBlock | FixedTable | FixedPhaseBias):
                 module.to_float(targets[name])
-            elif isinstance(module, FixedPointwise) and not name.endswith(FixedBlock.LAYERS):
+            elif isinstance(module, FixedPointwise) and not name.endswith(LAYERS):
                 module.to_float(targets[name], module.input.unit(FRACTION_BITS), stream)
 
 

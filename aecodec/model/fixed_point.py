@@ -19,21 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aecodec.errors import ModelError
 from aecodec.format.constants import FRACTION_BITS
+from aecodec.model.bounds import EXACT, FOLD
 from aecodec.model.layers import STRIP, Depthwise, DepthwiseBlock, Pointwise
 from aecodec.model.products import linear, one_arithmetic
 
 ONE = 2.0**FRACTION_BITS
-EXACT = 2**24
-"""Binary32 has all integers up to here."""
-STREAM_LIMIT = 2**22
-"""Bound of a stream: half a unit is added to it, and still exact."""
-SHIFT_MAX = 24
-FRACTION_MAX = 10
-"""of what is activated"""
-FOLD = 4
-"""Parts of its channels that a block sums."""
 PROBE = 8191
 """Of inputs that products are tried with: 13 bits, more than TF32 and binary16 have."""
 
@@ -71,10 +62,7 @@ class Requantize(nn.Module):
         self.high: Tensor
 
     def prepare(self, dtype: torch.dtype) -> None:
-        """Check the numbers and make working copies. Raises ModelError."""
-        check_shift(self.shift)
-        if not bool(((self.low <= 0) & (self.high >= 0)).all()):
-            raise ModelError("fixed point: a range does not hold zero")
+        """Make working copies."""
         self.one_half = torch.tensor(0.5, dtype=dtype)
         rows = torch.exp2(-self.shift.double()), self.low.double(), self.high.double()
         self.exact = torch.stack(rows).to(dtype)
@@ -84,19 +72,9 @@ class Requantize(nn.Module):
         scale, low, high = self.exact[:, channels].unbind()
         return torch.addcmul(self.one_half, x, scale).floor_().clamp_(low, high)
 
-    def largest(self) -> float:
-        """The largest that is not limited, before it is divided."""
-        return float((self.high * torch.exp2(self.shift.double())).max())
-
     def unit(self, fraction: int) -> Tensor:
         """What 1 stands for after it, where before it that is 2^-fraction."""
         return torch.exp2(self.shift.double() - fraction)
-
-
-def check_shift(shift: Tensor) -> None:
-    """Raises ModelError."""
-    if not bool(((shift >= 0) & (shift <= SHIFT_MAX)).all()):
-        raise ModelError(f"fixed point: a shift is not in 0..{SHIFT_MAX}")
 
 
 def half_unit(shift: Tensor) -> Tensor:
@@ -122,15 +100,9 @@ class FixedAffine(nn.Module):
         self.shift: Tensor
 
     def prepare(self, dtype: torch.dtype) -> None:
-        """Check the bounds and make working copies; `reach` is then the largest magnitude of an
-        output. Raises ModelError."""
+        """Make working copies, of numbers within the bounds of SPEC 4.2 (bounds.py)."""
         self.input.prepare(dtype)
-        check_shift(self.shift)
         scale = torch.exp2(-self.shift.double())
-        sums = largest_sums(self.weight, self.bias, *self.ranges())
-        if not float(sums.max()) < EXACT:
-            raise ModelError("fixed point: a sum could reach 2^24")
-        self.reach = float((sums * scale).max()) + 1
         # Divided beforehand, which is as exact and saves a walk over the sums.
         self.weight_exact = (self.weight * scale[:, None]).to(dtype)
         self.bias_exact = (self.bias * scale).to(dtype)
@@ -146,18 +118,6 @@ class FixedAffine(nn.Module):
         weight = self.weight * scale[:, None] / inputs
         layer.weight.copy_(weight.view_as(layer.weight))
         layer.bias.copy_((self.bias - half_unit(self.shift)) * scale)
-
-
-def largest_sums(weight: Tensor, bias: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The largest magnitude of any partial sum, by output, of weight [outputs, taps] and bias.
-
-    Inputs lie in low..high: [taps] or, where every output has inputs of its own, [outputs, 1].
-    """
-    weight, bias = weight.double(), bias.double()
-    ends = weight * low, weight * high
-    above = torch.maximum(*ends).sum(1) + bias.clamp(min=0)
-    below = torch.minimum(*ends).sum(1) + bias.clamp(max=0)
-    return torch.maximum(above, -below)
 
 
 class FixedPointwise(FixedAffine):
@@ -200,8 +160,6 @@ class FixedBlock(nn.Module):
     Hardswish, in those of 2^-2f.
     """
 
-    LAYERS = ("spatial_in", "spatial", "spatial_out", "channel_in", "channel_out")
-
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
@@ -215,19 +173,8 @@ class FixedBlock(nn.Module):
         """of the spatial and the channel branch"""
 
     def prepare(self) -> None:
-        """Check what the layers do not see. Raises ModelError."""
+        """Read the fractions."""
         self.spatial_fraction, self.channel_fraction = self.fractions.tolist()
-        for fraction, before, after, parts in (
-            (self.spatial_fraction, self.spatial_in, self.spatial, 1),
-            (self.channel_fraction, self.channel_in, self.channel_out, FOLD),
-        ):
-            if not 0 <= fraction <= FRACTION_MAX:
-                raise ModelError(f"fixed point: a fraction is not in 0..{FRACTION_MAX}")
-            # What is larger may be rounded: it is limited. Parts below zero are above -9/4 4^f.
-            least = parts * 9 / 4 * 4**fraction
-            if after.input.largest() + least >= EXACT or before.reach + 3 * 2**fraction >= EXACT:
-                raise ModelError("fixed point: an activation could reach 2^24")
-        self.reach = self.spatial_out.reach + self.channel_out.reach
 
     def forward(self, x: Tensor, rows: int, columns: int) -> Tensor:
         size, strip = self.channels, max(1, STRIP // self.channels)

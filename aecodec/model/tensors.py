@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ def read_weights(path: Path) -> Weights:
     if len(tables.sizes) != TABLE_COUNT:
         raise ModelError(f"{path}: {len(tables.sizes)} tables, not {TABLE_COUNT}")
     return Weights(config, tensors, tables, facts["model_id"])
+
+
+@contextmanager
+def tensor_errors(weights: Weights) -> Iterator[None]:
+    """Tensors that are missing or of another shape: make them a ModelError."""
+    try:
+        yield
+    except (KeyError, IndexError, ValueError) as error:
+        told = f"model {weights.model_id}: its tensors are not a model's ({error})"
+        raise ModelError(told) from error
 
 
 def model_id(tensors: Mapping[str, Array], config: Mapping[str, Any]) -> str:

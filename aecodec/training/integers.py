@@ -21,18 +21,15 @@ from aecodec.coding.planes import Pixels
 from aecodec.coding.transform import analyze
 from aecodec.errors import ModelError
 from aecodec.format.constants import FRACTION_BITS
+from aecodec.model.bounds import EXACT, FRACTION_MAX, LAYERS, SHIFT_MAX, largest_sums
 from aecodec.model.entropy_model import take_batch
 from aecodec.model.fixed_network import FixedNetwork, set_fixed
 from aecodec.model.fixed_point import (
-    EXACT,
-    FRACTION_MAX,
-    SHIFT_MAX,
     FixedAffine,
     FixedBlock,
     FixedDepthwise,
     FixedPointwise,
     half_unit,
-    largest_sums,
 )
 from aecodec.model.fixed_tables import FixedHyperPrior, FixedPhaseBias, FixedTable
 from aecodec.model.layers import Depthwise, DepthwiseBlock, Pointwise
@@ -106,10 +103,10 @@ def to_fixed(model: Model, pictures: Sequence[Pixels], rates: Sequence[int]) -> 
         twin_prior.from_float(prior)
         for name, block in twin.named_modules():
             if isinstance(block, FixedBlock):
-                set_block(block, sources[name], {n: seen[f"{name}.{n}"] for n in FixedBlock.LAYERS})
+                set_block(block, sources[name], {n: seen[f"{name}.{n}"] for n in LAYERS})
             elif isinstance(block, FixedTable | FixedPhaseBias):
                 block.from_float(sources[name])
-            elif isinstance(block, FixedPointwise) and not name.endswith(FixedBlock.LAYERS):
+            elif isinstance(block, FixedPointwise) and not name.endswith(LAYERS):
                 set_pointwise(block, sources[name], seen[name], FRACTION_BITS, FRACTION_BITS)
     twin.prepare()
     set_fixed(fixed, twin, twin_prior)
@@ -124,7 +121,7 @@ def set_block(block: FixedBlock, source: DepthwiseBlock, seen: dict[str, Seen]) 
         for name, parts in (("spatial", 1), ("channel_out", source.fold))
     )
     block.fractions.copy_(torch.tensor([first, second]))
-    layers = (getattr(source, name) for name in FixedBlock.LAYERS)
+    layers = (getattr(source, name) for name in LAYERS)
     spatial_in, spatial, spatial_out, channel_in, channel_out = layers
     set_pointwise(block.spatial_in, spatial_in, seen["spatial_in"], FRACTION_BITS, first)
     units = set_pointwise(block.spatial_out, spatial_out, seen["spatial_out"], None, FRACTION_BITS)
@@ -196,7 +193,7 @@ def set_rounded(
         scale = torch.exp2(bits.double())
         rounded, change = rounding(weight * scale[:, None])
         biases = (bias * scale + change + half_unit(shift)).round()
-        sums = largest_sums(rounded, biases, *layer.ranges())
+        sums = sums_of(rounded, biases, *layer.ranges())
         wrong = ((sums >= EXACT) | (rounded.abs().amax(1) > WEIGHT_MAX)).long()
         if not bool(wrong.any()):
             break
@@ -213,7 +210,7 @@ def bits_of_sums(
 
     low, high: that were seen, as of `largest_sums`.
     """
-    largest = largest_sums(weight, bias, MARGIN * low, MARGIN * high)
+    largest = sums_of(weight, bias, MARGIN * low, MARGIN * high)
     bits = ((EXACT - SPARE) / largest.clamp(min=2.0**-60)).log2().floor()
     return bits.clamp(max=SHIFT_MAX + torch.as_tensor(fraction_out)).long()
 
@@ -295,3 +292,9 @@ def observe(model: Model, pictures: Sequence[Pixels], rates: Sequence[int]) -> d
         for hook in hooks:
             hook.remove()
     return seen
+
+
+def sums_of(weight: Tensor, bias: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """`largest_sums` of tensors."""
+    arrays = (part.detach().numpy() for part in (weight, bias, low, high))
+    return torch.from_numpy(largest_sums(*arrays))

@@ -17,6 +17,7 @@ from aecodec.cli.main import main
 from aecodec.errors import ModelError
 from aecodec.format.constants import PER_STEP, QUADTREE
 from aecodec.graphs.parts import make_part, part_makers
+from aecodec.model.bounds import check_weights
 from aecodec.model.store import TUNED, find_model
 from aecodec.model.tensors import read_weights
 from tests.payloads import loaded
@@ -104,6 +105,18 @@ def test_weights_that_lack_a_tensor() -> None:
     del weights.tensors["entropy.up1.bias"]
     with pytest.raises(ModelError, match="its tensors are not a model's .*entropy.up1.bias"):
         make_part(weights, "hyper")
+
+
+def test_integers_out_of_bounds_are_refused() -> None:
+    """By whatever decodes, as SPEC 4.2 has it: tests/model/test_fixed_point.py has each rule."""
+    weights = read_weights(find_model().path)
+    check_weights(weights)
+    weights.tensors["entropy.up1.weight"] = weights.tensors["entropy.up1.weight"] * 0 + 32767
+    with pytest.raises(ModelError, match="a sum could reach 2\\^24"):
+        check_weights(weights)
+    del weights.tensors["entropy.up1.weight"]
+    with pytest.raises(ModelError, match="not a model's .*up1.weight"):
+        check_weights(weights)
 
 
 def test_what_the_command_refuses(

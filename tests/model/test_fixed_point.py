@@ -12,11 +12,12 @@ from aecodec.coding.transform import analyze
 from aecodec.errors import ModelError
 from aecodec.format.constants import QUADTREE
 from aecodec.model import fixed_network, fixed_point
+from aecodec.model.bounds import EXACT, affine_reach, largest_input
 from aecodec.model.config import ModelConfig
 from aecodec.model.entropy_model import index_of_scale, put_step, scale_of_index, take_step
 from aecodec.model.fixed_network import FixedNetwork, float_twin
 from aecodec.model.fixed_point import (
-    EXACT,
+    FixedAffine,
     FixedBlock,
     FixedDepthwise,
     FixedPointwise,
@@ -152,19 +153,25 @@ def test_what_passes_2_to_24_is_limited_as_integers_would_be() -> None:
     layer = pointwise_of(torch.ones(1, 1, dtype=torch.int16), 0, 0, 2**15 - 1)
     layer.input.shift.fill_(8)
     layer.prepare(torch.float32)
-    assert layer.input.largest() + 4 * 9 / 4 * 4**9 < EXACT
+    largest = largest_input(layer.input.high.numpy(), layer.input.shift.numpy())
+    assert largest + 4 * 9 / 4 * 4**9 < EXACT
     found = layer.input(six_hardswish(u.float(), 9).sum(1, keepdim=True))
     assert torch.equal(found.long()[:, 0], ((g.sum(1) + 128) >> 8).clamp(max=2**15 - 1))
+
+
+def reach_of(layer: FixedAffine, own_inputs: bool = False) -> float:
+    parts = layer.weight, layer.bias, layer.shift
+    inputs = layer.input.shift, layer.input.low, layer.input.high
+    return affine_reach(*(part.numpy() for part in (*parts, *inputs)), own_inputs=own_inputs)
 
 
 def test_sums_that_could_reach_2_to_24_are_refused() -> None:
     weight = torch.full((2, 64), 127)
     assert 64 * 127 * 2047 < EXACT < 64 * 127 * 2100
-    pointwise_of(weight, 0, 5, 2047)
-    with pytest.raises(ModelError, match="2\\^24"):
-        pointwise_of(weight, 0, 5, 2100)
-    with pytest.raises(ModelError, match="2\\^24"):
-        pointwise_of(weight, -(2**18), 5, 2047)
+    assert reach_of(pointwise_of(weight, 0, 5, 2047)) == 64 * 127 * 2047 / 2**5 + 1
+    for wrong in (pointwise_of(weight, 0, 5, 2100), pointwise_of(weight, -(2**18), 5, 2047)):
+        with pytest.raises(ModelError, match="2\\^24"):
+            reach_of(wrong)
 
 
 def test_a_depthwise_channel_is_bounded_by_its_own_range() -> None:
@@ -173,9 +180,9 @@ def test_a_depthwise_channel_is_bounded_by_its_own_range() -> None:
     layer.weight[8] = 2**15 - 1
     layer.input.high[8] = 2**15 - 1
     with pytest.raises(ModelError, match="2\\^24"):
-        layer.prepare(torch.float32)
+        reach_of(layer, own_inputs=True)
     layer.input.high[8], layer.input.high[0] = 50, 2**15 - 1
-    layer.prepare(torch.float32)
+    reach_of(layer, own_inputs=True)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ export async function buildDemo(out) {
     define: {
       VERSION: JSON.stringify(await versionOf(out, files)),
       FILES: JSON.stringify(page.map((file) => (file === "index.html" ? "./" : file))),
+      LATE: JSON.stringify(await lateFiles(out, files)),
     },
   });
 }
@@ -53,6 +54,15 @@ async function listFiles(folder) {
   const files = found.filter((entry) => entry.isFile());
   const names = files.map((entry) => relative(folder, join(entry.parentPath, entry.name)));
   return names.map((name) => name.split(sep).join("/")).filter((name) => name !== WORKER).sort();
+}
+
+/** Names and SHA-256 of what is fetched when it is first used, but networks: the decoder keeps them
+ * itself. */
+async function lateFiles(folder, files) {
+  const late = files.filter((file) => LATER.test(file) && !file.endsWith(".onnx"));
+  const hash = async (file) =>
+    createHash("sha256").update(await readFile(join(folder, file))).digest("hex");
+  return Object.fromEntries(await Promise.all(late.map(async (file) => [file, await hash(file)])));
 }
 
 async function versionOf(folder, files) {

@@ -133,7 +133,8 @@ function say(text: string): void {
 }
 
 async function saveAsPng(): Promise<void> {
-  const { name, bytes } = current ?? {};
+  const saved = current;
+  const { name, bytes } = saved ?? {};
   if (!name || !bytes) return;
   save.disabled = true;
   say("Making the PNG …");
@@ -143,11 +144,13 @@ async function saveAsPng(): Promise<void> {
     link.download = `${name.replace(/\.aec$/i, "")}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    say(`${link.download} is saved.`);
+    if (current === saved) say(`${link.download} is saved.`);
   } catch (error) {
-    say(`The PNG cannot be made: ${error instanceof Error ? error.message : error}.`);
+    if (current === saved) {
+      say(`The PNG cannot be made: ${error instanceof Error ? error.message : error}.`);
+    }
   } finally {
-    save.disabled = false;
+    if (current === saved) save.disabled = false;
   }
 }
 

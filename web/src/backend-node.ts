@@ -43,13 +43,14 @@ export function modelsUrl(models: string | URL | undefined): string {
   return isUrl ? String(models) : pathToFileURL(resolve(models)).href;
 }
 
-/** Does a job. Rejects with AecError or the reason of the signal. */
+/** Does a job. Rejects with AecError or, when the job before it lets it, the reason of the signal. */
 export async function run(
   bytes: Uint8Array,
   job: Job,
   listeners: Listeners,
   signal?: AbortSignal,
 ): Promise<Output> {
+  signal?.throwIfAborted();
   configureRuntime(job.threads, new URL("./", import.meta.url).href);
   const pause = async () => {
     await setImmediate();

@@ -13,6 +13,8 @@ export interface Listeners {
 }
 
 interface Waiting extends Listeners {
+  readonly bytes: Uint8Array;
+  readonly job: Job;
   resolve(output: Output): void;
   reject(error: unknown): void;
 }
@@ -31,7 +33,7 @@ export function defaultThreads(): number {
 /** The folder of models as an absolute URL; default: beside this module. */
 export function modelsUrl(models: string | URL | undefined): string {
   if (models === undefined) return new URL("models/", import.meta.url).href;
-  return new URL(models, document.baseURI).href;
+  return new URL(models, globalThis.document?.baseURI ?? location.href).href;
 }
 
 /** Does a job. Rejects with AecError or, at once, with the reason of the signal. */
@@ -44,16 +46,21 @@ export function run(
   if (signal?.aborted) return Promise.reject(signal.reason);
   const id = ++lastId;
   const output = new Promise<Output>((resolve, reject) => {
-    waiting.set(id, { ...listeners, resolve, reject });
+    waiting.set(id, { ...listeners, bytes, job, resolve, reject });
   });
-  const copy = bytes.slice();
-  send({ id, bytes: copy, job }, [copy.buffer]);
+  submit(id, bytes, job);
   const abort = () => {
     settle(id)?.reject(signal!.reason);
     send({ id, abort: true });
   };
   signal?.addEventListener("abort", abort);
   return output.finally(() => signal?.removeEventListener("abort", abort));
+}
+
+/** The worker gets a copy of the bytes: `slice` of a Buffer is none. */
+function submit(id: number, bytes: Uint8Array, job: Job): void {
+  const copy = new Uint8Array(bytes);
+  send({ id, bytes: copy, job }, [copy.buffer]);
 }
 
 function send(message: ToWorker, transfer: Transferable[] = []): void {
@@ -84,13 +91,13 @@ function listenTo(made: Worker): Worker {
 function receive(message: FromWorker): void {
   const { id } = message;
   const job = waiting.get(id);
+  if (message.kind === "error") settle(id)?.reject(new AecError(message.text));
   if (message.kind === "error" && message.spoilt) restart();
   if (!job) return;
   if (message.kind === "progress") job.progress(message.done, message.total);
   if (message.kind === "early") job.early(message.output, message.scale);
   if (message.kind === "note") job.note(message.text);
   if (message.kind === "done") settle(id)?.resolve(message.output);
-  if (message.kind === "error") settle(id)?.reject(new AecError(message.text));
 }
 
 /** The job of that id, which is over now. */
@@ -100,12 +107,12 @@ function settle(id: number): Waiting | undefined {
   return job;
 }
 
-/** A worker whose memory or networks have failed makes room for a new one: memory of WebAssembly
- * never shrinks. Unless others wait for it still. */
+/** A worker whose memory or networks have failed makes room for a new one, since memory of
+ * WebAssembly never shrinks. It does the jobs that wait still: none of them had begun. */
 function restart(): void {
-  if (waiting.size > 1) return;
   worker?.terminate();
   worker = undefined;
+  for (const [id, { bytes, job }] of waiting) submit(id, bytes, job);
 }
 
 /** No job of a worker that cannot be loaded, or has ended, will ever be done. */

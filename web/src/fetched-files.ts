@@ -14,13 +14,19 @@ export class FetchedFiles implements ModelFiles {
     const url = new URL(path, this.base).href;
     const cache = sha256 ? await openCache() : undefined;
     const key = `${url}?sha256=${sha256}`;
-    const kept = await cache?.match(key);
-    if (kept) return new Uint8Array(await kept.arrayBuffer());
+    const kept = await cache?.match(key).catch(() => undefined);
+    if (kept) {
+      const bytes = new Uint8Array(await kept.arrayBuffer());
+      if ((await digestOf(bytes)) === sha256) return bytes;
+      await cache?.delete(key);
+    }
     const response = await fetched(url);
     if (response.status === 404 || response.status === 403) return undefined;
     if (!response.ok) throw new ModelError(`${url} cannot be fetched: status ${response.status}`);
     const bytes = new Uint8Array(await bodyOf(url, response));
-    await cache?.put(key, new Response(bytes)).catch(() => undefined);
+    if (cache && (await digestOf(bytes)) === sha256) {
+      await cache.put(key, new Response(bytes)).catch(() => undefined);
+    }
     return bytes;
   }
 }
@@ -28,6 +34,12 @@ export class FetchedFiles implements ModelFiles {
 /** Pages that are not secure have no cache, those in some private windows may not open it. */
 async function openCache(): Promise<Cache | undefined> {
   return typeof caches === "undefined" ? undefined : caches.open(CACHE).catch(() => undefined);
+}
+
+/** SHA-256 in hexadecimal digits, by the browser: where there is a cache, it has that, too. */
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function fetched(url: string): Promise<Response> {

@@ -29,7 +29,8 @@ export function coloursOf(icc: Uint8Array | undefined, gray: boolean): Colours {
   return gray ? "srgb" : spaceOf(["rXYZ", "gXYZ", "bXYZ"].flatMap((name) => xyz(tags.get(name))));
 }
 
-function isProfile(icc: Uint8Array, samples: string): boolean {
+/** Whether it is a profile for such samples, "RGB " or "GRAY". */
+export function isProfile(icc: Uint8Array, samples: string): boolean {
   if (icc.length < HEADER_BYTES + 4) return false;
   return latin1(icc.subarray(36, 40)) === "acsp" && latin1(icc.subarray(16, 20)) === samples;
 }

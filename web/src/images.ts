@@ -1,6 +1,6 @@
 /** For pages: every <img> whose src ends in .aec is shown, also those that come later. */
 
-import { toPng } from "./index.js";
+import { AecError, toPng } from "./index.js";
 
 /** Whether a source is an .aec file, whatever query or fragment follows. */
 function isAec(source: string | null): boolean {
@@ -15,9 +15,19 @@ interface Shown {
 
 const shown = new WeakMap<HTMLImageElement, Shown>();
 
+/** What images showed that have left the page: URLs that are given back. */
+const gone = new WeakMap<HTMLImageElement, string>();
+
+/** The file of an image, also of one that comes back to the page. */
+function sourceOf(image: HTMLImageElement): string | null {
+  const source = image.getAttribute("src");
+  const back = source !== null && gone.get(image) === source;
+  return back ? (image.dataset["aec"] ?? null) : source;
+}
+
 /** Shows an image whose src is an .aec file: first what is there early, then the whole. */
 async function show(image: HTMLImageElement): Promise<void> {
-  const source = image.getAttribute("src");
+  const source = sourceOf(image);
   if (source === null || !isAec(source)) return;
   forget(image);
   const state: Shown = { controller: new AbortController() };
@@ -43,7 +53,7 @@ function forget(image: HTMLImageElement): void {
 
 async function fetched(url: string, signal: AbortSignal): Promise<ArrayBuffer> {
   const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`status ${response.status}`);
+  if (!response.ok) throw new AecError(`it cannot be fetched: status ${response.status}`);
   return response.arrayBuffer();
 }
 
@@ -66,6 +76,26 @@ function showAll(node: Node): void {
   if (node instanceof Element) node.querySelectorAll("img").forEach((image) => void show(image));
 }
 
+/** An image that has left the page, and is not elsewhere in it a moment later, shows its file again
+ * when it comes back. */
+function left(node: Node): void {
+  const inside = node instanceof Element ? [...node.querySelectorAll("img")] : [];
+  for (const image of node instanceof HTMLImageElement ? [node, ...inside] : inside) {
+    setTimeout(() => {
+      if (image.isConnected || !shown.has(image)) return;
+      forget(image);
+      gone.set(image, image.getAttribute("src") ?? "");
+    });
+  }
+}
+
+/** Browsers cannot show the file themselves, which is no error while we do. */
+function hushed(event: Event): void {
+  const image = event.target;
+  if (!event.isTrusted || !(image instanceof HTMLImageElement) || !shown.has(image)) return;
+  if (isAec(image.getAttribute("src"))) event.stopImmediatePropagation();
+}
+
 /** An image whose src the page has changed is shown anew, or no longer. */
 function changed(image: Node): void {
   if (!(image instanceof HTMLImageElement)) return;
@@ -74,9 +104,12 @@ function changed(image: Node): void {
 }
 
 const observer = new MutationObserver((records) => {
-  for (const { type, target, addedNodes } of records) {
+  for (const { type, target, addedNodes, removedNodes } of records) {
     if (type === "attributes") changed(target);
-    else addedNodes.forEach(showAll);
+    else {
+      removedNodes.forEach(left);
+      addedNodes.forEach(showAll);
+    }
   }
 });
 observer.observe(document, {
@@ -85,4 +118,5 @@ observer.observe(document, {
   attributes: true,
   attributeFilter: ["src"],
 });
+window.addEventListener("error", hushed, true);
 showAll(document.documentElement);

@@ -132,11 +132,11 @@ async function outputOf(picture: Picture, job: Job): Promise<Output> {
   return { ...upright, colorSpace: seen.colorSpace };
 }
 
-/** The picture with its pixels turned, and without the EXIF that says so. */
+/** The picture with its pixels turned, and without EXIF, which says so: a browser might read more
+ * in it than we do. */
 function uprightPicture(picture: Picture): Picture {
-  const orientation = orientationOf(picture.exif);
-  if (orientation === 1) return picture;
-  return { ...picture, ...turnedUpright(picture, orientation), exif: undefined };
+  const turned = turnedUpright(picture, orientationOf(picture.exif));
+  return { ...picture, ...turned, exif: undefined };
 }
 
 /** The SHA-256 of all y_r (SPEC 7.2), of the picture or its preview: for tests of conformance. */

@@ -72,7 +72,7 @@ export class Model {
       if (this.networks.has(name) || this.reading.has(name)) continue;
       const data = this.read(name);
       this.reading.set(name, data);
-      data.catch(() => undefined);
+      data.catch(() => this.reading.get(name) === data && this.reading.delete(name));
     }
   }
 

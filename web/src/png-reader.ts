@@ -71,14 +71,17 @@ class PassSize {
 function imageChunks(data: Uint8Array): [Uint8Array, Uint8Array] {
   let ihdr: Uint8Array | undefined;
   const parts: Uint8Array[] = [];
+  let begun = false;
   for (let start = SIGNATURE_BYTES; ;) {
     if (start + CHUNK_BYTES > data.length) {
-      if (parts.length) break;
+      if (begun) break;
       throw new AecError("it is cut");
     }
     const [type, body, end] = pngChunk(data, start);
-    if (type === "IDAT") parts.push(body);
-    else if (parts.length || type === "IEND") break;
+    if (type === "IDAT") {
+      begun = true;
+      if (body.length) parts.push(body);
+    } else if (begun || type === "IEND") break;
     else if (type === "IHDR" && ihdr) throw new AecError("it has a second IHDR");
     ihdr ??= body;
     start = end;

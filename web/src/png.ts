@@ -3,6 +3,7 @@
 
 import { ascii, joined, u32Bytes } from "./bytes.js";
 import { crc32 } from "./crc.js";
+import { isProfile } from "./icc.js";
 import type { Picture } from "./raster.js";
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -20,7 +21,7 @@ export async function pngOf(picture: Picture): Promise<Uint8Array<ArrayBuffer>[]
   const colourType = (gray ? 0 : 2) + (hasAlpha ? 4 : 0);
   const ihdr = joined([u32Bytes(width, height), Uint8Array.of(8, colourType, 0, 0, 0)]);
   const parts = [SIGNATURE, ...chunk("IHDR", ihdr)];
-  if (icc?.length) parts.push(...chunk("iCCP", ascii("icc\0\0"), await deflated(icc)));
+  if (icc && isProfile(icc, gray ? "GRAY" : "RGB ")) parts.push(...chunk("iCCP", ascii("icc\0\0"), await deflated(icc)));
   if (exif?.length) parts.push(...chunk("eXIf", exif));
   if (xmp?.length) parts.push(...chunk("iTXt", ascii("XML:com.adobe.xmp\0\0\0\0\0"), xmp));
   parts.push(...imageData(picture), ...chunk("IEND"));

@@ -1,5 +1,6 @@
 /** A canvas that shows a picture early, then whole. */
 
+import { AecError } from "./errors.js";
 import { readHead } from "./container.js";
 import type { DecodeOptions } from "./options.js";
 import { isSideways, orientationOf } from "./orientation.js";
@@ -27,7 +28,13 @@ export class EarlyCanvas {
   }
 
   whole(image: ImageData): void {
-    this.sized(image.width, image.height, image).putImageData(image, 0, 0);
+    const { width, height, data } = image;
+    const context = this.sized(width, height, image);
+    context.putImageData(image, 0, 0);
+    const [, , , alpha] = context.getImageData(width - 1, height - 1, 1, 1).data;
+    if (data[data.length - 1]! > 0 && !alpha) {
+      throw new AecError(`a canvas here cannot hold ${width}x${height} pixels: take a scale`);
+    }
   }
 
   /** Width and height of the canvas in the end: of the picture as it is to be seen. */

@@ -258,16 +258,28 @@ test("a PNG file has the pixels, the profile, EXIF and XMP", async () => {
       if (gray) rgba[n + 1] = rgba[n + 2] = rgba[n];
       if (!hasAlpha) rgba[n + 3] = 255;
     }
-    const [icc, exif, xmp] = [bytesOf(500), Uint8Array.from(exifOf(6)), bytesOf(90)];
-    const parts = await sources.pngOf({ width, height, rgba, gray, hasAlpha, icc, exif, xmp });
+    const [exif, xmp] = [Uint8Array.from(exifOf(6)), bytesOf(90)];
+    const [own, other] = gray ? ["GRAY", "RGB "] : ["RGB ", "GRAY"];
+    const picture = { width, height, rgba, gray, hasAlpha, exif, xmp };
+    const parts = await sources.pngOf({ ...picture, icc: headOf(own) });
     const png = readPng(new Uint8Array(Buffer.concat(parts)));
     assert.equal(png.channels, (gray ? 1 : 3) + (hasAlpha ? 1 : 0));
     assert.deepEqual(asRgba(png), new Uint8Array(rgba));
     assert.deepEqual(png.chunks.get("eXIf"), exif);
     assert.ok(Buffer.from(png.chunks.get("iTXt")).subarray(22).equals(Buffer.from(xmp)));
     assert.ok(png.chunks.has("iCCP"));
+    const without = await sources.pngOf({ ...picture, icc: headOf(other) });
+    assert.ok(!readPng(new Uint8Array(Buffer.concat(without))).chunks.has("iCCP"));
   }
 });
+
+/** The beginning of a profile for such samples, and some bytes. */
+function headOf(samples) {
+  const icc = bytesOf(500);
+  icc.set(Buffer.from(samples), 16);
+  icc.set(Buffer.from("acsp"), 36);
+  return icc;
+}
 
 test("orientations are read, of either byte order, and nothing of damaged EXIF is believed", () => {
   for (let value = 1; value <= 8; value++) {

@@ -1,10 +1,12 @@
 /** Decoding in Chromium, through the built worker. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { checkPixels } from "./support/compare.mjs";
 import { imageOf, openPage, startChromium } from "./support/chromium.mjs";
-import { manifest, requireModel } from "./support/paths.mjs";
+import { manifest, MODELS, requireModel } from "./support/paths.mjs";
 import { P3, SRGB } from "./support/profiles.mjs";
 
 let browser;
@@ -178,6 +180,48 @@ test("a runtime that cannot be loaded is told, and loaded by the next decode", a
   assert.match(result.message, /^the network hyper.onnx cannot be used: /);
   await lost.page.unroute("**/*.wasm");
   checkPixels(imageOf(await decodeOn(lost, "valid/q-0")), "q-0", manifest.valid[0]);
+});
+
+test("a wrong answer for a network is told, and not kept", async (context) => {
+  const own = await openPage(browser);
+  context.after(own.close);
+  let asked = 0;
+  await own.page.route("**/hyper.onnx", (route) =>
+    asked++ ? route.continue() : route.fulfill({ body: "<html>", contentType: "text/html" }),
+  );
+  const found = await own.page.evaluate(async () => {
+    const bytes = await fetchBytes("/vectors/valid/q-32.aec");
+    const once = () => outcome(aecodec.decode(bytes, { models }));
+    return [await once(), await once()];
+  });
+  assert.match(found[0].message, /hyper\.onnx is another file/);
+  assert.equal(found[1].width, 100);
+});
+
+test("when a network fails, what waits behind it is done by another worker", async (context) => {
+  const own = await openPage(browser);
+  context.after(own.close);
+  const junk = Buffer.from("no network");
+  const facts = JSON.parse(readFileSync(`${MODELS}${manifest.model}/model.json`, "utf8"));
+  for (const part of Object.values(facts.parts)) {
+    Object.assign(part, { bytes: junk.length, sha256: createHash("sha256").update(junk).digest("hex") });
+  }
+  await own.page.route("**/bad/**", (route) => {
+    const body = route.request().url().endsWith(".json") ? JSON.stringify(facts) : junk;
+    setTimeout(() => void route.fulfill({ body }), 100);
+  });
+  const found = await own.page.evaluate(async () => {
+    const bytes = await fetchBytes("/vectors/valid/q-32.aec");
+    const abort = new AbortController();
+    const bad = () => outcome(aecodec.decode(bytes, { models: "/bad/" }));
+    const aborted = outcome(aecodec.decode(bytes, { models: "/bad/", signal: abort.signal }));
+    const all = [aborted, outcome(aecodec.decode(bytes, { models })), bad()];
+    abort.abort();
+    return Promise.all([...all, outcome(aecodec.decode(bytes, { models }))]);
+  });
+  assert.equal(found[0].name, "AbortError");
+  assert.match(found[2].message, /cannot be used/);
+  assert.deepEqual([found[1].width, found[3].width], [100, 100]);
 });
 
 test("a page may load the library from another origin", async (context) => {

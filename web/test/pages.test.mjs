@@ -142,3 +142,28 @@ test("images.js shows every image of a page, also those that come later", async 
     told.some((text) => text.startsWith("aecodec: /vectors/invalid/4.4-words.aec: tile 0")),
   );
 });
+
+test("images.js lets go of images that have left the page, and takes no part in their errors", async (context) => {
+  const { page } = await openImages(context);
+  await page.evaluate(() => {
+    const box = document.createElement("p");
+    box.innerHTML = `<img id="own" src="/vectors/valid/q-32.aec" onerror="this.src='none.jpg'">`;
+    document.body.append(box);
+  });
+  assert.equal(await heightOf(page, "own", 100), 75);
+  const after = await page.evaluate(async () => {
+    const image = document.getElementById("own");
+    const { src } = image;
+    image.remove();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const given = await fetch(src).then(
+      () => false,
+      () => true,
+    );
+    document.body.append(image);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return { given, failed: image.getAttribute("src") === "none.jpg" };
+  });
+  assert.deepEqual(after, { given: true, failed: false });
+  assert.equal(await heightOf(page, "own", 100), 75);
+});

@@ -243,6 +243,22 @@ describe("the demo page", { skip: MISSING }, () => {
     await context.close();
   });
 
+  test("what is not the page's comes from its server, and without the page's headers", async () => {
+    const page = await visit();
+    await settled(page);
+    const other = join(folder, "other.txt");
+    const read = () =>
+      page.evaluate(async () => {
+        const response = await fetch("other.txt");
+        return [await response.text(), response.headers.has("cross-origin-opener-policy")];
+      });
+    for (const text of ["once", "again"]) {
+      await writeFile(other, text);
+      assert.deepEqual(await read(), [text, false]);
+    }
+    await page.context().close();
+  });
+
   test("it works without service workers, with one thread", async () => {
     const page = await visit({ serviceWorkers: "block" });
     await choose(page, "coffee");

@@ -92,8 +92,8 @@ class LateCodec:
         with self._ready():
             if self._encoder is None:
                 engines.check_torch("compress")
-                from aecodec.codec import Codec
-
+                with lasting_imports():
+                    from aecodec.codec import Codec
                 task = self._task
                 self._encoder = Codec(model, task.device, task.max_pixels, task.exact_pixels)
             return self._encoder
@@ -102,16 +102,18 @@ class LateCodec:
         """What decodes; the first call decides, by the pixels of its file. Raises AecodecError."""
         with self._ready():
             if self._decoder is None:
-                task = self._task
-                self._decoder = engines.quickest_decoder(
-                    task.device, task.max_pixels, task.exact_pixels, self._files * pixels
-                )
+                task, pixels = self._task, self._files * pixels
+                with lasting_imports():
+                    self._decoder = engines.quickest_decoder(
+                        task.device, task.max_pixels, task.exact_pixels, pixels
+                    )
             return self._decoder
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
-        """One thread at a time: importing takes seconds, so it is late, and then lasts."""
-        with self._lock, lasting_imports():
+        """One thread at a time. Importing takes seconds, so that it is late: a file that cannot be
+        read is told at once."""
+        with self._lock:
             yield
             limit_threads(self._threads)
 

@@ -94,17 +94,22 @@ def in_python(codec: Codec, name: str, file: Path) -> list[dict[str, Any]]:
     ]
 
 
+def chromium() -> dict[str, Any]:
+    """What Playwright launches. Raises AecodecError where there is none."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        raise AecodecError("there is no Chromium on PATH")
+    sandbox = [] if hasattr(os, "getuid") and os.getuid() else ["--no-sandbox"]
+    return {"executable_path": found, "args": sandbox}
+
+
 @contextmanager
 def opened(site: Path, **options: Any) -> Iterator[Any]:
     """A page of a new Chromium: index.html of a folder. Raises AecodecError where there is none."""
     from playwright.sync_api import sync_playwright  # late: publishing does without
 
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if found is None:
-        raise AecodecError("there is no Chromium on PATH")
-    sandbox = [] if hasattr(os, "getuid") and os.getuid() else ["--no-sandbox"]
     with served(site) as origin, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=sandbox)
+        browser = driver.chromium.launch(**chromium())
         page = browser.new_page(**options)
         page.set_default_timeout(0)
         page.goto(origin)

@@ -3,9 +3,7 @@
 import base64
 import io
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -26,6 +24,8 @@ from aecodec.bench.photos import Photo
 from aecodec.bench.report import CodecResult, Failure, Report
 from aecodec.bench.scales import METRICS
 from aecodec.bench.view import EQUAL, RATES, Match, Views, matches, wanted_views
+from aecodec.errors import AecodecError
+from benchmarks.browser.measure import chromium
 from tests.bench.synthetic import synthetic
 
 TOOLS = {"ms_ssim": "pytorch_msssim", "ssimulacra2": "ssimulacra2", "cvvdp": "pycvvdp"}
@@ -49,14 +49,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(folder: Path) -> Iterator[Any]:
     """The page, loaded; it must neither speak to a network nor complain on the console."""
     playwright = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("no Chromium on PATH")
+    try:
+        found = chromium()
+    except AecodecError as error:
+        pytest.skip(str(error))
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:
-        sandbox = [] if hasattr(os, "getuid") and os.getuid() else ["--no-sandbox"]
-        browser = driver.chromium.launch(executable_path=found, args=sandbox)
+        browser = driver.chromium.launch(**found)
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,6 +7,8 @@
  * are first used.
  */
 
+import { hex } from "../src/bytes.js";
+
 /** These are put in by build.mjs: names as the page asks for them; of LATE, what is fetched when it
  * is first used, with the SHA-256. */
 declare const VERSION: string;
@@ -69,8 +71,7 @@ async function answer(request: Request, name: string): Promise<Response> {
 
 async function digestOf(response: Response): Promise<string> {
   const bytes = await response.arrayBuffer();
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }
 
 function withHeaders(response: Response): Response {

@@ -1,5 +1,6 @@
 /** Files of models, fetched; networks are kept in the browser's cache, where it has one. */
 
+import { hex } from "./bytes.js";
 import { ModelError, textOf } from "./errors.js";
 import type { ModelFiles } from "./model.js";
 
@@ -38,8 +39,7 @@ async function openCache(): Promise<Cache | undefined> {
 
 /** SHA-256 in hexadecimal digits, by the browser: where there is a cache, it has that, too. */
 async function digestOf(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)));
 }
 
 async function fetched(url: string): Promise<Response> {

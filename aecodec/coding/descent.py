@@ -29,8 +29,13 @@ from aecodec.model.quantize import rounded_residual
 
 FIRST_DAMPING, LAST_DAMPING = 0.75, 0.25
 """Share of the way to its new aim that y goes, at the beginning and at the end of all rounds."""
+IDEAL_CURVATURE = 17.3
+"""Bits a squared step that the errors of an ideal quantizer are worth, at high rates."""
 CURVATURE_MIN = 16.0
-"""The curvature where the linear synthesis says less; that of an ideal quantizer is 17.3."""
+"""The curvature where the linear synthesis says less."""
+BIAS_POWER = {"psnr": 1.0, "visual": 0.5}
+"""How far rounding goes by the curvature; half as far where that is measured, and so not exact."""
+BIAS_MIN, BIAS_MAX = 0.5, 2.0
 BESIDE = 0.3
 """Steps, up or down at random, to the place where the gradient is taken once more."""
 MEASURED_MIN, MEASURED_MAX = 0.1, 20.0
@@ -52,22 +57,36 @@ def descend(
     distortion_slope: Callable[[Tensor], Tensor],
     network_dtype: torch.dtype | None = None,
     tune: str = "psnr",
-) -> tuple[Tensor, Tensor]:
-    """y and z after some rounds; q int64 [B].
+) -> tuple[Tensor, Tensor, Tensor]:
+    """y and z after some rounds, and the bias of rounding y; q int64 [B].
 
     distortion_slope: y_hat -> gradient of the distortion in bits, of the shape of y; called once a
     round, and with tune "visual" once more.
     """
-    curvature = distortion_curvature(model, q)
+    curvature, bias = distortion_curvature(model, q), unrefined_bias(model, q, tune)
     for number, damping in enumerate(dampings(rounds)):
-        y_hat, points, y_slope, z_slope = context_slope(model, y, z, q, network_dtype)
+        y_hat, points, y_slope, z_slope = context_slope(model, y, z, q, bias, network_dtype)
         slope = distortion_slope(y_hat + points)
         if tune == "visual" and not number:
             curvature = measured_curvature(distortion_slope, y_hat + points, slope, curvature)
+            bias = rounding_bias(curvature, tune)
         bend = (LMBDA_SHARE * curvature).clamp(min=CURVATURE_MIN)
         y = y + damping * (y_hat - (y_slope + LMBDA_SHARE * slope) / bend - y)
         z = z - HYPER_RATE * z_slope
-    return y, z
+    return y, z, bias
+
+
+def unrefined_bias(model: Model, q: Tensor, tune: str) -> Tensor:
+    """The bias of rounding y [B, M, 1, 1] where nothing is measured: none for the eye."""
+    if tune == "visual":
+        return torch.ones_like(model.log_step(q))
+    return rounding_bias(distortion_curvature(model, q), tune)
+
+
+def rounding_bias(curvature: Tensor, tune: str) -> Tensor:
+    """How far rounding leans, of the shape of the curvature: the further, the less errors count."""
+    less = (IDEAL_CURVATURE / (LMBDA_SHARE * curvature)) ** BIAS_POWER[tune]
+    return less.clamp(BIAS_MIN, BIAS_MAX)
 
 
 def measured_curvature(
@@ -103,19 +122,27 @@ def distortion_curvature(model: Model, q: Tensor) -> Tensor:
 
 
 def context_slope(
-    model: Model, y: Tensor, z: Tensor, q: Tensor, network_dtype: torch.dtype | None = None
+    model: Model,
+    y: Tensor,
+    z: Tensor,
+    q: Tensor,
+    bias: Tensor,
+    network_dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """-> y_hat, its points, and the gradients of the bits of y after y_hat and z_hat.
 
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
     means and scales of those that come after it.
     """
+    biases = bias.expand_as(y), torch.ones_like(z)
     coded: list[Tensor] = []
     bits: list[Tensor] = []
     points: list[Tensor] = []
 
     def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
-        symbols = rounded_residual(take_batch(y, z, batch) - mean, scale)
+        symbols = rounded_residual(
+            take_batch(y, z, batch) - mean, scale, take_batch(*biases, batch)
+        )
         if batch:
             bits.append(gaussian_bits(symbols + (mean.detach() - mean), scale).sum())
             points.append(points_of(model, symbols, mean, scale))

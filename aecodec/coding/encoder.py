@@ -14,6 +14,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from aecodec.coding.descent import unrefined_bias
 from aecodec.coding.effort import DEFAULT_EFFORT, OnProgress, effort_to_rounds
 from aecodec.coding.filter import FilterFit
 from aecodec.coding.pieces import reach
@@ -21,7 +22,13 @@ from aecodec.coding.planes import Pixels
 from aecodec.coding.preview import FROM_PIXELS, best_preview, preview_reduction
 from aecodec.coding.refine import calls, refine
 from aecodec.coding.torch_engine import decode_latents
-from aecodec.coding.transform import AnalyzedPicture, analyze, latents_in, synthesize
+from aecodec.coding.transform import (
+    AnalyzedPicture,
+    TileLatents,
+    analyze,
+    latents_in,
+    synthesize,
+)
 from aecodec.errors import AecodecError
 from aecodec.format.alpha import write_alpha
 from aecodec.format.box import Box
@@ -38,9 +45,6 @@ from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
 from aecodec.model.products import one_arithmetic
 from aecodec.model.quantize import as_indexes, as_symbols, quantize
-
-TileLatents = tuple[Tensor, Tensor]
-"""y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
 
 KEPT = 2
 """For how many q, refined or not, latents are kept in the search for a target."""
@@ -105,8 +109,8 @@ class Encoder:
     def encode(self, q: int, rounding_bias: float = 1.0, refined: bool = True) -> bytes:
         """-> the bytes of a file.
 
-        refined: by the settings' effort, or else by effort 0. rounding_bias: as of
-        `rate_aware_round`. Raises FormatError for metadata too large for a chunk, AecodecError
+        refined: by the settings' effort, or else by effort 0. rounding_bias: a factor of that of
+        the latents. Raises FormatError for metadata too large for a chunk, AecodecError
         where, with `verify`, the decoder would not see the same symbols.
         """
         loaded, payloads = self.loaded, []
@@ -144,7 +148,7 @@ class Encoder:
         return self.encode_tile(latents, q, box, rounding_bias=1.0)[0]
 
     def latents(self, q: int, refined: bool) -> Iterable[TileLatents]:
-        """y and z of every tile."""
+        """Of every tile."""
         if self.kept is None:
             return self.tile_latents(q, refined)
         if (q, refined) not in self.kept:
@@ -154,15 +158,16 @@ class Encoder:
         return self.kept[q, refined]
 
     def tile_latents(self, q: int, refined: bool) -> Iterator[TileLatents]:
-        """y and z of every tile, one after the other, so that no more than one is held."""
+        """Of every tile, one after the other, so that no more than one is held."""
         loaded, rounds = self.loaded, self.settings.rounds
         y_of = AnalyzedPicture(loaded.model, self.pixels, q)
+        bias = unrefined_bias(loaded.model, loaded.model.qs(q), loaded.tune).cpu()
         for box in self.boxes:
             if refined and rounds:
                 model, told = loaded.float_model, self.tell_of_round
                 yield refine(model, self.pixels, q, box, rounds, loaded.tune, told, y_of)
             else:
-                yield analyze(loaded.model, self.pixels, q, box, y_of)
+                yield TileLatents(*analyze(loaded.model, self.pixels, q, box, y_of), bias)
 
     def tell_of_round(self) -> None:
         """A slope is taken, mostly at the beginning of a round of refinement."""
@@ -174,7 +179,8 @@ class Encoder:
         self, latents: TileLatents, q: int, box: Box, rounding_bias: float
     ) -> tuple[bytes, Tensor]:
         """-> payload, y_r in steps. With `verify`, raises AecodecError where they do not agree."""
-        payload, y_r, _ = encode_latents(self.loaded, *latents, q, rounding_bias)
+        y, z, bias = latents
+        payload, y_r, _ = encode_latents(self.loaded, y, z, q, rounding_bias * bias)
         if self.settings.verify:
             seen = decode_latents(self.loaded, Payload(payload), box.width, box.height, q)
             if not torch.equal(seen, y_r):
@@ -186,7 +192,7 @@ class Encoder:
 
 @torch.inference_mode()
 def encode_latents(
-    loaded: LoadedModel, y: Tensor, z: Tensor, q: int, rounding_bias: float = 1.0
+    loaded: LoadedModel, y: Tensor, z: Tensor, q: int, rounding_bias: Tensor | float = 1.0
 ) -> tuple[bytes, Tensor, float]:
     """y and z of a tile in steps -> payload, y_r in steps, and the bits the tables say it costs.
 
@@ -209,12 +215,17 @@ def symbol_writer(encoder: SymbolEncoder, chosen: SymbolSource) -> SymbolSource:
     return source
 
 
-def symbol_chooser(y: Tensor, z: Tensor, rounding_bias: float = 1.0) -> SymbolSource:
-    """The symbols that y and z in steps become: rounded in view of what the tables say of them."""
+def symbol_chooser(y: Tensor, z: Tensor, rounding_bias: Tensor | float = 1.0) -> SymbolSource:
+    """The symbols that y and z in steps become: rounded in view of what the tables say of them.
+
+    rounding_bias: of y, broadcast to it.
+    """
+    biases = torch.as_tensor(rounding_bias).expand_as(y), torch.ones_like(z)
 
     def source(batch: int, mean: Tensor, index: Tensor) -> Tensor:
         deviation = scale_of_index(index).exp2()
-        return quantize(take_batch(y, z, batch), mean, deviation, rounding_bias)
+        bias = take_batch(*biases, batch)
+        return quantize(take_batch(y, z, batch), mean, deviation, bias)
 
     return source
 

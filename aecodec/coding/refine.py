@@ -16,7 +16,13 @@ from aecodec.coding.descent import descend
 from aecodec.coding.distortion import distortion
 from aecodec.coding.pieces import reach
 from aecodec.coding.planes import Pixels, to_planes
-from aecodec.coding.transform import AnalyzedPicture, LatentsOf, latents_in, synthesize
+from aecodec.coding.transform import (
+    AnalyzedPicture,
+    LatentsOf,
+    TileLatents,
+    latents_in,
+    synthesize,
+)
 from aecodec.format.box import Box
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic
@@ -31,11 +37,11 @@ def refine(
     tune: str,
     on_round: Callable[[], None] = lambda: None,
     y_of: LatentsOf | None = None,
-) -> tuple[Tensor, Tensor]:
-    """y and z in steps of a tile of uint8 [H, W, 3] or [H, W], better than those of `analyze`.
+) -> TileLatents:
+    """Latents of a tile of uint8 [H, W, 3] or [H, W], better than those of `analyze`.
 
-    model is in floating point throughout (`float_twin`). y is [1, M, H'/16, W'/16], z is
-    [1, N, H'/64, W'/64] of the tile. Around it the picture is taken as it is.
+    model is in floating point throughout (`float_twin`). Around the tile the picture is taken as it
+    is.
     tune: "psnr" or "visual", what counts as an error. on_round: called `calls` times.
     y_of: as of `analyze`.
     """
@@ -54,8 +60,8 @@ def refine(
             on_round()
             return surroundings.slope(tile, y_hat)
 
-        y, z = descend(model, y, z, qs, rounds, slope, context_dtype, tune)
-        return y.cpu(), z.cpu()
+        latents = descend(model, y, z, qs, rounds, slope, context_dtype, tune)
+        return TileLatents(*(part.cpu() for part in latents))
 
 
 def calls(rounds: int, tune: str) -> int:

@@ -7,6 +7,7 @@ so pieces fit together as if the picture had been transformed at once (SPEC 5.3)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,16 @@ from aecodec.format.constants import (
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic
+
+
+class TileLatents(NamedTuple):
+    """y and z of a tile in steps, [1, M, H'/16, W'/16] and [1, N, H'/64, W'/64]."""
+
+    y: Tensor
+    z: Tensor
+    rounding_bias: Tensor
+    """of y (`rate_aware_round`): [1, M, 1, 1], or of the shape of y"""
+
 
 LatentsOf = Callable[[Box], Tensor]
 """An aligned box of pixels -> its y_r in steps, [1, M, height/16, width/16]."""

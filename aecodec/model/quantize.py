@@ -13,7 +13,9 @@ RATE_WEIGHT = 0.04
 slope of an ideal quantizer at high rate is mu = 8.7, 0.042). Chosen on validation pictures."""
 
 
-def rate_aware_round(residual: Tensor, deviation: Tensor, rounding_bias: float = 1.0) -> Tensor:
+def rate_aware_round(
+    residual: Tensor, deviation: Tensor, rounding_bias: Tensor | float = 1.0
+) -> Tensor:
     """Round a residual to the nearest integer or, where the bits saved are worth it, towards zero.
 
     residual and its predicted standard deviation in steps, of the same shape. With the
@@ -28,13 +30,17 @@ def rate_aware_round(residual: Tensor, deviation: Tensor, rounding_bias: float =
     return torch.where(residual.abs() < n - 0.5 + shift, nearest - nearest.sign(), nearest)
 
 
-def rounded_residual(residual: Tensor, log2_scale: Tensor) -> Tensor:
+def rounded_residual(
+    residual: Tensor, log2_scale: Tensor, rounding_bias: Tensor | float = 1.0
+) -> Tensor:
     """-> symbols as the encoder chooses them, of residuals in floating point."""
     with torch.no_grad():
-        return rate_aware_round(residual, log2_scale.exp2())
+        return rate_aware_round(residual, log2_scale.exp2(), rounding_bias)
 
 
-def quantize(value: Tensor, mean: Tensor, deviation: Tensor, rounding_bias: float = 1.0) -> Tensor:
+def quantize(
+    value: Tensor, mean: Tensor, deviation: Tensor, rounding_bias: Tensor | float = 1.0
+) -> Tensor:
     """Latent and deviation in steps, mean in 1/16 steps -> symbols, float64 integers."""
     residual = value.double() - mean / SIXTEENTHS
     return rate_aware_round(residual, deviation, rounding_bias).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)

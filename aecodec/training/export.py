@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature
+from aecodec.coding.descent import CURVATURE_MIN, distortion_curvature, unrefined_bias
 from aecodec.coding.distortion import distortion_slope
 from aecodec.coding.effort import DEFAULT_EFFORT, effort_to_rounds
-from aecodec.coding.encoder import TileLatents, symbol_chooser
+from aecodec.coding.encoder import symbol_chooser
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.coding.refine import refine
-from aecodec.coding.transform import analyze
+from aecodec.coding.transform import TileLatents, analyze
 from aecodec.format.box import Box
 from aecodec.format.constants import PER_STEP, Q_COUNT, TABLE_COUNT
 from aecodec.format.payload import by_table
@@ -105,7 +105,7 @@ class Batch:
 
 @torch.no_grad()
 def code_batches(fixed: Model, latents: TileLatents, q: int) -> tuple[Tensor, list[Batch]]:
-    """y and z in steps -> y_hat in steps, and the five batches that they are coded as."""
+    """-> y_hat in steps, and the five batches that they are coded as."""
     batches: list[Batch] = []
     choose = symbol_chooser(*latents)
 
@@ -113,7 +113,7 @@ def code_batches(fixed: Model, latents: TileLatents, q: int) -> tuple[Tensor, li
         batches.append(Batch(choose(batch, mean, index), mean, index))
         return batches[-1].symbols
 
-    return fixed.walk_symbols(latents[1].shape, q, source), batches
+    return fixed.walk_symbols(latents.z.shape, q, source), batches
 
 
 def in_places(batches: Sequence[Batch], like: Tensor) -> Batch:
@@ -150,7 +150,7 @@ def fit_tables(fixed: Model, pictures: Sequence[Pixels], rounds: int, tune: str)
 
 
 def refined_latents(twin: Model, pixels: Pixels, q: int, rounds: int, tune: str) -> TileLatents:
-    """y and z of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
+    """Latents of a whole photo after rounds of refinement; twin: `float_twin` of the model."""
     return refine(twin, pixels, q, Box(0, 0, *pixels.shape[:2]), rounds, tune)
 
 
@@ -179,7 +179,9 @@ def fixed_point_cost(model: Model, fixed: Model, pictures: Sequence[Pixels]) -> 
     for pixels, q in product(pictures, FIT_Q):
         x, qs = to_planes(centre(pixels)), fixed.qs(q)
         bpp, mse = rate_distortion(model, x, qs, "decoder")
-        y_hat, batches = code_batches(fixed, analyze(fixed, centre(pixels), q), q)
+        bias = unrefined_bias(fixed, qs, "psnr")
+        latents = TileLatents(*analyze(fixed, centre(pixels), q), bias)
+        y_hat, batches = code_batches(fixed, latents, q)
         bits = sum(
             float(gaussian_bits(batch.symbols, scale_of_index(batch.index)).sum())
             for batch in batches

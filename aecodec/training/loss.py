@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from aecodec.coding.descent import descend
+from aecodec.coding.descent import descend, unrefined_bias
 from aecodec.coding.distortion import distortion_slope
 from aecodec.model.entropy_model import gaussian_bits, take_batch
 from aecodec.model.model import Model
@@ -71,15 +71,17 @@ def code(
         else:
             y = model.g_a(x, q, network_dtype)
         z = model.h_a(y, q, network_dtype)
+        bias = unrefined_bias(model, q, tune)
         if rounds:
             slope = partial(distortion_slope, model, x, q, tune, network_dtype)
-            y, z = descend(model, y, z, q, rounds, slope, network_dtype, tune)
+            y, z, bias = descend(model, y, z, q, rounds, slope, network_dtype, tune)
     bits_of = symbol_bits if phase in FROZEN else latent_bits
+    biases = bias.expand_as(y), torch.ones_like(z)
     coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
         value = take_batch(y, z, batch)
-        symbols = rounded_residual(value - mean, scale)
+        symbols = rounded_residual(value - mean, scale, take_batch(*biases, batch))
         coded.append((value, mean, scale, symbols))
         return straight_through(value - mean, symbols) + mean
 

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aecodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT, effort_to_rounds
-from aecodec.coding.encoder import TileLatents
 from aecodec.coding.planes import Pixels, to_planes
+from aecodec.coding.transform import TileLatents
 from aecodec.errors import AecodecError
 from aecodec.format.constants import Q_COUNT, SMALL_REDUCTIONS
 from aecodec.model.fixed_network import float_twin

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aecodec.coding import transform
-from aecodec.coding.descent import context_slope, measured_curvature
+from aecodec.coding.descent import context_slope, measured_curvature, rounding_bias, unrefined_bias
 from aecodec.coding.distortion import distortion, distortion_slope
 from aecodec.coding.effort import MAX_EFFORT, ROUNDS, effort_to_rounds
 from aecodec.coding.encoder import Encoder, Settings, encode_latents
@@ -31,10 +31,16 @@ from tests.photos import photo
 Q = 30
 
 
-def cost(tune: str, pixels: np.ndarray, y: torch.Tensor, z: torch.Tensor) -> float:
+def cost(
+    tune: str,
+    pixels: np.ndarray,
+    y: torch.Tensor,
+    z: torch.Tensor,
+    bias: torch.Tensor | float = 1.0,
+) -> float:
     """bits + distortion of the file that y and z become."""
     model = loaded(TUNED[tune]).model
-    _, y_hat, bits = encode_latents(loaded(TUNED[tune]), y, z, Q)
+    _, y_hat, bits = encode_latents(loaded(TUNED[tune]), y, z, Q, bias)
     height, width = pixels.shape[:2]
     x_hat = to_planes(pixels_of(model, y_hat, width, height, Q))
     return bits + float(distortion(model, to_planes(pixels), x_hat, model.qs(Q), tune))
@@ -93,16 +99,35 @@ def test_the_curvature_is_found_by_two_slopes() -> None:
     assert float((found / true - 1).abs().mean()) < 0.05
 
 
+def test_rounding_leans_further_where_errors_count_less() -> None:
+    curvature = torch.tensor([0.0, 8.0, 15.73, 20.0, 1000.0])
+    assert rounding_bias(curvature, "psnr").tolist() == pytest.approx(
+        [2, 1.966, 1, 0.786, 0.5], 1e-3
+    )
+    assert rounding_bias(curvature, "visual").tolist() == pytest.approx(
+        [2, 1.402, 1, 0.887, 0.5], 1e-3
+    )
+
+
+@pytest.mark.parametrize("tune", TUNED)
+def test_the_bias_of_rounding_makes_smaller_files_for_their_errors(tune: str) -> None:
+    pixels, whole, model = photo(192, 128), Box(0, 0, 128, 192), loaded(TUNED[tune])
+    refined = refine(model.float_model, pixels, Q, whole, 1, tune)
+    assert cost(tune, pixels, *refined) < cost(tune, pixels, refined.y, refined.z)
+
+
 def test_what_refinement_sees_is_what_the_file_holds() -> None:
     """But for fixed point, which moves a mean by less than a sixteenth of a step."""
     pixels, with_points = photo(128, 64), loaded(TUNED["psnr"])
     y, z = (t.clone() for t in analyze(with_points.model, pixels, Q))
-    seen, points, slope, z_slope = context_slope(with_points.float_model, y, z, torch.tensor([Q]))
-    _, y_hat, _ = encode_latents(with_points, y, z, Q)
+    qs = torch.tensor([Q])
+    bias = unrefined_bias(with_points.model, qs, "psnr")
+    seen, points, slope, z_slope = context_slope(with_points.float_model, y, z, qs, bias)
+    _, y_hat, _ = encode_latents(with_points, y, z, Q, bias)
     assert float(((seen + points - y_hat).abs() <= 2 / SIXTEENTHS).float().mean()) > 0.98
     pointless = dataclasses.replace(with_points, model=copy.deepcopy(with_points.model))
     pointless.model.points.table.zero_()
-    beside = y_hat - encode_latents(pointless, y, z, Q)[1]
+    beside = y_hat - encode_latents(pointless, y, z, Q, bias)[1]
     assert float((points - beside).abs().mean()) < 0.3 * float(beside.abs().mean())
     assert slope.shape == y.shape and z_slope.shape == z.shape
     assert float(slope.abs().max()) > 0 and float(z_slope.abs().max()) > 0
@@ -147,10 +172,10 @@ def test_every_effort_is_decoded_by_the_same_decoder() -> None:
     files = {effort: codec().encode(pixels, effort=effort, tile=64) for effort in (0, 2, 3)}
     assert len(set(files.values())) == 3
     assert all(codec().decode(data).size == (100, 70) for data in files.values())
-    y, z = refine(
+    latents = refine(
         loaded().float_model, pixels, 38, Box(0, 0, 64, 64), effort_to_rounds(2), loaded().tune
     )
-    again, _, _ = encode_latents(loaded(), y, z, 38)
+    again, _, _ = encode_latents(loaded(), latents.y, latents.z, 38, latents.rounding_bias)
     container = read_container(files[2])
     assert container.header.q == 38 and container.payloads[0].data == again
 

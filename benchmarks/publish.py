@@ -1,17 +1,21 @@
 """Derive all that is published from the results that are kept.
 
-The tables and plots of the benchmarks' pages; of README.md the tables and the plot of the published
-run; the model cards. What stands between markers in those pages, and the cards, is never written by
-hand.
+The tables and plots of the benchmarks' pages; README's numbers; of docs/ the tables and the plot of
+the published run; the model cards. What stands between markers in those pages, and the cards, is
+never written by hand.
 """
 
 import argparse
 import json
+from collections.abc import Mapping
+from typing import Any
 
+from aecodec.bench.files import read_report
 from aecodec.bench.plot import draw, save
+from aecodec.bench.report import Report
 from aecodec.bench.table import markdown_summary
 from aecodec.model.store import TUNED, find_model
-from benchmarks import memory, monotone
+from benchmarks import losses, memory, monotone, numbers, sizes
 from benchmarks.autoencoders import tables
 from benchmarks.browser import measure as browser
 from benchmarks.cards import read_reports, write_card
@@ -19,13 +23,13 @@ from benchmarks.effort import measure as effort
 from benchmarks.firstday import measure as firstday
 from benchmarks.multiresolution import channels
 from benchmarks.multiresolution import measure as multiresolution
-from benchmarks.pages import RESULTS, ROOT, fill
+from benchmarks.pages import DOCS, RESULTS, ROOT, fill
 from benchmarks.speed import measure as speed
 from benchmarks.training import diagnosis, experiments, throughput
 
 MEASURED = (
     *(effort, speed, multiresolution, channels, memory, monotone),
-    *(diagnosis, experiments, throughput, firstday, browser),
+    *(diagnosis, experiments, throughput, firstday, browser, sizes),
 )
 
 
@@ -42,7 +46,23 @@ def run(options: argparse.Namespace) -> None:
     tables.publish()
     report = reports["Kodak"]
     save(draw(report), RESULTS / "rd.png")
-    short = speed.short_table(json.loads(speed.PAGE.file("kodak-size").read_text()))
-    fill(ROOT / "README.md", {"kodak": markdown_summary(report).rstrip(), "speed": short})
+    short = speed.short_table(kept(speed, "kodak-size"))
+    fill_pages(report, reports | {"scikit-image": read_report(RESULTS.parent / "skimage")}, short)
     for model in models:
         write_card(model, reports, short)
+
+
+def fill_pages(report: Report, sets: Mapping[str, Report], short: str) -> None:
+    """README and docs/. report: on Kodak; sets: all; short: the table of speed."""
+    told = numbers.numbers(
+        report, kept(browser, "times"), kept(firstday, "day"), kept(sizes, "sizes")
+    )
+    fill(ROOT / "README.md", {"numbers": told})
+    summary = {"kodak": markdown_summary(report).rstrip(), "sets": numbers.sets(sets)}
+    fill(DOCS / "results.md", summary | {"speed": short})
+    fill(DOCS / "losses.md", losses.tables(report))
+
+
+def kept(benchmark: Any, name: str) -> Any:
+    """A result that a page shows."""
+    return json.loads(benchmark.PAGE.file(name).read_text())

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aecodec.bench.report import CodecResult, Report
+from aecodec.bench.report import CodecResult, Report, metrics_of
 from aecodec.bench.scales import METRICS
 from aecodec.bench.table import described_photos
 from benchmarks.losses import OURS, SHOWN, named
 from benchmarks.pages import format_rate, table
 
 PEERS = {"jpeg": "JPEG", "jxl": "JPEG XL", "avif": "AVIF"}
-BYTES = (
+BYTES: tuple[tuple[str, str, Mapping[str, str], str], ...] = (
     ("ssimulacra2", "aec", {}, "which it is trained with"),
     ("cvvdp", "aec", {}, "which nothing is trained for"),
     ("psnr", "aec:tune=psnr", {"avif": "avif:tune=psnr"}, "tuned for it, AVIF too"),
@@ -79,8 +79,10 @@ def sets(reports: Mapping[str, Report]) -> str:
 
 
 def rates(codec: CodecResult, rival: str) -> list[str]:
-    """By every metric of `SHOWN`; nothing where the rival was not run."""
+    """By every metric of `SHOWN`, "-" where it was not measured; nothing without that rival."""
     if rival not in codec.bd_rates["psnr"]:
         return []
-    found = [codec.bd_rates[name].get(rival) for name in SHOWN]
-    return [format_rate(rate and rate.percent) for rate in found]
+    measured = [metric.name for metric in metrics_of(codec)]
+    found = {name: codec.bd_rates[name].get(rival) for name in SHOWN if name in measured}
+    cells = {name: format_rate(rate.percent if rate else None) for name, rate in found.items()}
+    return [cells.get(name, "-") for name in SHOWN]

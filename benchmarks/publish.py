@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aecodec.bench.files import read_report
 from aecodec.bench.plot import draw, save
 from aecodec.bench.report import Report
 from aecodec.bench.table import markdown_summary
@@ -18,7 +17,7 @@ from aecodec.model.store import TUNED, find_model
 from benchmarks import losses, memory, monotone, numbers, sizes
 from benchmarks.autoencoders import tables
 from benchmarks.browser import measure as browser
-from benchmarks.cards import read_reports, write_card
+from benchmarks.cards import REPORTS, SETS, read_reports, write_card
 from benchmarks.effort import measure as effort
 from benchmarks.firstday import measure as firstday
 from benchmarks.multiresolution import channels
@@ -40,16 +39,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write everything. Raises AecodecError where a report is missing or of other models."""
     models = [find_model(tune=tune) for tune in TUNED]
-    reports = read_reports(models)
+    sets = read_reports(models, SETS)
     for benchmark in MEASURED:
         benchmark.PAGE.publish()
     tables.publish()
-    report = reports["Kodak"]
+    report = sets["Kodak"]
     save(draw(report), RESULTS / "rd.png")
     short = speed.short_table(kept(speed, "kodak-size"))
-    fill_pages(report, reports | {"scikit-image": read_report(RESULTS.parent / "skimage")}, short)
+    fill_pages(report, sets, short)
     for model in models:
-        write_card(model, reports, short)
+        write_card(model, {title: sets[title] for title in REPORTS}, short)
 
 
 def fill_pages(report: Report, sets: Mapping[str, Report], short: str) -> None:

@@ -8,6 +8,7 @@ never written by hand.
 import argparse
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aecodec.bench.plot import draw, save
@@ -43,23 +44,27 @@ def run(options: argparse.Namespace) -> None:
     for benchmark in MEASURED:
         benchmark.PAGE.publish()
     tables.publish()
-    report = sets["Kodak"]
-    save(draw(report), RESULTS / "rd.png")
+    save(draw(sets["Kodak"]), RESULTS / "rd.png")
     short = speed.short_table(kept(speed, "kodak-size"))
-    fill_pages(report, sets, short)
+    for path, shown in shown_by_pages(sets, short).items():
+        fill(path, shown)
     for model in models:
         write_card(model, {title: sets[title] for title in REPORTS}, short)
 
 
-def fill_pages(report: Report, sets: Mapping[str, Report], short: str) -> None:
-    """README and docs/. report: on Kodak; sets: all; short: the table of speed."""
+def shown_by_pages(sets: Mapping[str, Report], short: str) -> dict[Path, dict[str, str]]:
+    """What README and docs/ show of the reports on all sets, and of speed in short: markdown by
+    page and by the name of its markers."""
+    report = sets["Kodak"]
     told = numbers.numbers(
         report, kept(browser, "times"), kept(firstday, "day"), kept(sizes, "sizes")
     )
-    fill(ROOT / "README.md", {"numbers": told})
     summary = {"kodak": markdown_summary(report).rstrip(), "sets": numbers.sets(sets)}
-    fill(DOCS / "results.md", summary | {"speed": short})
-    fill(DOCS / "losses.md", losses.tables(report))
+    return {
+        ROOT / "README.md": {"numbers": told},
+        DOCS / "results.md": summary | {"speed": short},
+        DOCS / "losses.md": losses.tables(report),
+    }
 
 
 def kept(benchmark: Any, name: str) -> Any:

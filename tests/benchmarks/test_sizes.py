@@ -9,7 +9,7 @@ pytest.importorskip("skimage")
 pytest.importorskip("pillow_heif")
 
 from aecodec.errors import AecodecError
-from benchmarks import sizes
+from benchmarks.firstday.measure import Day
 from benchmarks.sizes import installed, tables
 
 
@@ -19,12 +19,12 @@ def types(last: dict[str, Any]) -> Callable[[object, str, str, str], list[dict[s
 
 
 def test_megabytes_are_those_that_du_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes.Day, "all", types({"code": 0, "printed": "47\tvenv"}))
+    monkeypatch.setattr(Day, "all", types({"code": 0, "printed": "47\tvenv"}))
     assert installed("pillow") == 47
     assert "| `pillow` | JPEG, WebP, AVIF, JPEG 2000 | 47 |" in tables("a", {"pillow": 47})["a"]
 
 
 def test_what_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes.Day, "all", types({"code": 1, "printed": "no disk"}))
+    monkeypatch.setattr(Day, "all", types({"code": 1, "printed": "no disk"}))
     with pytest.raises(AecodecError, match="pillow: .*no disk"):
         installed("pillow")

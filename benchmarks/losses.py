@@ -47,17 +47,17 @@ def named(report: Report, name: str) -> CodecResult:
 
 
 def lost_by(report: Report, codec: CodecResult) -> str:
-    """A table with a row for each metric and codec that wins on a photo; then who never does."""
+    """A table with a row for each metric and codec that wins on a photo; then who wins on none."""
     head = ("metric", "against", "lost", "all photos", "the lost", "the worst")
-    rows, never = [], []
+    rows, none = [], []
     for metric in (METRICS[name] for name in SHOWN):
         found = rivals(report, codec, metric)
         rows += [_row(metric, rival, rate) for rival, rate in found if lost(rate)]
         beaten = [f"`{rival}`" for rival, rate in found if not lost(rate)]
         if beaten:
-            never.append(f"* by {metric.title}: {', '.join(beaten)}")
+            none.append(f"* by {metric.title}: {', '.join(beaten)}")
     parts = [table(head, rows)] if rows else []
-    parts += ["Never:\n\n" + "\n".join(never)] if never else []
+    parts += ["No photo is lost:\n\n" + "\n".join(none)] if none else []
     return "\n\n".join([*parts, *_published(report, codec)])
 
 

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     wanted = [*(crop.photo for crop in CROPS), *(case.photo for case in cases)]
     missing = set(wanted) - set(photos)
     if missing:
-        raise AecodecError(f"{options.photos}: {', '.join(sorted(missing))} are missing")
+        raise AecodecError(f"{options.photos}: missing: {', '.join(sorted(missing))}")
     rows = [crop_row(photos[crop.photo], crop) for crop in CROPS]
     lost = [lost_row(photos[case.photo], case) for case in cases]
     sheets = sheet(["original", *COLUMNS], rows), sheet(["original", "aecodec", "the other"], lost)
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """A JPEG whose own losses are not seen: at full size of colours, twice the pixels."""
+    """A JPEG whose own losses are not seen, with colours at full resolution."""
     picture.save(path, quality=88, subsampling=0, optimize=True)
 
 

@@ -60,5 +60,5 @@ def test_both_pictures_are_drawn(
     with Image.open(tmp_path / "crops.jpg") as picture:
         assert picture.size == (3 * 70 + 6, 22 + 64 + 38)
     monkeypatch.setattr(crops, "CROPS", (Crop("b.png", 8, 4, 32, "cup"),))
-    with pytest.raises(AecodecError, match=r"b\.png are missing"):
+    with pytest.raises(AecodecError, match=r"missing: b\.png"):
         run(asked)

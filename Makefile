@@ -68,6 +68,8 @@ weights-release: $(READY)
 	$(PYTEST)
 	$(BIN)/aecodec bench $(KODAK) -o $(RESULTS)
 	$(BIN)/aecodec bench $(VALID) --codecs $(VALID_CODECS) -o benchmarks/results/valid
+	$(BIN)/aecodec bench -o benchmarks/results/skimage
+	$(BENCHMARKS) crops $(KODAK)
 	$(BENCHMARKS) speed --name kodak-size
 	$(BENCHMARKS) speed --against e83a874 --large 4000x3000 --repeats 3 --name against
 	$(BENCHMARKS) multiresolution $(VALID) --side 384 --name valid

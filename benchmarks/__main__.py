@@ -26,6 +26,8 @@ NAMES = {
     "throughput": ("training.throughput", "how fast a training step is, and where its time goes"),
     "probe": ("training.probe", "which way of taking a training step is fastest on a device"),
     "sheets": ("sheets", "crops of photos by several codecs at equal bytes, to look at"),
+    "crops": ("crops", "the pictures of README and docs/losses.md, from the published run"),
+    "sizes": ("sizes", "how much disk other codecs take, installed"),
     "publish": ("publish", "all tables, plots and model cards from the results that are kept"),
     "autoencoders": ("autoencoders.run", "five write-ups rebuilt and measured as codecs"),
 }

@@ -30,6 +30,8 @@ from benchmarks.pages import RESULTS, ROOT, plot
 WEIGHTS = ROOT / "weights"
 REPORTS = {"Kodak": RESULTS, "Validation": RESULTS.parent / "valid"}
 """What cards tell of real files: the title and the folder of the report."""
+SETS = REPORTS | {"scikit-image": RESULTS.parent / "skimage"}
+"""All sets of photos that were measured, likewise."""
 TRAINED = {"psnr": ("psnr",), "visual": ("psnr", "ssimulacra2")}
 """By tune: the metrics that were trained on. All others were held out."""
 DOUBLINGS_MIN = 0.1
@@ -37,11 +39,13 @@ DOUBLINGS_MIN = 0.1
 UNITS = {False: "bpp/dB", True: "bpp/dB/SSIMULACRA2"}
 
 
-def read_reports(models: Sequence[InstalledModel]) -> dict[str, Report]:
-    """Those of `REPORTS`, each of all these models. Raises AecodecError."""
+def read_reports(
+    models: Sequence[InstalledModel], folders: Mapping[str, Path]
+) -> dict[str, Report]:
+    """Those of the folders, each of all these models, by title. Raises AecodecError."""
     again = "measure again, see benchmarks/README.md"
     reports = {}
-    for title, folder in REPORTS.items():
+    for title, folder in folders.items():
         try:
             reports[title] = read_report(folder)
         except OSError as error:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # matplotlib only where something is drawn: some benchmarks m
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
+DOCS = ROOT / "docs"
 RESULTS = BENCHMARKS / "results" / __version__
 """The published run of this version, and what was measured once for it."""
 TRIAL = "trial"

@@ -32,8 +32,8 @@ KNOBS: dict[str, Sequence[float]] = {
 }
 """The values to choose from, by rising bytes."""
 ZOOM = 2
-TEXT, GAP = 16, 6
-"""Height of a line and distance of cells, in pixels."""
+TEXT, GAP, FONT = 16, 6, 13
+"""Height of a line, distance of cells and height of letters, in pixels."""
 INK, PAPER = "#1b1b1b", "#ffffff"
 
 
@@ -188,7 +188,7 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Image.Image:
     width = max(sides) + GAP
     heights = [side + 2 * TEXT + GAP for side in sides]
     picture = Image.new("RGB", (width * len(titles) + GAP, TEXT + GAP + sum(heights)), PAPER)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default()
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(FONT)
     for column, title in enumerate(titles):
         draw.text((GAP + column * width, 0), title, INK, font)
     top = TEXT + GAP

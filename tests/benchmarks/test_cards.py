@@ -14,7 +14,6 @@ from aecodec.bench.runner import compare
 from aecodec.bench.view import Views
 from aecodec.errors import AecodecError
 from aecodec.model.store import TUNED, find_model
-from benchmarks import cards
 from benchmarks.cards import card, codec_of, learnt, read_reports, results
 
 MODELS = [find_model(tune=tune) for tune in TUNED]
@@ -61,14 +60,14 @@ def test_what_was_held_out() -> None:
 
 
 def test_reports_that_are_missing_or_of_other_models_are_refused(
-    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    report: Report, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cards, "REPORTS", {"Kodak": tmp_path / "kodak"})
+    folders = {"Kodak": tmp_path / "kodak"}
     with pytest.raises(AecodecError, match="kodak: no report; measure again"):
-        read_reports(MODELS)
+        read_reports(MODELS, folders)
     (tmp_path / "kodak").mkdir()
     write_report(report, Views([], {}), tmp_path / "kodak")
-    assert list(read_reports(MODELS)) == ["Kodak"]
+    assert list(read_reports(MODELS, folders)) == ["Kodak"]
     other = replace(MODELS[1], name="x1", model_id="0123456789abcdef")
     with pytest.raises(AecodecError, match=r"the report is not of x1 \(0123456789abcdef\)"):
-        read_reports([other])
+        read_reports([other], folders)

@@ -10,8 +10,10 @@ pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
 from benchmarks.__main__ import NAMES, main
+from benchmarks.cards import SETS, read_reports
 from benchmarks.pages import ROOT, Page, between
-from benchmarks.publish import MEASURED
+from benchmarks.publish import MEASURED, kept, shown_by_pages
+from benchmarks.speed import measure as speed
 from tests.processes import run_python
 
 TEXTS = [
@@ -56,6 +58,13 @@ def test_pages_hold_the_results(page: Page) -> None:
     for name in page.names:
         tables = page.tables(name, json.loads(page.file(name).read_text()))
         assert all(between(text, marker, f"{table}\n") == text for marker, table in tables.items())
+
+
+def test_readme_and_docs_hold_the_reports() -> None:
+    short = speed.short_table(kept(speed, "kodak-size"))
+    for path, shown in shown_by_pages(read_reports([], SETS), short).items():
+        text = path.read_text()
+        assert all(between(text, name, f"{table}\n") == text for name, table in shown.items())
 
 
 def test_markers_that_are_missing_are_told() -> None:

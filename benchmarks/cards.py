@@ -96,7 +96,8 @@ BD-rate against each other codec of that run, by every metric; negative is small
 def learnt(model: InstalledModel) -> str:
     """What the model was trained on, and which metrics were held out of that: a row of its card."""
     visual = TrainConfig.read(WEIGHTS / model.name / "train.toml").visual
-    mix = ", ".join(f"{key} {value}" for key, value in asdict(visual).items()) if visual else ""
+    curves = asdict(visual).items() if visual else ()
+    mix = ", ".join(f"{name} {' '.join(map(str, curve))}" for name, curve in curves)
     on = f"MSE and SSIMULACRA2 (`[visual]`: {mix})" if visual else "MSE"
     others = [each.title for name, each in METRICS.items() if name not in TRAINED[model.tune]]
     return f"| trained on | rate and {on} |\n| held out | {', '.join(others)} |"

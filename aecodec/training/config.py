@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,35 @@ else:
     import tomli as tomllib
 
 
+Curve = tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class VisualConfig:
-    """The mix of `tune = "visual"`: see objective.py."""
+    """The mix of `tune = "visual"`: see objective.py.
 
-    share_low: float
-    share_high: float
-    """of raw error and contrast at q = 0 and q = 63, linear between"""
-    nu_min: float
-    nu_max: float
-    """bits a pixel that a unit of the raw error is worth at q = 0 and q = 63; log-spaced between"""
-    contrast: float
+    Each is one number or more, evenly spaced from q = 0 to q = 63, between which it is linear.
+    """
+
+    share: Curve
+    """of raw error and contrast"""
+    nu: Curve
+    """bits a pixel that a unit of the raw error is worth; its logarithm is linear"""
+    contrast: Curve
     """the part of lost contrast in their share"""
-    weight_rgb: float
+    weight_rgb: Curve
     """of the MSE of RGB"""
-    weight_x: float
-    weight_y: float
-    weight_b: float
+    weight_x: Curve
+    weight_y: Curve
+    weight_b: Curve
     """of the squared errors of X, Y and B; about 0.9, 1.3 and 2.5 are worth the MSE of RGB"""
 
     def __post_init__(self) -> None:
-        if not all(0 <= share <= 1 for share in (self.share_low, self.share_high, self.contrast)):
+        if not all(isinstance(curve, tuple) and curve for curve in astuple(self)):
+            raise AecodecError("training configuration: [visual] holds lists of numbers")
+        if not all(0 <= share <= 1 for share in (*self.share, *self.contrast)):
             raise AecodecError("training configuration: shares of [visual] must be in 0 to 1")
-        if not (self.nu_min > 0 and self.nu_max > 0):
+        if not all(nu > 0 for nu in self.nu):
             raise AecodecError("training configuration: nu of [visual] must be above 0")
 
 
@@ -112,7 +118,8 @@ class TrainConfig:
         check_keys(path, cls, values, optional=frozenset({"visual"}))
         if visual is not None:
             check_keys(path, VisualConfig, visual)
-            values["visual"] = VisualConfig(**visual)
+            curves = {k: tuple(v) if isinstance(v, list) else v for k, v in visual.items()}
+            values["visual"] = VisualConfig(**curves)
         return cls(**values)
 
 

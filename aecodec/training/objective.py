@@ -2,7 +2,7 @@
 
 tune = "psnr":    w (bpp + lambda MSE)
 tune = "visual":  w (bpp + (1 - share) lambda E + share nu ((1 - contrast) s + contrast 400 c))
-w = 1 / sqrt(lambda / 600), so that all q weigh alike; lambda, share and nu depend on q. Of what the
+w = 1 / sqrt(lambda / 600), so that all q weigh alike; all of the mix depends on q. Of what the
 eye sees (eye.py) s is SSIMULACRA2's raw error, c lost contrast, and E squared errors of RGB, X, Y
 and B. A metric is gamed by what trains on it alone, so this is a mix. (JPEG AI, too, ends with
 one.)
@@ -10,11 +10,13 @@ one.)
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,13 +51,12 @@ class Objective:
         self.errors: dict[torch.Size, Callable[[Tensor, Tensor], EyeErrors]] = {}
         self.visual, self.tune = config.visual, config.tune
         if self.visual:
-            weights = (self.visual.weight_x, self.visual.weight_y, self.visual.weight_b)
-            self.weights = torch.tensor(weights, device=lmbda.device)
-            position = torch.linspace(0, 1, Q_COUNT, device=lmbda.device)
-            low, high = self.visual.share_low, self.visual.share_high
-            self.share = low + (high - low) * position
-            steps = self.visual.nu_max / self.visual.nu_min
-            self.nu = self.visual.nu_min * steps**position
+            mix = {name: at_every_q(curve) for name, curve in asdict(self.visual).items()}
+            mix["nu"] = at_every_q([math.log(nu) for nu in self.visual.nu]).exp()
+            mix = {name: values.to(lmbda.device) for name, values in mix.items()}
+            self.share, self.nu, self.contrast = mix["share"], mix["nu"], mix["contrast"]
+            colours = [mix[f"weight_{name}"] for name in ("rgb", "x", "y", "b")]
+            self.weights = torch.stack(colours, dim=1)
 
     def __call__(self, bpp: Tensor, x: Tensor, x_hat: Tensor, q: Tensor) -> Judged:
         """bpp [B], planes [B, 3, H, W], q int64 [B]."""
@@ -64,10 +65,9 @@ class Objective:
         distortion = self.lmbda[q] * mse
         if self.visual:
             error, contrast, squares = self.seen(x, x_hat)
-            structure = error.lerp(CONTRAST_UNIT * contrast, self.visual.contrast)
-            distortion = (
-                self.lmbda[q] * (self.visual.weight_rgb * mse + squares @ self.weights)
-            ).lerp(self.nu[q] * structure, self.share[q])
+            structure = error.lerp(CONTRAST_UNIT * contrast, self.contrast[q])
+            colour = (torch.cat([mse[:, None], squares], dim=1) * self.weights[q]).sum(dim=1)
+            distortion = (self.lmbda[q] * colour).lerp(self.nu[q] * structure, self.share[q])
         return Judged(self.weight[q] * (bpp + distortion), mse, error)
 
     def seen(self, x: Tensor, x_hat: Tensor) -> EyeErrors:
@@ -77,6 +77,12 @@ class Objective:
             error = EyeError(height, width, x.device)
             self.errors[x.shape] = torch.compile(error, dynamic=False) if self.compiled else error
         return self.errors[x.shape](x, x_hat)
+
+
+def at_every_q(curve: Sequence[float]) -> Tensor:
+    """Evenly spaced from q = 0 to q = 63, linear between -> float32 [64]."""
+    places = np.linspace(0, len(curve) - 1, Q_COUNT)
+    return torch.from_numpy(np.interp(places, np.arange(len(curve)), curve)).float()
 
 
 def can_compile() -> bool:

@@ -21,27 +21,23 @@ from tests.training.tiny import RECIPE, entries_of, recipe, trained
 
 PSNR = recipe()
 MIX = VisualConfig(
-    share_low=0.6,
-    share_high=0.2,
-    nu_min=0.0016,
-    nu_max=2.8,
-    contrast=0.3,
-    weight_rgb=0.5,
-    weight_x=1.7,
-    weight_y=1.3,
-    weight_b=1.2,
+    share=(0.6, 0.2),
+    nu=(0.0016, 2.8),
+    contrast=(0.3,),
+    weight_rgb=(1.0, 0.5, 0.5),
+    weight_x=(1.7,),
+    weight_y=(1.3,),
+    weight_b=(0.8, 1.2),
 )
 TABLE = """refined_rounds = 2
 [visual]
-share_low = {}
-share_high = 0.5
-nu_min = {}
-nu_max = 2.0
-contrast = 0.3
-weight_rgb = 0.5
-weight_x = 1.7
-weight_y = 1.3
-weight_b = 1.2"""
+share = {}
+nu = {}
+contrast = [0.3]
+weight_rgb = [0.5]
+weight_x = [1.7]
+weight_y = [1.3]
+weight_b = [1.2]"""
 VISUAL = recipe(tune="visual", visual=MIX)
 
 
@@ -55,7 +51,8 @@ def test_the_mix_is_what_the_configuration_says() -> None:
     assert float(contrast.min()) > 0 and float(squares.min()) > 0
     share, nu = torch.tensor([0.6, 0.2]), torch.tensor([0.0016, 2.8])
     mse = (x - x_hat).square().mean(dim=(1, 2, 3))
-    colour = 0.5 * mse + 1.7 * squares[:, 0] + 1.3 * squares[:, 1] + 1.2 * squares[:, 2]
+    colour = torch.tensor([1.0, 0.5]) * mse + squares @ torch.tensor([1.7, 1.3, 0.0])
+    colour = colour + torch.tensor([0.8, 1.2]) * squares[:, 2]
     structure = 0.7 * error + 0.3 * 400 * contrast
     mixed = bpp + (1 - share) * lmbda[q] * colour + share * nu * structure
     assert torch.allclose(judged.loss, mixed / (lmbda[q] / 600).sqrt(), rtol=1e-4)
@@ -99,9 +96,11 @@ def test_training_for_the_eye_reports_what_the_eye_sees(
         ('tune = "psnr"', 'tune = "visual"', "a table"),
         ('tune = "psnr"', 'tune = "ears"', "ears"),
         ('tune = "psnr"', "", "tune"),
-        ("refined_rounds = 2", "refined_rounds = 2\n[visual]\nshare = 1", "share, share_high"),
-        ("refined_rounds = 2", TABLE.format(1.2, 0.001), "shares"),
-        ("refined_rounds = 2", TABLE.format(0.5, 0), "nu"),
+        ("refined_rounds = 2", "refined_rounds = 2\n[visual]\nshares = [1]", "share, shares"),
+        ("refined_rounds = 2", TABLE.format([0.5, 1.2], [0.001]), "shares"),
+        ("refined_rounds = 2", TABLE.format([0.5], [0.1, 0]), "nu"),
+        ("refined_rounds = 2", TABLE.format([0.5], 0.1), "lists"),
+        ("refined_rounds = 2", TABLE.format([], [0.1]), "lists"),
     ),
 )
 def test_a_wrong_aim_is_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from tests.photos import photo
 from tests.training.tiny import recipe
 
 GPU, CUDA = torch.device("meta"), torch.device("cuda")
-VISUAL = VisualConfig(0.6, 0.4, 0.0016, 2.8, 0.3, 0.5, 1.7, 1.3, 1.2)
+VISUAL = VisualConfig((0.6, 0.4), (0.0016, 2.8), (0.3,), (0.5,), (1.7,), (1.3,), (1.2,))
 
 
 class HostTensors(TorchDispatchMode):

@@ -107,7 +107,8 @@ function payloadLengths(data: Uint8Array, { header, chunks }: Head, start: numbe
   if (index && index.length !== 4 * count) {
     throw new AecError(`${INDEX} has ${index.length} bytes, not 4 for each tile`);
   }
-  const lengths = Array.from({ length: count }, (_, n) => u32(index ?? data, index ? 4 * n : start));
+  const lengthAt = (n: number) => (index ? u32(index, 4 * n) : u32(data, start));
+  const lengths = Array.from({ length: count }, (_, n) => lengthAt(n));
   for (const length of lengths) checkHead(TILE, length);
   return lengths;
 }

@@ -87,5 +87,15 @@ def _check_lines(stream: bytes, width: int, height: int) -> None:
 
 
 def reduced_alpha(alpha: NDArray[np.uint8], reduction: int) -> NDArray[np.uint8]:
-    """Means of r x r samples, fewer at the edges, r the reduction (SPEC 3.8 rounds them)."""
-    return np.array(Image.fromarray(alpha).reduce(reduction))
+    """Means of r x r samples, fewer at the edges, r the reduction, as SPEC 3.8 rounds them."""
+    if reduction == 1:
+        return alpha
+    rows, columns = (np.arange(0, side, reduction) for side in alpha.shape)
+    sums = np.add.reduceat(alpha, rows, 0, dtype=np.uint32)  # of a column: below 2^28
+    sums = np.add.reduceat(sums, columns, 1, dtype=np.uint64)
+    heights, widths = (
+        np.diff(starts, append=side).astype(np.uint64)
+        for starts, side in zip((rows, columns), alpha.shape, strict=True)
+    )
+    counts = np.outer(heights, widths)
+    return ((sums + counts // 2) // counts).astype(np.uint8)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aecodec.errors import FormatError
-from aecodec.format.alpha import read_alpha, write_alpha
+from aecodec.format.alpha import read_alpha, reduced_alpha, write_alpha
 from tests.chunks import ihdr, png_file
 from tests.photos import photo
 
@@ -33,3 +33,16 @@ def test_no_more_is_unpacked_than_there_are_lines() -> None:
         read_alpha(data, 64, 64)
     assert tracemalloc.get_traced_memory()[1] < 10 * len(data)
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("reduction", [1, 2, 3, 8, 40])
+def test_means_are_rounded_halves_up(reduction: int) -> None:
+    alpha = photo(37, 25)[..., 0].copy()
+    found = reduced_alpha(alpha, reduction)
+    assert found.shape == (-(-25 // reduction), -(-37 // reduction))
+    for (row, column), mean in np.ndenumerate(found):
+        top, left = row * reduction, column * reduction
+        box = alpha[top : top + reduction, left : left + reduction]
+        assert mean == int(np.floor(box.mean() + 0.5))
+    opaque = np.full((700, 2000), 255, np.uint8)
+    assert reduced_alpha(opaque, 600).min() == 255

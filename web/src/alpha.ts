@@ -35,31 +35,26 @@ export function readAlpha(data: Uint8Array, width: number, height: number): Alph
   }));
 }
 
-/** Means of r x r samples, fewer at the edges, rounded as Pillow's `reduce` rounds them. */
+/** Means of r x r samples, fewer at the edges, as SPEC 3.8 rounds them. */
 export function reducedAlpha(alpha: Alpha, r: number): Alpha {
   if (r === 1) return alpha;
   const [width, height] = [Math.ceil(alpha.width / r), Math.ceil(alpha.height / r)];
   const samples = new Uint8Array(width * height);
-  const sums = new Uint32Array(width);
+  const sums = new Float64Array(width);
   for (let row = 0; row < height; row++) {
     const bottom = Math.min(alpha.height, (row + 1) * r);
     sums.fill(0);
     for (let y = row * r; y < bottom; y++) addRow(alpha, y, r, sums);
     for (let column = 0; column < width; column++) {
       const across = Math.min(alpha.width, (column + 1) * r) - column * r;
-      samples[row * width + column] = mean(sums[column]!, across * (bottom - row * r));
+      const count = across * (bottom - row * r);
+      samples[row * width + column] = Math.floor((sums[column]! + (count >> 1)) / count);
     }
   }
   return { width, height, samples };
 }
 
-function addRow(alpha: Alpha, y: number, r: number, sums: Uint32Array): void {
+function addRow(alpha: Alpha, y: number, r: number, sums: Float64Array): void {
   const start = y * alpha.width;
   for (let x = 0; x < alpha.width; x++) sums[Math.floor(x / r)]! += alpha.samples[start + x]!;
-}
-
-/** A sum of samples by their count, multiplied by the share in 24 bits as Pillow does. */
-function mean(sum: number, count: number): number {
-  const share = Math.floor(Math.fround(2 ** 24 / count));
-  return Math.floor(((sum + (count >> 1)) * share) / 2 ** 24);
 }

@@ -277,7 +277,7 @@ test("zlib streams are read and refused as zlib does it", () => {
   assert.ok(read > 5000 && read < 9000, String(read));
 });
 
-test("means of alpha are Pillow's", () => {
+test("means of alpha are rounded, halves up", () => {
   const alpha = {
     width: 4,
     height: 3,

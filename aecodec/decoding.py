@@ -45,7 +45,7 @@ class DecodingCodec(ABC):
         region: pixels of the whole picture as it is stored; only the tiles are decoded that it, and
         what blends into it, touches; previews of the whole are taken out of the metadata. scale 2,
         4 or 8: at 1/scale of the size, ceil(W/scale) x ceil(H/scale).
-        partial: `data` may be the beginning of a file.
+        partial: `data` may be a file that is cut behind the head of its first tile.
         Raises FormatError for a damaged file, ModelError when its model is not installed,
         ImageError for a picture over the limit of pixels or a region outside of it, AecodecError
         for a file that cannot be read, another scale or too little memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +15,14 @@ from good_files import (
     MODEL,
     File,
     chunk,
+    filtered,
+    png_file,
     rgb_file,
     some_filter,
     split_chunks,
     synthetic,
     synthetic_alpha,
+    zeros_stream,
 )
 from numpy.typing import NDArray
 from PIL import Image
@@ -111,6 +115,8 @@ def bad_chunks(one: File) -> Iterator[Invalid]:
         ("3.1-8-bit", "a letter beyond ASCII in a type", letters, (chunk(b"te\xdft"), tile)),
         ("3.2-critical", "an unknown critical chunk", "unknown critical chunk DATA",
          (chunk(b"DATA"), tile)),
+        ("3.2-case", "a known type in other letters", "unknown critical chunk Alph",
+         (chunk(b"Alph"), tile)),
         ("3.4-ancillary", "2^24 + 1 bytes announced", "the limit is 16777216",
          (struct.pack(">I", 2**24 + 1) + b"exif",)),
         ("3.4-unknown", "2^24 + 1 bytes announced", "the limit is 16777216",
@@ -136,6 +142,11 @@ def bad_lists(one: File, two: File) -> Iterator[Invalid]:
     yield Invalid("3.3-no-tile", "no tile", "cut: no chunk TILE", data)
     data = replace(one, chunks=(chunk(b"many"),) * 65 + one.chunks).data()
     yield Invalid("3.4-chunks", "65 chunks before the tiles", "more than 64 chunks", data)
+    data = replace(two, chunks=(chunk(b"many"),) * 64 + two.chunks).data()
+    yield Invalid("3.4-chunks-TIDX", "64 chunks before TIDX", "more than 64 chunks", data)
+    index = chunk(b"TIDX", struct.pack(">II", 2**28 + 1, 0))
+    data = replace(two, chunks=(index, *two.chunks[1:])).data()
+    yield Invalid("3.4-index", "TIDX of 2^28 + 1 bytes", "the limit is 268435456", data)
 
 
 def bad_tiles(one: File, two: File) -> Iterator[Invalid]:
@@ -180,9 +191,56 @@ def bad_alphas(one: File) -> Iterator[Invalid]:
         ("size", "a column more than the picture", form, wide),
         ("16-bit", "16-bit gray", form, deep),
         ("rgb", "RGB", form, colour),
+        *bad_png_chunks(one, filtered(alpha)),
+        *bad_zlib_streams(one, filtered(alpha)),
     ):
         data = replace(one, chunks=(chunk(b"ALPH", data), *one.chunks)).data()
         yield Invalid(f"3.6-{name}", f"ALPH: {what}", error, data, "decode")
+
+
+def bad_png_chunks(one: File, lines: bytes) -> Iterator[tuple[str, str, str, bytes]]:
+    """PNG files, good ones most of them, that ALPH does not hold: name, what, error, data."""
+    size, whole = (one.width, one.height), zlib.compress(lines)
+    good, head, end = png_file(*size, whole), png_file(*size)[:33], chunk(b"IEND")
+    idat, left, right = (chunk(b"IDAT", part) for part in (whole, whole[:20], whole[20:]))
+    interlaced = png_file(*size, whole, interlaced=True)
+    yield "interlaced", "IHDR says that it is interlaced", "without interlacing", interlaced
+    kind = chunk(b"tRNS", bytes(2))
+    yield "ancillary", "tRNS", "the chunk tRNS of the PNG file", head + kind + idat + end
+    kind = chunk(b"PLTE", bytes(3))
+    yield "critical", "PLTE", "the chunk PLTE of the PNG file", head + kind + idat + end
+    kind = chunk(b"tEXt", b"a\0b")
+    yield "between", "tEXt between IDAT", "the chunk tEXt", head + left + kind + right + end
+    yield "after", "tEXt after IDAT", "the chunk tEXt of the PNG file", head + idat + kind + end
+    yield "two-IHDR", "IHDR twice", "the chunk IHDR of the PNG file", head + head[8:] + idat + end
+    wrong = idat[:-4] + bytes(4)
+    yield "crc", "the CRC of IDAT, all else is right", "damaged chunk IDAT", head + wrong + end
+    yield "crc-IEND", "the CRC of IEND", "damaged chunk IEND", good[:-4] + bytes(4)
+    yield "no-IDAT", "no IDAT", "its zlib stream is cut", head + end
+    yield "no-IEND", "no IEND", "its chunk IEND is missing", head + idat
+    yield "IEND-data", "IEND with a byte", "the chunk IEND", head + idat + chunk(b"IEND", b"\0")
+    yield "behind", "a byte behind IEND", "the chunk IEND of the PNG file", good + b"\0"
+
+
+def bad_zlib_streams(one: File, lines: bytes) -> Iterator[tuple[str, str, str, bytes]]:
+    """PNG files of right chunks around zlib streams that are none, or too many."""
+    whole, packer = zlib.compress(lines), zlib.compressobj(zdict=lines[:99])
+    with_dictionary = packer.compress(lines) + packer.flush()
+    damaged, behind = "its zlib stream is damaged", "bytes follow its zlib stream"
+    for name, what, error, stream in (
+        ("zlib-header", "no zlib header", damaged, whole[2:]),
+        ("zlib-window", "a window of 65536", damaged, b"\x88\x1c" + whole[2:]),
+        ("zlib-dictionary", "a preset dictionary", damaged, with_dictionary),
+        ("zlib-code", "an incomplete code of distances", damaged, zeros_stream(2)),
+        ("zlib-adler", "another Adler-32", damaged, whole[:-1] + bytes((whole[-1] ^ 1,))),
+        ("zlib-cut", "no Adler-32", "its zlib stream is cut", whole[:-4]),
+        ("zlib-behind", "a byte behind the zlib stream", behind, whole + b"\0"),
+        ("zlib-twice", "the Adler-32 twice", behind, whole + whole[-4:]),
+        ("lines-fewer", "a line less", "943 bytes of samples, not 984", zlib.compress(lines[:-41])),
+        ("lines-more", "a byte more", "more than 984 bytes", zlib.compress(lines + b"\0")),
+        ("lines-filter", "a filter 5", "the filter 5", zlib.compress(b"\5" + lines[1:])),
+    ):
+        yield name, what, error, png_file(one.width, one.height, stream)
 
 
 def bad_filters(one: File, good: bytes, large: bytes) -> Iterator[Invalid]:

@@ -67,6 +67,7 @@ def valid_vectors(codec: Codec) -> Iterator[Valid]:
     yield from tile_layouts(codec)
     yield from rates(codec)
     yield from chunk_lists(codec)
+    yield from alphas(codec)
     yield Valid(
         "payload-empty",
         "a payload without words: the state stays 0, every symbol is the first entry",
@@ -135,8 +136,12 @@ def chunk_lists(codec: Codec) -> Iterator[Valid]:
         filtered = replace(plain, chunks=(data, *plain.chunks))
         yield Valid(f"filter-{count}", f"a filter of {count} limits", filtered.data())
     yield from previews(codec)
-    empty = replace(plain, chunks=(*map(chunk, (b"iccp", b"exif", b"xmpx")), *plain.chunks))
-    yield Valid("chunks-empty", "metadata chunks without data", empty.data())
+    for name, what, data in (
+        ("empty", "metadata chunks without data", b""),
+        ("unread", "metadata chunks of what is no metadata", b"Exif\0\0\xff"),
+    ):
+        found = (chunk(kind, data) for kind in (b"iccp", b"exif", b"xmpx"))
+        yield Valid(f"chunks-{name}", what, replace(plain, chunks=(*found, *plain.chunks)).data())
 
 
 def previews(codec: Codec) -> Iterator[Valid]:
@@ -151,6 +156,65 @@ def previews(codec: Codec) -> Iterator[Valid]:
     data = chunk(b"prvw", write_preview(Preview(65535, 0, b"no payload")))
     what = "a preview that cannot be decoded, beside a picture that can"
     yield Valid("preview-damaged", what, replace(plain, chunks=(data, *plain.chunks)).data())
+
+
+def alphas(codec: Codec) -> Iterator[Valid]:
+    """PNG files that our own encoder does not write."""
+    plain = rgb_file(codec)
+    noise = np.frombuffer(Random(3).randbytes(plain.width * 12), np.uint8)
+    noise = np.tile(noise.reshape(12, plain.width), (2, 1))
+    whole = zlib.compress(filtered(synthetic_alpha(plain.width, plain.height)))
+    parts = (whole[:1], b"", whole[1:50], whole[50:-2], whole[-2:], b"")
+    window = b"\x18\x19" + zlib.compress(filtered(noise, (0,)), 9)[2:]
+    for name, what, data in (
+        ("filters", "every filter, and IDAT cut anywhere", parts),
+        ("window", "distances of 492 behind a zlib header of a window of 512", (window,)),
+        ("stored", "a zlib stream that is not compressed", (zlib.compress(filtered(noise), 0),)),
+        ("one-distance", "a code of distances of one code of one bit", (zeros_stream(1),)),
+    ):
+        alpha = chunk(b"ALPH", png_file(plain.width, plain.height, *data))
+        yield Valid(f"alpha-{name}", what, replace(plain, chunks=(alpha, *plain.chunks)).data())
+
+
+def png_file(width: int, height: int, *idat: bytes, interlaced: bool = False) -> bytes:
+    """A PNG file of 8-bit gray; idat: the data of its chunks."""
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced)
+    chunks = [(b"IHDR", ihdr), *((b"IDAT", data) for data in idat), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+
+
+def filtered(samples: Pixels, filters: tuple[int, ...] = (0, 1, 2, 3, 4)) -> bytes:
+    """uint8 [H, W] -> the lines of a PNG file, their filters in turn."""
+    own = samples.astype(int)
+    left, above = (np.pad(own, pad)[:-1, :-1] for pad in (((0, 1), (1, 0)), ((1, 0), (0, 1))))
+    corner = np.pad(own, ((1, 0), (1, 0)))[:-1, :-1]
+    paths = np.abs([above - corner, left - corner, left + above - 2 * corner])
+    nearest = np.choose(paths.argmin(axis=0), (left, above, corner))
+    guesses = (0 * own, left, above, (left + above) // 2, nearest)
+    kinds = [filters[row % len(filters)] for row in range(len(own))]
+    lines = [(own - guesses[kind])[row] % 256 for row, kind in enumerate(kinds)]
+    return b"".join(bytes((kind, *line)) for kind, line in zip(kinds, lines, strict=True))
+
+
+def zeros_stream(distance_bits: int) -> bytes:
+    """A zlib stream of 984 zeros: a block whose only distance, 1, has a code of 1 or 2 bits."""
+
+    def number(value: int, bits: int) -> str:
+        return f"{value:0{bits}b}"[::-1]
+
+    bits = {18: 1, 2: 2, 1: 2}  # of lengths of codes
+    order = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1)
+    head = number(1, 1) + number(2, 2) + number(286 - 257, 5) + number(0, 5) + number(18 - 4, 4)
+    head += "".join(number(bits.get(symbol, 0), 3) for symbol in order)
+    zeros = {count: "0" + number(count - 11, 7) for count in (138, 117, 28)}
+    one, two = "10", "11"
+    head += two + zeros[138] + zeros[117] + two + zeros[28] + one  # literals 0, 256 and 285
+    head += (one, two)[distance_bits - 1]
+    literal, end, copy = "10", "11", "0" + "0" * distance_bits
+    block = head + literal + 3 * copy + 209 * literal + end
+    block += "0" * (-len(block) % 8)
+    body = bytes(int(block[at : at + 8][::-1], 2) for at in range(0, len(block), 8))
+    return b"\x78\x9c" + body + struct.pack(">I", zlib.adler32(bytes(984)))
 
 
 def some_preview(codec: Codec, picture: Picture, reduction: int, q: int) -> bytes:

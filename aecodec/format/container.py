@@ -21,6 +21,7 @@ from aecodec.format.chunks import (
     TYPES,
     Chunk,
     check_chunk,
+    check_head,
     read_chunk,
     write_chunk,
 )
@@ -74,7 +75,7 @@ def read_container(data: Source, keep_going: bool = False, partial: bool = False
     AecodecError where there is no file.
 
     With `keep_going`, tiles that are damaged or cut off come as damaged payloads. With `partial`,
-    a file may end within its tiles: those that it cuts or lacks come as cut ones.
+    a file may end behind the head of its first tile: tiles that it cuts or lacks come as cut ones.
     What is wrong before the tiles is an error all the same.
     """
     data = file_bytes(data)
@@ -129,12 +130,12 @@ def read_payloads(
     header, chunks, start: as `read_chunks` gives them.
     """
     for number, length in enumerate(_lengths(data, header, chunks, start)):
-        end = start + HEAD.size + length + CRC.size
-        if partial and len(data) < end:
-            yield _cut_payload(data, start, length)
+        body = start + HEAD.size
+        if partial and _is_cut(data, start, length, first=number == 0):
+            yield Payload(data[body : body + length], "cut")
         else:
             yield _payload(data, start, length, header.tile_name(number), keep_going)
-        start = end
+        start = body + length + CRC.size
     if start < len(data):
         raise FormatError(f"{len(data) - start} bytes left over after the last tile")
 
@@ -146,11 +147,12 @@ def _lengths(data: bytes, header: Header, chunks: list[Chunk], start: int) -> li
     if (index is None) != (count == 1):
         needs = "has no" if count == 1 else "needs a"
         raise FormatError(f"a picture of {count} tiles {needs} chunk {INDEX}")
-    if index is None:
-        return [HEAD.unpack_from(data, start)[0]]
-    if len(index) != count * _LENGTH.size:
+    if index is not None and len(index) != count * _LENGTH.size:
         raise FormatError(f"{INDEX} has {len(index)} bytes, not {_LENGTH.size} for each tile")
-    return [length for (length,) in _LENGTH.iter_unpack(index)]
+    lengths = index if index is not None else data[start : start + _LENGTH.size]
+    found = [length for (length,) in _LENGTH.iter_unpack(lengths)]
+    check_head(TILE, max(found))
+    return found
 
 
 def _payload(data: bytes, start: int, length: int, name: str, keep_going: bool) -> Payload:
@@ -166,8 +168,13 @@ def _payload(data: bytes, start: int, length: int, name: str, keep_going: bool) 
     return Payload(chunk.data)
 
 
-def _cut_payload(data: bytes, start: int, length: int) -> Payload:
-    """What there is of a tile that the end of the file cuts."""
-    body = start + HEAD.size
-    arrived = data[start:body] == HEAD.pack(length, TILE.encode("ascii"))
-    return Payload(data[body : body + length] if arrived else b"", "cut")
+def _is_cut(data: bytes, start: int, length: int, first: bool) -> bool:
+    """Whether the end of the file cuts a tile whose head, if there, is right (SPEC 5.6).
+
+    Of the first one, the head must be there.
+    """
+    head = data[start : start + HEAD.size]
+    if len(head) < HEAD.size:
+        return not first
+    whole = HEAD.size + length + CRC.size
+    return len(data) < start + whole and head == HEAD.pack(length, TILE.encode("ascii"))

@@ -98,6 +98,41 @@ def test_a_cut_tile_does_not_lose_the_others() -> None:
     assert payloads == (Payload(b"left"), DAMAGED)
 
 
+@pytest.mark.parametrize("file", [TILED, FULL], ids=["tiles", "one"])
+def test_the_beginning_of_a_file_has_the_head_of_its_first_tile(file: Container) -> None:
+    data = write_container(file)
+    first = data.index(b"TILE") + 4
+    for length in range(1, len(data)):
+        if length < first:
+            with pytest.raises(FormatError, match="cut"):
+                read_container(data[:length], partial=True)
+        else:
+            payloads = read_container(data[:length], partial=True).payloads
+            found = [payload.data for payload in payloads]
+            whole = [payload.data for payload in file.payloads]
+            assert all(all_of.startswith(some) for some, all_of in zip(found, whole, strict=True))
+            assert payloads[0].state == ("cut" if length < first + len(whole[0]) + 4 else "whole")
+
+
+@pytest.mark.parametrize("place", [-1, 0], ids=["length", "type"])
+def test_a_wrong_head_of_a_tile_that_is_cut_is_damage(place: int) -> None:
+    data = bytearray(write_container(TILED)[:-5])
+    data[data.index(b"TILEright") + place] ^= 2
+    with pytest.raises(FormatError, match=r"tile 1 \(column 1, row 0\): "):
+        read_container(bytes(data), partial=True)
+    payloads = read_container(bytes(data), keep_going=True, partial=True).payloads
+    assert payloads == (Payload(b"left"), DAMAGED)
+
+
+def test_no_tile_announces_more_than_it_may_have() -> None:
+    head = struct.pack(">I", 2**28 + 1) + b"TILE"
+    with pytest.raises(FormatError, match="the limit is 268435456"):
+        read_container(PLAIN[:HEADER_BYTES] + head, partial=True)
+    index = (b"TIDX", struct.pack(">II", 4, 2**28 + 1))
+    with pytest.raises(FormatError, match="the limit is 268435456"):
+        read_container(file_of(index, (b"TILE", b"left"), tile=512), partial=True)
+
+
 metadata = st.none() | st.binary(max_size=40)
 
 

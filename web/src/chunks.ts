@@ -54,7 +54,8 @@ function isCritical(type: string): boolean {
   return type.charAt(0) <= "Z";
 }
 
-function checkHead(type: string, length: number): void {
+/** Throws AecError for a type that is none, or more data than it may have. */
+export function checkHead(type: string, length: number): void {
   if (!/^[A-Za-z]{4}$/.test(type)) {
     throw new AecError(`a chunk type is 4 ASCII letters, not ${JSON.stringify(type)}`);
   }

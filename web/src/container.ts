@@ -3,6 +3,7 @@
 import { latin1, u32 } from "./bytes.js";
 import {
   checkChunk,
+  checkHead,
   CRC_BYTES,
   HEAD_BYTES,
   INDEX,
@@ -38,8 +39,8 @@ export interface Container extends Head {
   readonly payloads: readonly Payload[];
 }
 
-/** Takes a file apart after checking all of it. With `partial`, it may end within its tiles.
- * Throws AecError naming the rule that it breaks. */
+/** Takes a file apart after checking all of it. With `partial`, it may end behind the head
+ * of its first tile. Throws AecError naming the rule that it breaks. */
 export function readContainer(data: Uint8Array, partial = false): Container {
   const { start, ...head } = readHead(data);
   return { ...head, payloads: readPayloads(data, head, start, partial) };
@@ -80,14 +81,14 @@ function tilesBegin(data: Uint8Array, start: number, before: readonly Chunk[]): 
 function readPayloads(data: Uint8Array, head: Head, start: number, partial: boolean): Payload[] {
   const payloads: Payload[] = [];
   for (const length of payloadLengths(data, head, start)) {
-    const end = start + HEAD_BYTES + length + CRC_BYTES;
-    if (partial && data.length < end) {
-      payloads.push(cutPayload(data, start, length));
+    const body = start + HEAD_BYTES;
+    if (partial && isCut(data, start, length, !payloads.length)) {
+      payloads.push({ data: data.subarray(body, body + length), cut: true });
     } else {
       const name = head.header.tileName(payloads.length);
       payloads.push(about(`${name}: `, () => wholePayload(data, start, length)));
     }
-    start = end;
+    start = body + length + CRC_BYTES;
   }
   if (start < data.length) {
     throw new AecError(`${data.length - start} bytes left over after the last tile`);
@@ -103,11 +104,13 @@ function payloadLengths(data: Uint8Array, { header, chunks }: Head, start: numbe
     const needs = count === 1 ? "has no" : "needs a";
     throw new AecError(`a picture of ${count} tiles ${needs} chunk ${INDEX}`);
   }
-  if (index === undefined) return [u32(data, start)];
-  if (index.length !== 4 * count) {
+  if (index && index.length !== 4 * count) {
     throw new AecError(`${INDEX} has ${index.length} bytes, not 4 for each tile`);
   }
-  return Array.from({ length: count }, (_, n) => u32(index, 4 * n));
+  const lengthAt = (n: number) => (index ? u32(index, 4 * n) : u32(data, start));
+  const lengths = Array.from({ length: count }, (_, n) => lengthAt(n));
+  for (const length of lengths) checkHead(TILE, length);
+  return lengths;
 }
 
 function wholePayload(data: Uint8Array, start: number, length: number): Payload {
@@ -118,12 +121,11 @@ function wholePayload(data: Uint8Array, start: number, length: number): Payload 
   return { data: chunk.data, cut: false };
 }
 
-/** What there is of a tile that the end of the file cuts. */
-function cutPayload(data: Uint8Array, start: number, length: number): Payload {
+/** Whether the end of the file cuts a tile whose head, if there, is right (SPEC 5.6). Of the first
+ * one, the head must be there. */
+function isCut(data: Uint8Array, start: number, length: number, first: boolean): boolean {
   const body = start + HEAD_BYTES;
-  const arrived =
-    body <= data.length &&
-    u32(data, start) === length &&
-    latin1(data.subarray(start + 4, body)) === TILE;
-  return { data: arrived ? data.subarray(body, body + length) : new Uint8Array(0), cut: true };
+  if (data.length < body) return !first;
+  const isTile = u32(data, start) === length && latin1(data.subarray(start + 4, body)) === TILE;
+  return isTile && data.length < body + length + CRC_BYTES;
 }

@@ -9,7 +9,7 @@ export interface DecodeOptions {
   scale?: 1 | 2 | 4 | 8;
   /** The preview in the file in place of the picture; refused where there is none. */
   preview?: boolean;
-  /** The file may end within its tiles: what has arrived is decoded. */
+  /** The file may end behind the head of its first tile: what has arrived is decoded. */
   partial?: boolean;
   /** Larger pictures are refused; default 2^28. */
   maxPixels?: number;

@@ -54,7 +54,7 @@ export class Decoder {
     const { header, file } = this;
     const { tables } = this.model;
     const filter = file.fields.filter && readFilter(tables, file.fields.filter);
-    const alpha = await alphaOf(file);
+    const alpha = alphaOf(file);
     const size = header.whole().shrunk(reduction);
     const raster = newRaster(size.width, size.height);
     const { width, height, q, gray } = header;
@@ -109,7 +109,7 @@ export class Decoder {
  * one that is damaged. */
 export async function decodePreview(model: Model, file: Container, watch: Watch): Promise<Picture> {
   const [small, reduction] = previewFile(file);
-  const alpha = await alphaOf(file);
+  const alpha = alphaOf(file);
   try {
     const picture = await new Decoder(model, small, watch).decode(1);
     return pictureOf(picture, file, alpha && reducedAlpha(alpha, reduction));
@@ -127,7 +127,7 @@ export function previewFile(file: Container): [Container, number] {
   return [{ header, chunks: [], fields: {}, payloads }, reduction];
 }
 
-async function alphaOf(file: Container): Promise<Alpha | undefined> {
+function alphaOf(file: Container): Alpha | undefined {
   const { alpha } = file.fields;
   return alpha && readAlpha(alpha, file.header.width, file.header.height);
 }

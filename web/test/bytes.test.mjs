@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { crc32 as zlibCrc, deflateSync } from "node:zlib";
+import { crc32 as zlibCrc, deflateRawSync, deflateSync, inflateRawSync } from "node:zlib";
 import { exifOf, u32 } from "./support/files.mjs";
 import { manifest, valid, vector, VECTORS } from "./support/paths.mjs";
 import { asRgba, readPng } from "./support/png.mjs";
@@ -69,13 +69,34 @@ test("a file cut anywhere is refused, unless told partial, behind the head of a 
     for (let length = 0; length < file.length; length++) {
       const cut = file.subarray(0, length);
       assert.throws(() => sources.readContainer(cut), sources.AecError);
-      if (length < first - 8)
+      if (length < first) {
         assert.throws(() => sources.readContainer(cut, true), sources.AecError);
-      if (length < first) continue;
+        continue;
+      }
       const { payloads } = sources.readContainer(cut, true);
       assert.ok(payloads.some((payload) => payload.cut));
     }
   }
+});
+
+test("a wrong head of a tile that is cut is damage", () => {
+  const file = valid("tiles-2x1-of-64-rgb");
+  const end = file.length - 5;
+  const head = file.length - 12 - sources.infoOf(file).chunks.at(-1).bytes;
+  for (const at of [head + 3, head + 4]) {
+    const damaged = file.slice(0, end);
+    damaged[at] ^= 2;
+    assert.throws(() => sources.readContainer(damaged, true), /tile 1 \(column 1, row 0\)/);
+  }
+  assert.ok(sources.readContainer(file.subarray(0, end), true).payloads[1].cut);
+});
+
+test("no tile announces more than it may have, though its bytes are still arriving", () => {
+  const file = valid("rgb-33x17");
+  const { start } = sources.readHead(file);
+  const cut = file.slice(0, start + 8);
+  cut[start] = 0x10;
+  assert.throws(() => sources.readContainer(cut, true), /the limit is 268435456/);
 });
 
 test("boxes are cut, grown and shrunk as SPEC 2.7, 5.3 and 5.7 say", () => {
@@ -165,40 +186,22 @@ function pngChunk(type, data) {
   ]);
 }
 
-/** A PNG file of gray samples with filter types in turn, interlaced or not. */
-function grayPng(samples, width, height, interlace) {
-  const passes = interlace
-    ? [
-        [0, 0, 8, 8],
-        [4, 0, 8, 8],
-        [0, 4, 4, 8],
-        [2, 0, 4, 4],
-        [0, 2, 2, 4],
-        [1, 0, 2, 2],
-        [0, 1, 1, 2],
-      ]
-    : [[0, 0, 1, 1]];
+/** A PNG file of gray samples with filter types in turn. */
+function grayPng(samples, width, height) {
   const lines = [];
-  for (const [x0, y0, dx, dy] of passes) {
-    let before = [];
-    for (let y = y0, row = 0; y < height && x0 < width; y += dy, row++) {
-      const line = [];
-      for (let x = x0; x < width; x += dx) line.push(samples[y * width + x]);
-      const type = row % 5;
-      lines.push(type, ...line.map((value, n) => value - predicted(type, line, before, n)));
-      before = line;
-    }
+  let before = [];
+  for (let row = 0; row < height; row++) {
+    const line = samples.subarray(row * width, (row + 1) * width);
+    const type = row % 5;
+    lines.push(type, ...line.map((value, n) => value - predicted(type, line, before, n)));
+    before = line;
   }
-  const ihdr = Buffer.from([...u32(width), ...u32(height), 8, 0, 0, 0, interlace ? 1 : 0]);
+  const ihdr = Buffer.from([...u32(width), ...u32(height), 8, 0, 0, 0, 0]);
   const zlib = deflateSync(Uint8Array.from(lines));
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   const idat = [zlib.subarray(0, 5), zlib.subarray(5)].map((part) => pngChunk("IDAT", part));
-  return Buffer.concat([
-    signature,
-    pngChunk("IHDR", ihdr),
-    ...idat,
-    pngChunk("IEND", Buffer.alloc(0)),
-  ]);
+  const end = pngChunk("IEND", Buffer.alloc(0));
+  return new Uint8Array(Buffer.concat([signature, pngChunk("IHDR", ihdr), ...idat, end]));
 }
 
 function predicted(type, line, before, n) {
@@ -207,7 +210,7 @@ function predicted(type, line, before, n) {
   return [0, a, b, (a + b) >> 1, pa <= pb && pa <= pc ? a : pb <= pc ? b : c][type];
 }
 
-test("alpha is read, interlaced or not, with every filter", async () => {
+test("alpha is read, with every filter", () => {
   for (const [width, height] of [
     [1, 1],
     [2, 9],
@@ -215,27 +218,66 @@ test("alpha is read, interlaced or not, with every filter", async () => {
     [64, 40],
   ]) {
     const samples = bytesOf(width * height);
-    for (const interlace of [false, true]) {
-      const file = new Uint8Array(grayPng(samples, width, height, interlace));
-      const alpha = await sources.readAlpha(file, width, height);
-      assert.deepEqual(alpha.samples, samples, `${width}x${height} ${interlace}`);
-    }
+    const alpha = sources.readAlpha(grayPng(samples, width, height), width, height);
+    assert.deepEqual(alpha.samples, samples, `${width}x${height}`);
   }
 });
 
-test("damaged alpha is refused, whatever is damaged", async () => {
-  const file = new Uint8Array(grayPng(bytesOf(20 * 30), 20, 30, false));
-  for (let at = 0; at < file.length - 12; at++) {
+test("alpha is refused whatever byte of it is another, where it is cut, with a byte more", () => {
+  const file = grayPng(bytesOf(20 * 30), 20, 30);
+  const refused = (data) => assert.throws(() => sources.readAlpha(data, 20, 30), sources.AecError);
+  for (let at = 0; at < file.length; at++) {
     const damaged = file.slice();
     damaged[at] ^= 0x55;
-    await assert.rejects(sources.readAlpha(damaged, 20, 30), sources.AecError, `byte ${at}`);
+    refused(damaged);
+    refused(file.subarray(0, at));
   }
-  for (let length = 0; length < file.length - 20; length++) {
-    await assert.rejects(sources.readAlpha(file.subarray(0, length), 20, 30), sources.AecError);
-  }
+  refused(Uint8Array.of(...file, 0));
 });
 
-test("means of alpha are Pillow's", () => {
+/** A zlib stream around what may be Deflate, as far as zlib reads it, and what it reads there. */
+function zlibOf(deflated) {
+  let [output, end] = [undefined, deflated.length];
+  try {
+    const { buffer, engine } = inflateRawSync(deflated, { info: true });
+    [output, end] = [new Uint8Array(buffer), engine.bytesWritten];
+  } catch {}
+  let [a, b] = [1, 0];
+  for (const byte of output ?? []) b = (b + (a = (a + byte) % 65521)) % 65521;
+  const stream = Uint8Array.of(0x78, 0x9c, ...deflated.subarray(0, end), ...u32(b * 65536 + a));
+  return { output, stream };
+}
+
+test("zlib streams are read and refused as zlib does it", () => {
+  let read = 0;
+  for (let run = 0; run < 10000; run++) {
+    const most = 2 + random.below(30);
+    const product = () => random.below(most) * random.below(most);
+    const data = Uint8Array.from({ length: 1 + random.below(run % 99 ? 300 : 9999) }, product);
+    const options = { level: random.below(10), strategy: random.below(5) };
+    const deflated = deflateRawSync(data, options);
+    for (let flips = random.below(3); flips; flips--) {
+      deflated[random.below(Math.min(30, deflated.length))] ^= 1 << random.below(8);
+    }
+    const { output, stream } = zlibOf(deflated);
+    read += Boolean(output);
+    if (output) {
+      assert.deepEqual(sources.inflated(stream, output.length), output);
+      const behind = Uint8Array.of(...stream, ...stream.subarray(-4));
+      for (const [bytes, length] of [
+        [stream, output.length + 1],
+        [stream, output.length - 1],
+        [behind, output.length],
+        [stream.subarray(0, -1), output.length],
+      ]) {
+        if (length >= 0) assert.throws(() => sources.inflated(bytes, length), sources.AecError);
+      }
+    } else assert.throws(() => sources.inflated(stream, 1e5), sources.AecError);
+  }
+  assert.ok(read > 5000 && read < 9000, String(read));
+});
+
+test("means of alpha are rounded, halves up", () => {
   const alpha = {
     width: 4,
     height: 3,

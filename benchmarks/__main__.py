@@ -20,6 +20,7 @@ NAMES = {
     "channels": ("multiresolution.channels", "a small picture from some channels of the latents"),
     "picture": ("multiresolution.picture", "small and partial decodes, to look at"),
     "memory": ("memory", "peak memory of coding and decoding large pictures"),
+    "load": ("load", "commands one after the other, and several at a time"),
     "monotone": ("monotone", "whether bytes and PSNR grow with each of the 64 rates"),
     "diagnosis": ("training.diagnosis", "where the bits and the decibels go"),
     "experiments": ("training.experiments", "which choice of the recipe wins in equal time"),

@@ -25,10 +25,14 @@ from benchmarks.pages import BENCHMARKS, RESULTS, Page, table_of
 from benchmarks.trees import finish, start
 
 
+SIDES = (4096, 16384)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Sides in pixels."""
-    parser.add_argument("--decode", metavar="SIDE", type=int, default=8192, help="%(default)s")
-    parser.add_argument("--encode", metavar="SIDE", type=int, default=4096, help="%(default)s")
+    for verb in VERBS:
+        of = parser.add_argument(f"--{verb}", metavar="SIDE", type=int, nargs="*", default=SIDES)
+        of.help = " ".join(map(str, SIDES))
 
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -36,13 +40,14 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
     The pictures are made by another process: what a process has held counts as its children's peak.
     """
-    spawn = multiprocessing.get_context("spawn")
+    spawn, rows = multiprocessing.get_context("spawn"), []
     with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(1, spawn) as maker:
         folder = Path(name)
-        source = maker.submit(write_ppm, folder / "in.ppm", options.encode).result()
-        rows = [measure("compress", source, folder / "out.aec", options.encode)]
-        source = maker.submit(write_aec, folder / "in.aec", options.decode).result()
-        rows.append(measure("decompress", source, folder / "out.ppm", options.decode))
+        for verb, (make, given, target) in VERBS.items():
+            for side in getattr(options, verb):
+                path = maker.submit(make, folder / given, side).result()
+                rows.append(measure(verb, path, folder / target, side))
+                path.unlink()
     return rows
 
 
@@ -69,7 +74,7 @@ def measure(verb: str, source: Path, target: Path, side: int) -> dict[str, Any]:
     """-> seconds and MiB of one command."""
     limit = str(max(MAX_PIXELS, side * side))
     began = time.monotonic()
-    peak = finish(start([verb, "--max-pixels", limit, source, "-o", target]))
+    peak = finish(start([verb, "-f", "--max-pixels", limit, source, "-o", target]))
     seconds, pixels = time.monotonic() - began, 3 * side * side / 2**20
     return {
         "command": verb,
@@ -87,4 +92,9 @@ def tables(name: str, rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: table_of(told)}
 
 
+VERBS = {
+    "compress": (write_ppm, "in.ppm", "out.aec"),
+    "decompress": (write_aec, "in.aec", "out.ppm"),
+}
+"""What makes the command's input, that, and its output."""
 PAGE = Page(BENCHMARKS / "README.md", ("memory",), tables, folder=RESULTS)

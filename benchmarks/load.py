@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from aecodec.bench.photos import read_folder, spread
-
 from benchmarks.pages import BENCHMARKS, RESULTS, Page, table
 from benchmarks.trees import finish, machine, start
 

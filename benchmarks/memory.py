@@ -24,7 +24,6 @@ from aecodec.format.container import read_container, write_container
 from benchmarks.pages import BENCHMARKS, RESULTS, Page, table_of
 from benchmarks.trees import finish, start
 
-
 SIDES = (4096, 16384)
 
 

@@ -123,12 +123,13 @@ def test_weights_that_are_not_those_of_their_id_are_refused(tmp_path: Path) -> N
 def test_weights_beyond_the_bounds_are_refused() -> None:
     model = decoder.find_model(MODELS, MANIFEST["model"])
     layer, reach = model.layers["up1"], {name: 1.0 for name in model.layers}
-    for changed, fault in (
+    faults: tuple[tuple[dict[str, Any], str], ...] = (
         ({"weight": layer.weight + 2**15}, "16 bits"),
         ({"shift": layer.shift + 25}, "shift"),
         ({"low": layer.high, "high": layer.low}, "limits"),
         ({"bias": layer.bias + 2**24}, "2\\^24"),
-    ):
+    )
+    for changed, fault in faults:
         with pytest.raises(decoder.AecError, match=fault):
             replace(layer, **changed).reach()
     with pytest.raises(decoder.AecError, match="an activation of block1"):

@@ -30,6 +30,7 @@ from tests.processes import INHERITED, run_python
 VECTORS = Path(__file__).resolve().parents[1] / "formats" / "vectors" / "valid"
 NO_TORCH = "import sys; sys.modules['torch'] = None\n"
 COMMAND = NO_TORCH + "from aecodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
+TRAINING = NO_TORCH + "from aecodec.training.__main__ import main; main()"
 ENCODING_NEEDS = "needs PyTorch: pip install torch --index-url https://download.pytorch.org/whl/cpu"
 VIEWS: dict[str, dict[str, Any]] = {
     "1/2": {"scale": 2},
@@ -106,6 +107,9 @@ def test_commands_without_torch(tmp_path: Path) -> None:
     done = run_python(COMMAND, "decompress", source, "-f", "-o", str(target), "--device", "cuda")
     assert done.returncode == 1 and f"the device cuda {ENCODING_NEEDS}" in done.stderr
     assert run_python(COMMAND, "doctor").returncode == 0
+    words = ["s1.toml", "--data", str(tmp_path), "--out", str(tmp_path), "--budget", "1s"]
+    done = run_python(TRAINING, *words)
+    assert (done.returncode, done.stderr) == (1, f"aecodec: error: training {ENCODING_NEEDS}\n")
 
 
 def test_python_without_torch() -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aecodec.engines import check_torch
 from aecodec.errors import AecodecError
-from aecodec.training.config import TrainConfig
-from aecodec.training.replay import WAYS
+from aecodec.training.config import WAYS, TrainConfig
 
 if TYPE_CHECKING:
     from aecodec.training.trainer import Trainer
@@ -107,29 +107,47 @@ def main(
     OUT/carry.pt, which is small. As OUT/checkpoint.pt of another run that has no time left it is
     exported; as --start it goes on at full rates. (With both, --budget is left unused.)
     """
+    if budget is None and until is None:
+        raise click.UsageError("one of --budget and --until is needed")
+    try:
+        check_torch("training")
+        train(
+            TrainConfig.read(config), data, valid, out, budget, until, start, device, way, threads
+        )
+    except AecodecError as error:
+        click.echo(f"aecodec: error: {error}", err=True)
+        sys.exit(1)
+
+
+def train(
+    recipe: TrainConfig,
+    data: Path,
+    valid: Path | None,
+    out: Path,
+    budget: float | None,
+    until: float | None,
+    start: Path | None,
+    device: str,
+    way: str,
+    threads: int | None,
+) -> None:
+    """What `main` does, with its options. Raises AecodecError."""
     import torch
 
     from aecodec.training.start import load_for_training
     from aecodec.training.trainer import Trainer
 
-    if budget is None and until is None:
-        raise click.UsageError("one of --budget and --until is needed")
     if threads:
         torch.set_num_threads(threads)
-    try:
-        recipe = TrainConfig.read(config)
-        model = load_for_training(start) if start else None
-        trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
-        before = trainer.learner.step
-        with reporting() as report:
-            trainer.run(report)
-            if until is None:
-                if trainer.learner.step == before:  # it was trained where less could be measured
-                    trainer.validate(report)
-                write(trainer, report)
-    except AecodecError as error:
-        click.echo(f"aecodec: error: {error}", err=True)
-        sys.exit(1)
+    model = load_for_training(start) if start else None
+    trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
+    before = trainer.learner.step
+    with reporting() as report:
+        trainer.run(report)
+        if until is None:
+            if trainer.learner.step == before:  # it was trained where less could be measured
+                trainer.validate(report)
+            write(trainer, report)
 
 
 def write(trainer: Trainer, report: Callable[[dict[str, Any]], None]) -> None:

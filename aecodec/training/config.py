@@ -18,6 +18,9 @@ else:
     import tomli as tomllib
 
 
+WAYS = ("eager", "graph", "compiled")
+"""How a GPU takes steps: every kernel by itself; as CUDA graphs; as those of compiled blocks. On a
+CPU there are no graphs; all but "eager" may compile SSIMULACRA2."""
 Curve = tuple[float, ...]
 
 

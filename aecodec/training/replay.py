@@ -10,9 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-WAYS = ("eager", "graph", "compiled")
-"""How a GPU takes steps: every kernel by itself; as CUDA graphs; as those of compiled blocks. On a
-CPU there are no graphs; all but "eager" may compile SSIMULACRA2."""
 EAGER_CALLS = 3
 """Calls before a function is recorded: libraries choose their algorithms in them."""
 AHEAD = 2

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aecodec.model.model import Model
-from aecodec.training.replay import WAYS
+from aecodec.training.config import WAYS
 from aecodec.training.schedule import crop_at
 from benchmarks.training.steps import add_training, make_trainer, now
 

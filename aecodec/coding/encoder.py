@@ -122,7 +122,7 @@ class Encoder:
             if fit is not None:
                 accumulate_filter_statistics(fit, loaded, y_r, self.pixels, q, box)
         weight = float(loaded.model.lmbda[q]) / 3  # bits that a unit of SE of a sample is worth
-        filter_data = fit.best(loaded.tables, weight) if fit is not None else None
+        filter_data = fit.best(loaded.tables, weight, loaded.tune) if fit is not None else None
         return write_container(
             replace(
                 self.head,

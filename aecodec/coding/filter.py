@@ -48,6 +48,10 @@ STRIP_PIXELS = 2**14
 """About as many pixels are filtered at a time: what lies in between stays in the caches."""
 TRUSTED_SHARE = 0.85
 """Share of what is saved where statistics were taken that is counted on elsewhere."""
+SHARES = {"psnr": 1.0, "visual": 0.6}
+"""Of the filter that has the least SE. It smooths what is not seen as noise, so for the eye it goes
+part of the way: on validation pictures that has nearly all of what SE gains, and costs SSIMULACRA2
+and CVVDP half as much."""
 ENOUGH_PIXELS = 2**18
 """Pixels that suffice for statistics: of larger areas, strips are left out."""
 
@@ -119,29 +123,30 @@ class FilterFit:
             self.products += (seen @ seen.T).numpy() / share
             self.wanted += (error @ seen.T).numpy() / share
 
-    def best(self, tables: CodingTables, weight: float) -> bytes | None:
+    def best(self, tables: CodingTables, weight: float, tune: str) -> bytes | None:
         """The chunk of the filter that saves the most, or None where none pays.
 
-        weight: bits that a unit of SE is worth, SE the sum over the samples of all colours.
+        weight: bits that a unit of SE is worth, SE the sum over the samples of all colours; tune:
+        "psnr" or "visual".
         """
         best, gain = None, 0.0
         for limits in FILTER_LIMITS:
-            filter, saved = self.solve(limits)
+            filter, saved = self.solve(limits, SHARES[tune])
             data = write_filter(tables, filter)
             left = TRUSTED_SHARE * weight * saved - 8 * (CHUNK_BYTES + len(data))
             if left > gain:
                 best, gain = data, left
         return best
 
-    def solve(self, limits: tuple[float, ...]) -> tuple[Filter, float]:
-        """-> the filter of these limits, and the SE that it saves."""
+    def solve(self, limits: tuple[float, ...], share: float = 1.0) -> tuple[Filter, float]:
+        """-> so much of the best filter of these limits, and the SE that it saves."""
         places = feature_places(limits)
         products, wanted = self.products[np.ix_(places, places)], self.wanted[:, places]
         units = UNITS[feature_kinds(limits)]
         units[:-1] /= LEVELS
         products = products * units * units[:, None]
         wanted = wanted * units / LEVELS
-        solution = rounded_solution(products, wanted)
+        solution = rounded_solution(products, share * wanted)
         saved = 2 * (solution * wanted).sum() - ((solution @ products) * solution).sum()
         return Filter(solution.astype(np.int32)), float(saved)
 

@@ -113,7 +113,7 @@ def filter_gain(loaded: LoadedModel, coded: Coded) -> float:
     x_hat = loaded.model.g_s(coded.y_hat, torch.tensor([coded.q]))
     fit, lmbda = FilterFit(), float(loaded.model.lmbda[coded.q])
     fit.add(x_hat, from_planes(coded.x))
-    data = fit.best(loaded.tables, lmbda / 3)
+    data = fit.best(loaded.tables, lmbda / 3, loaded.tune)
     if data is None:
         return 0.0
     filtered = apply_filter(read_filter(loaded.tables, data), x_hat)

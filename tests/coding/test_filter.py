@@ -87,11 +87,15 @@ def test_least_squares_finds_a_filter() -> None:
     x_hat = apply_filter(Filter(-numbers), x)
     fit = FilterFit()
     fit.add(x_hat, pixels)
-    data = fit.best(loaded().tables, 1e6)
+    data = fit.best(loaded().tables, 1e6, "psnr")
     assert data is not None
     again = apply_filter(read_filter(loaded().tables, data), x_hat)
     assert float((again - x).square().mean()) < 0.05 * float((x_hat - x).square().mean())
-    assert fit.best(loaded().tables, 1e-3) is None  # not worth its bytes
+    assert fit.best(loaded().tables, 1e-3, "psnr") is None  # not worth its bytes
+    part = fit.best(loaded().tables, 1e6, "visual")
+    assert part is not None
+    between = apply_filter(read_filter(loaded().tables, part), x_hat)
+    assert float((between - x_hat.lerp(x, 0.6)).abs().max()) < 0.3 * float((x_hat - x).abs().max())
 
 
 def test_codec_sends_a_filter_where_it_pays() -> None:

@@ -79,7 +79,11 @@ weights-release: $(READY)
 	$(BENCHMARKS) diagnosis $(VALID) --name diagnosis
 	$(BENCHMARKS) monotone $(VALID) --name monotone
 	$(BENCHMARKS) memory --name memory
+	$(BENCHMARKS) load $(KODAK) --name load
 	$(BENCHMARKS) effort $(VALID) --name valid
 	$(BENCHMARKS) effort $(VALID) --count 4 --tune visual --name visual
 	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
+	$(BENCHMARKS) firstday --name day --torch ""
+	$(MAKE) web-demo
+	$(BENCHMARKS) browser --name times
 	$(BENCHMARKS) publish

@@ -15,7 +15,7 @@ from aecodec.bench.plot import draw, save
 from aecodec.bench.report import Report
 from aecodec.bench.table import markdown_summary
 from aecodec.model.store import TUNED, find_model
-from benchmarks import losses, memory, monotone, numbers, sizes
+from benchmarks import load, losses, memory, monotone, numbers, sizes
 from benchmarks.autoencoders import tables
 from benchmarks.browser import measure as browser
 from benchmarks.cards import REPORTS, SETS, read_reports, write_card
@@ -28,7 +28,7 @@ from benchmarks.speed import measure as speed
 from benchmarks.training import diagnosis, experiments, throughput
 
 MEASURED = (
-    *(effort, speed, multiresolution, channels, memory, monotone),
+    *(effort, speed, multiresolution, channels, memory, load, monotone),
     *(diagnosis, experiments, throughput, firstday, browser, sizes),
 )
 

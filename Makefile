@@ -16,6 +16,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 BENCHMARKS := $(BIN)/python -m benchmarks
 # Validation at five qualities of ours.
 VALID_CODECS := aec:q=15/43/57/71/85,aec:tune=psnr,q=15/43/57/71/85,avif,avif:tune=psnr,jxl
+# What the first day takes, e.g. --torch "" where pip finds a small PyTorch by itself.
+FIRSTDAY ?=
 RESULTS = benchmarks/results/$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' aecodec/__init__.py)
 
 .PHONY: demo test check web web-demo test-web weights-small weights-release
@@ -83,7 +85,7 @@ weights-release: $(READY)
 	$(BENCHMARKS) effort $(VALID) --name valid
 	$(BENCHMARKS) effort $(VALID) --count 4 --tune visual --name visual
 	$(BENCHMARKS) effort $(KODAK) --count 12 --side 384 --name kodak
-	$(BENCHMARKS) firstday --name day --torch ""
+	$(BENCHMARKS) firstday --name day $(FIRSTDAY)
 	$(MAKE) web-demo
 	$(BENCHMARKS) browser --name times
 	$(BENCHMARKS) publish

@@ -41,7 +41,8 @@ class Decoder:
             alpha = read_alpha(file.alpha, header.width, header.height)
         pixels = self.pixels(region, reduction, alpha)
         if alpha is not None:
-            alpha = reduced_alpha(alpha, reduction)[region.shrunk(reduction).pixel_slices()]
+            seen = region.shrunk(reduction).enlarged(reduction).pixel_slices()
+            alpha = reduced_alpha(alpha[seen], reduction)
         return Picture(pixels, alpha, file.icc, exif, xmp, self.notes())
 
     def pixels(self, region: Box, reduction: int = 1, alpha: Pixels | None = None) -> Pixels:

@@ -23,7 +23,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from aecodec.format.constants import SIXTEENTHS, TABLE_COUNT
-from aecodec.model.entropy_model import gaussian_bits, index_of_scale, put_steps, take_batch
+from aecodec.model.entropy_model import (
+    gaussian_bits,
+    index_of_scale,
+    put_steps,
+    take_batch,
+    take_bias,
+)
 from aecodec.model.model import Model
 from aecodec.model.quantize import rounded_residual
 
@@ -134,15 +140,12 @@ def context_slope(
     Of the bits of a latent, what its own value causes is not counted, but what it causes in the
     means and scales of those that come after it.
     """
-    biases = bias.expand_as(y), torch.ones_like(z)
     coded: list[Tensor] = []
     bits: list[Tensor] = []
     points: list[Tensor] = []
 
     def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
-        symbols = rounded_residual(
-            take_batch(y, z, batch) - mean, scale, take_batch(*biases, batch)
-        )
+        symbols = rounded_residual(take_batch(y, z, batch) - mean, scale, take_bias(bias, y, batch))
         if batch:
             bits.append(gaussian_bits(symbols + (mean.detach() - mean), scale).sum())
             points.append(points_of(model, symbols, mean, scale))

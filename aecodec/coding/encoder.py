@@ -40,7 +40,7 @@ from aecodec.format.preview import write_preview
 from aecodec.format.quality import integer
 from aecodec.image.hidden import without_hidden_colours
 from aecodec.image.picture import Picture, reduced
-from aecodec.model.entropy_model import scale_of_index, take_batch
+from aecodec.model.entropy_model import scale_of_index, take_batch, take_bias
 from aecodec.model.loaded import LoadedModel
 from aecodec.model.model import SymbolSource
 from aecodec.model.products import one_arithmetic
@@ -220,11 +220,11 @@ def symbol_chooser(y: Tensor, z: Tensor, rounding_bias: Tensor | float = 1.0) ->
 
     rounding_bias: of y, broadcast to it.
     """
-    biases = torch.as_tensor(rounding_bias).expand_as(y), torch.ones_like(z)
+    of_y = torch.as_tensor(rounding_bias)
 
     def source(batch: int, mean: Tensor, index: Tensor) -> Tensor:
         deviation = scale_of_index(index).exp2()
-        bias = take_batch(*biases, batch)
+        bias = take_bias(of_y, y, batch)
         return quantize(take_batch(y, z, batch), mean, deviation, bias)
 
     return source

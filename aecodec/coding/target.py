@@ -17,7 +17,8 @@ from aecodec.errors import AecodecError, shown
 from aecodec.format.constants import MAX_Q, Q_COUNT
 
 BIASES = tuple(1 + step / 16 for step in range(25))
-"""Multiples of quantize.RATE_WEIGHT: the last one takes away about as much as a step of q."""
+"""Factors of the bias that the rounding of each latent has: the last one takes away about as
+much as a step of q."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ _START = struct.Struct(">8sI4sIIBBBBB")
 compression, filtering, interlacing."""
 _FILTERS = 5
 """What may stand in front of a line: 0 to 4."""
+_STRIP_ROWS = 64
+"""Rows of means that are summed at a time."""
 
 
 def write_alpha(alpha: NDArray[np.uint8]) -> bytes:
@@ -90,12 +92,27 @@ def reduced_alpha(alpha: NDArray[np.uint8], reduction: int) -> NDArray[np.uint8]
     """Means of r x r samples, fewer at the edges, r the reduction, as SPEC 3.8 rounds them."""
     if reduction == 1:
         return alpha
-    rows, columns = (np.arange(0, side, reduction) for side in alpha.shape)
-    sums = np.add.reduceat(alpha, rows, 0, dtype=np.uint32)  # of a column: below 2^28
-    sums = np.add.reduceat(sums, columns, 1, dtype=np.uint64)
     heights, widths = (
-        np.diff(starts, append=side).astype(np.uint64)
-        for starts, side in zip((rows, columns), alpha.shape, strict=True)
+        np.minimum(reduction, side - np.arange(0, side, reduction)) for side in alpha.shape
     )
-    counts = np.outer(heights, widths)
-    return ((sums + counts // 2) // counts).astype(np.uint8)
+    reduced = np.empty((len(heights), len(widths)), np.uint8)
+    for row in range(0, len(heights), _STRIP_ROWS):
+        strip = slice(row, row + _STRIP_ROWS)
+        counts = heights[strip, None] * widths
+        sums = _sums(alpha[row * reduction : (row + _STRIP_ROWS) * reduction], reduction)
+        reduced[strip] = (sums + counts // 2) // counts
+    return reduced
+
+
+def _sums(alpha: NDArray[np.uint8], reduction: int) -> NDArray[np.uint32 | np.uint64]:
+    """Of r x r samples, r the reduction."""
+    height, width = alpha.shape
+    rows = np.zeros((-(-height // reduction), width), np.uint32)
+    sums = np.zeros((len(rows), -(-width // reduction)), np.uint64)
+    for n in range(min(reduction, height)):
+        part = alpha[n::reduction]
+        rows[: len(part)] += part
+    for n in range(min(reduction, width)):
+        part = rows[:, n::reduction]
+        sums[:, : part.shape[1]] += part
+    return sums

@@ -60,6 +60,11 @@ class Box:
         ends = (-(-n // reduction) for n in (self.bottom, self.right))
         return Box(self.top // reduction, self.left // reduction, *ends)
 
+    def enlarged(self, factor: int) -> Box:
+        """What the box of a picture that is made small stands for: the inverse of `shrunk`, but for
+        what the box touched in part."""
+        return Box(*(factor * n for n in (self.top, self.left, self.bottom, self.right)))
+
     def within(self, outer: Box) -> Box:
         """The box as seen from the corner of another."""
         top, left = self.top - outer.top, self.left - outer.left

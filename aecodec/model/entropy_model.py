@@ -274,6 +274,12 @@ def take_batch(y: Tensor, z: Tensor, batch: int) -> Tensor:
     return take_step(y, batch - 1) if batch else z
 
 
+def take_bias(bias: Tensor, y: Tensor, batch: int) -> Tensor | float:
+    """How far rounding of a batch's latents leans (`rate_aware_round`); bias: of y, or broadcast to
+    it."""
+    return take_step(bias.expand_as(y), batch - 1) if batch else 1.0
+
+
 def put_steps(parts: Sequence[Tensor], like: Tensor) -> Tensor:
     """What belongs to the first steps, in its places of y; 0 in those of the others."""
     y = torch.zeros_like(like)

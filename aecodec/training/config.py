@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -45,12 +46,19 @@ class VisualConfig:
     """of the squared errors of X, Y and B; about 0.9, 1.3 and 2.5 are worth the MSE of RGB"""
 
     def __post_init__(self) -> None:
-        if not all(isinstance(curve, tuple) and curve for curve in astuple(self)):
+        if not all(is_curve(curve) for curve in astuple(self)):
             raise AecodecError("training configuration: [visual] holds lists of numbers")
         if not all(0 <= share <= 1 for share in (*self.share, *self.contrast)):
             raise AecodecError("training configuration: shares of [visual] must be in 0 to 1")
         if not all(nu > 0 for nu in self.nu):
             raise AecodecError("training configuration: nu of [visual] must be above 0")
+
+
+def is_curve(value: Any) -> bool:
+    """Whether a value of the file is a list of finite numbers, at least one."""
+    if not isinstance(value, tuple) or not value:
+        return False
+    return all(type(each) in (int, float) and math.isfinite(each) for each in value)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aecodec.coding.descent import descend, unrefined_bias
 from aecodec.coding.distortion import distortion_slope
-from aecodec.model.entropy_model import gaussian_bits, take_batch
+from aecodec.model.entropy_model import gaussian_bits, take_batch, take_bias
 from aecodec.model.model import Model
 from aecodec.model.quantize import rounded_residual
 
@@ -76,12 +76,11 @@ def code(
             slope = partial(distortion_slope, model, x, q, tune, network_dtype)
             y, z, bias = descend(model, y, z, q, rounds, slope, network_dtype, tune)
     bits_of = symbol_bits if phase in FROZEN else latent_bits
-    biases = bias.expand_as(y), torch.ones_like(z)
     coded: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def code_batch(batch: int, mean: Tensor, scale: Tensor) -> Tensor:
         value = take_batch(y, z, batch)
-        symbols = rounded_residual(value - mean, scale, take_batch(*biases, batch))
+        symbols = rounded_residual(value - mean, scale, take_bias(bias, y, batch))
         coded.append((value, mean, scale, symbols))
         return straight_through(value - mean, symbols) + mean
 

@@ -101,6 +101,8 @@ def test_training_for_the_eye_reports_what_the_eye_sees(
         ("refined_rounds = 2", TABLE.format([0.5], [0.1, 0]), "nu"),
         ("refined_rounds = 2", TABLE.format([0.5], 0.1), "lists"),
         ("refined_rounds = 2", TABLE.format([], [0.1]), "lists"),
+        ("refined_rounds = 2", TABLE.format(["a"], [0.1]), "lists"),
+        ("refined_rounds = 2", TABLE.format([0.5], "[inf]"), "lists"),
     ),
 )
 def test_a_wrong_aim_is_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { crc32 as zlibCrc, deflateRawSync, deflateSync, inflateRawSync } from "node:zlib";
+import { crc32 as zlibCrc, deflateRawSync, deflateSync, gzipSync, inflateRawSync } from "node:zlib";
 import { exifOf, u32 } from "./support/files.mjs";
 import { manifest, valid, vector, VECTORS } from "./support/paths.mjs";
 import { asRgba, readPng } from "./support/png.mjs";
@@ -275,6 +275,16 @@ test("zlib streams are read and refused as zlib does it", () => {
     } else assert.throws(() => sources.inflated(stream, 1e5), sources.AecError);
   }
   assert.ok(read > 5000 && read < 9000, String(read));
+});
+
+test("no header but that of zlib will do, and no more memory is reserved than is wanted", () => {
+  const data = new Uint8Array(1e6);
+  for (const pack of [gzipSync, deflateRawSync]) {
+    assert.throws(() => sources.inflated(pack(data), data.length), /zlib stream is damaged/);
+  }
+  const stream = deflateSync(data);
+  assert.equal(sources.inflated(stream, data.length).buffer.byteLength, data.length + 1);
+  assert.throws(() => sources.inflated(stream, 9), /more than 9 bytes/);
 });
 
 test("means of alpha are rounded, halves up", () => {

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
+from aecodec.model.store import TUNED, find_model
 from benchmarks.__main__ import NAMES, main
-from benchmarks.cards import SETS, read_reports
+from benchmarks.cards import REPORTS, SETS, WEIGHTS, card, read_reports, results
 from benchmarks.pages import ROOT, Page, between
 from benchmarks.publish import MEASURED, kept, shown_by_pages
 from benchmarks.speed import measure as speed
@@ -65,6 +66,13 @@ def test_readme_and_docs_hold_the_reports() -> None:
     for path, shown in shown_by_pages(read_reports([], SETS), short).items():
         text = path.read_text()
         assert all(between(text, name, f"{table}\n") == text for name, table in shown.items())
+
+
+@pytest.mark.parametrize("tune", TUNED)
+def test_cards_hold_notes_recipe_and_reports(tune: str) -> None:
+    model, short = find_model(tune=tune), speed.short_table(kept(speed, "kodak-size"))
+    shown = card(model, results(model, read_reports([model], REPORTS), short))
+    assert (WEIGHTS / model.name / "card.md").read_text() == shown
 
 
 def test_markers_that_are_missing_are_told() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from aecodec.bench.report import CodecResult, Report, metrics_of
 from aecodec.bench.scales import METRICS
 from aecodec.bench.table import described_photos
+from benchmarks.browser.measure import COMMAND, LARGE
 from benchmarks.cards import TRAINED
 from benchmarks.losses import OURS, SHOWN, named
 from benchmarks.pages import format_rate, table
@@ -19,8 +20,6 @@ BYTES: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 """Metric, codec, the peers' other tunes."""
 AGAINST = {"aec": ("aec:tune=psnr", "jpeg", "jxl", "avif"), "aec:tune=psnr": ("avif:tune=psnr",)}
 """What the sets are compared by."""
-LARGE = "4000x3000"
-COMMAND = "the command, its start included"
 
 
 def numbers(

@@ -17,9 +17,7 @@ from aecodec.coding.filter import apply_filter
 from aecodec.coding.pieces import PIECE, LatentsByPart, far_of, pieces, reach
 from aecodec.coding.planes import Pixels, to_planes
 from aecodec.format.box import Box
-from aecodec.format.constants import (
-    SMALL_REDUCTIONS,
-)
+from aecodec.format.constants import SMALL_REDUCTIONS
 from aecodec.format.filter import Filter
 from aecodec.model.model import Model
 from aecodec.model.products import one_arithmetic

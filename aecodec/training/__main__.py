@@ -111,40 +111,27 @@ def main(
         raise click.UsageError("one of --budget and --until is needed")
     try:
         check_torch("training")
-        train(
-            TrainConfig.read(config), data, valid, out, budget, until, start, device, way, threads
-        )
+        import torch
+
+        from aecodec.training.start import load_for_training
+        from aecodec.training.trainer import Trainer
+
+        if threads:
+            torch.set_num_threads(threads)
+        recipe = TrainConfig.read(config)
+        model = load_for_training(start) if start else None
+        train(Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until))
     except AecodecError as error:
         click.echo(f"aecodec: error: {error}", err=True)
         sys.exit(1)
 
 
-def train(
-    recipe: TrainConfig,
-    data: Path,
-    valid: Path | None,
-    out: Path,
-    budget: float | None,
-    until: float | None,
-    start: Path | None,
-    device: str,
-    way: str,
-    threads: int | None,
-) -> None:
-    """What `main` does, with its options. Raises AecodecError."""
-    import torch
-
-    from aecodec.training.start import load_for_training
-    from aecodec.training.trainer import Trainer
-
-    if threads:
-        torch.set_num_threads(threads)
-    model = load_for_training(start) if start else None
-    trainer = Trainer(recipe, data, valid, out, budget or 0.0, device, model, way, until)
+def train(trainer: Trainer) -> None:
+    """A run to its end, and what it writes then. Raises AecodecError."""
     before = trainer.learner.step
     with reporting() as report:
         trainer.run(report)
-        if until is None:
+        if trainer.until is None:
             if trainer.learner.step == before:  # it was trained where less could be measured
                 trainer.validate(report)
             write(trainer, report)

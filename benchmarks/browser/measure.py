@@ -32,9 +32,12 @@ from benchmarks.trees import kept_to, machine
 
 WEB = ROOT / "web"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SIZES = {"768x512": (768, 512), "4000x3000": (4000, 3000)}
+COMMAND = "the command, its start included"
+"""One of what decodes."""
+LARGE = "4000x3000"
+SIZES = {"768x512": (768, 512), LARGE: (4000, 3000)}
 THREADS = 2
-REPEATS = {"768x512": 5, "4000x3000": 3}
+REPEATS = {"768x512": 5, LARGE: 3}
 PAGE_HTML = "<!doctype html><title>aecodec</title><body></body>"
 DECODE = """
 async ([url, threads, repeats]) => {
@@ -85,7 +88,7 @@ def in_python(codec: Codec, name: str, file: Path) -> list[dict[str, Any]]:
     calls = {
         "Python, PyTorch": lambda: codec.decode(data),
         "Python, ONNX Runtime": lambda: light.decode(data),
-        "the command, its start included": lambda: os.system(command),
+        COMMAND: lambda: os.system(command),
     }
     seconds = median_seconds(list(calls.values()), REPEATS[name], warm_up=1)
     return [
